@@ -1,0 +1,2 @@
+//! The command: `ferraris meter | replay`.
+fn main() {}
