@@ -1,3 +1,25 @@
 #![no_std]
 #![forbid(unsafe_code)]
-//! Under construction by its first commit.
+//! The legally relevant part of the meter (WELMEC 7.2): samples of voltage and current become measurements and energies.
+//!
+//! ```text
+//! SampleSet --> Chain --> Measurement (every 10/12 cycles) --> Registers (energies), Pulses (LED)
+//!                  `----> Spectrum    (harmonics and THD, one channel after the other)
+//! ```
+//!
+//! No heap, no clock, no chance, no panic: what comes in is sample codes and a checked [`Setup`]; what goes out is integers.
+//! Floating point stays inside, with `libm` for every function and no fused multiply-add, so that a host, an emulator and a
+//! target give the same bits. The variants of the meter differ in their `Setup` only.
+
+mod channel;
+mod measurement;
+mod position;
+mod registers;
+
+pub use channel::{Channel, ChannelSet, N_CHANNELS, N_PHASES, Phase, SampleSet};
+pub use measurement::{
+    Apparent, Direction, Event, EventKind, Events, Flow, Flows, MAX_EVENTS, Measurement, PhaseReading, Quadrant,
+    Sequence, TotalReading,
+};
+pub use position::Position;
+pub use registers::{Element, N_TARIFFS, Quantity, Registers, RegistersError, Tariff};
