@@ -85,7 +85,18 @@ impl Civil {
             && hour < 24
             && minute < 60
             && second < 60;
-        if fits { Ok(Self { year, month, day, hour, minute, second }) } else { Err(CivilError) }
+        if fits {
+            Ok(Self {
+                year,
+                month,
+                day,
+                hour,
+                minute,
+                second,
+            })
+        } else {
+            Err(CivilError)
+        }
     }
 
     /// The year, 1970 to 9999.
@@ -141,7 +152,14 @@ impl Civil {
 
 impl fmt::Display for Civil {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { year, month, day, hour, minute, second } = *self;
+        let Self {
+            year,
+            month,
+            day,
+            hour,
+            minute,
+            second,
+        } = *self;
         write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
     }
 }
@@ -150,7 +168,7 @@ impl fmt::Display for Civil {
 const LAST_SECOND: i64 = 253_402_300_799;
 
 const fn is_leap(year: u16) -> bool {
-    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
 }
 
 /// Days of `month` in `year`; 0 for a month that does not exist.
@@ -167,7 +185,11 @@ const fn days_in_month(year: u16, month: u8) -> u8 {
 /// Days from 1970-01-01 to the given date of the Gregorian calendar, counted in years that start in March.
 fn days_since_1970(year: u16, month: u8, day: u8) -> i64 {
     let (year, month, day) = (i64::from(year), i64::from(month), i64::from(day));
-    let (year, month) = if month < 3 { (year - 1, month + 9) } else { (year, month - 3) };
+    let (year, month) = if month < 3 {
+        (year - 1, month + 9)
+    } else {
+        (year, month - 3)
+    };
     let of_year = (153 * month + 2) / 5 + day - 1;
     year * 365 + year / 4 - year / 100 + year / 400 + of_year - 719_468
 }
@@ -186,7 +208,11 @@ fn date_of(days: i64) -> (u16, u8, u8) {
     } else {
         (year_of_era + era * 400 + 1, month - 9)
     };
-    (u16::try_from(year).unwrap_or(9999), u8::try_from(month).unwrap_or(1), u8::try_from(day).unwrap_or(1))
+    (
+        u16::try_from(year).unwrap_or(9999),
+        u8::try_from(month).unwrap_or(1),
+        u8::try_from(day).unwrap_or(1),
+    )
 }
 
 #[cfg(test)]
@@ -201,7 +227,9 @@ mod tests {
                 for day in 1..=days_in_month(year, month) {
                     let civil = Civil::new(year, month, day, 23, 59, 58).expect("the calendar has it");
                     assert_eq!(civil.utc().civil(), civil);
-                    let midnight = Civil::new(year, month, day, 0, 0, 0).expect("the calendar has it").utc();
+                    let midnight = Civil::new(year, month, day, 0, 0, 0)
+                        .expect("the calendar has it")
+                        .utc();
                     assert_eq!(midnight.seconds_since(before), 86_400);
                     before = midnight;
                 }
