@@ -1,0 +1,43 @@
+//! Clients that we did not write read a running meter, each as a process in its own Python environment.
+
+use std::process::Command;
+
+use crate::steps::{Failure, Passed, watch};
+use crate::virtual_meter::VirtualMeter;
+use crate::workspace::Workspace;
+
+/// The environment under `.venv/` and the script under `interop/` that drives the peer.
+const PEERS: &[(&str, &str)] = &[("gurux", "read_gurux.py"), ("dlms-cosem", "read_dlms_cosem.py")];
+
+/// Every peer reads a meter of its own, which starts empty and has lived some days before it is read.
+pub(crate) fn check(house: &Workspace) -> Result<Passed, Failure> {
+    let mut passed = 0;
+    for (peer, script) in PEERS {
+        let python = house.root.join(".venv").join(peer).join("bin/python");
+        if !python.is_file() {
+            return Err(format!("{peer} is not installed; run scripts/setup.sh peers").into());
+        }
+        let folder = house.target.join("interop").join(peer);
+        let meter = VirtualMeter::start(house, &folder, "1")?;
+        let description = meter.describe(&folder)?;
+        let counted = watch(
+            Command::new(python)
+                .arg(house.root.join("interop").join(script))
+                .arg(&description)
+                .current_dir(&house.root),
+        );
+        match counted {
+            Ok(Passed(0)) => return Err(format!("{script} ran no test").into()),
+            Ok(Passed(tests)) => passed += tests,
+            Err(failure) => {
+                return Err(Failure {
+                    passed: passed + failure.passed,
+                    ..failure
+                });
+            }
+        }
+        meter.stop()?;
+        passed += 1;
+    }
+    Ok(Passed(passed))
+}

@@ -1,0 +1,115 @@
+//! Chores of the house: set up, test, prove the rules, build for the meter's processor, meet the peers, measure.
+//!
+//! `cargo xtask test` is the whole of it, in order; every other command is one of its steps, or `bench`.
+
+mod bench;
+mod browser;
+mod house;
+mod interop;
+mod portable;
+mod steps;
+mod virtual_meter;
+mod workspace;
+
+use std::process::ExitCode;
+
+use steps::{Failure, Passed, Step};
+use workspace::Workspace;
+
+const USAGE: &str = "\
+cargo xtask COMMAND
+
+  setup         install what the tests need (scripts/setup.sh)
+  test [STEP..] everything that CI runs, in order; with names, only those steps
+  house         the house rules
+  portable      the portable rooms for bare metal, without std and without heap
+  interop       independent DLMS clients read a running meter
+  browser       the meter's page in a real browser
+  bench [NAME]  the benchmarks
+
+The steps of `test`:";
+
+/// Everything that must hold, in the order in which it fails fastest.
+const STEPS: &[Step] = &[
+    Step {
+        name: "setup",
+        run: setup,
+    },
+    Step {
+        name: "fmt",
+        run: |house| steps::command(house, "cargo", &["fmt", "--all", "--check"]),
+    },
+    Step {
+        name: "house",
+        run: house::check,
+    },
+    Step {
+        name: "clippy",
+        run: |house| {
+            steps::command(
+                house,
+                "cargo",
+                &[
+                    "clippy",
+                    "--workspace",
+                    "--all-targets",
+                    "--locked",
+                    "--",
+                    "-D",
+                    "warnings",
+                ],
+            )
+        },
+    },
+    Step {
+        name: "tests",
+        run: |house| steps::command(house, "cargo", &["test", "--workspace", "--locked"]),
+    },
+    Step {
+        name: "portable",
+        run: portable::check,
+    },
+    Step {
+        name: "web",
+        run: browser::check_built_files,
+    },
+    Step {
+        name: "release",
+        run: |house| steps::command(house, "cargo", &["build", "--release", "--locked"]),
+    },
+    Step {
+        name: "interop",
+        run: interop::check,
+    },
+    Step {
+        name: "browser",
+        run: browser::check_page,
+    },
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let house = match Workspace::find() {
+        Ok(house) => house,
+        Err(why) => {
+            eprintln!("xtask: {why}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match arguments.split_first() {
+        Some((command, names)) if command == "test" => steps::run(&house, STEPS, names),
+        Some((command, names)) if command == "bench" => bench::run(&house, names),
+        Some((command, [])) if STEPS.iter().any(|step| step.name == command) => {
+            steps::run(&house, STEPS, core::slice::from_ref(command))
+        }
+        _ => {
+            let names: Vec<&str> = STEPS.iter().map(|step| step.name).collect();
+            eprintln!("{USAGE} {}", names.join(" "));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn setup(house: &Workspace) -> Result<Passed, Failure> {
+    steps::command(house, "bash", &["scripts/setup.sh"])
+}
