@@ -1,0 +1,215 @@
+"""Reads our meter with gurux-dlms (PyPI): every association, both transports.
+
+    .venv/gurux/bin/python interop/read_gurux.py METER.json
+
+METER.json is the first line that `ferraris meter --json` prints.
+"""
+
+import contextlib
+import io
+import socket
+import sys
+
+from gurux_dlms import GXByteBuffer, GXDLMSException, GXReplyData
+from gurux_dlms.enums import Authentication, Conformance, DataType, InterfaceType, ObjectType, Security
+from gurux_dlms.GXBitString import GXBitString
+from gurux_dlms.GXDateTime import GXDateTime
+from gurux_dlms.internal._GXCommon import _GXCommon
+from gurux_dlms.secure import GXDLMSSecureClient
+
+from checks import Association, Peer, Refused, Report, control, name_octets, prepare, refuses
+from virtual_meter import VirtualMeter
+
+CLIENT_TITLE = b"GRX\x00\x00\x00\x00\x01"
+
+
+class Gurux(Peer):
+    """One association of Gurux' client."""
+
+    counter = 1
+
+    def __init__(self, meter, transport, client, general=False):
+        self.meter = meter
+        self.address = meter.wrapper if transport == "wrapper" else meter.hdlc
+        self.general = general
+        self.description = client
+        mechanism = {"none": Authentication.NONE, "lls": Authentication.LOW, "hls-gmac": Authentication.HIGH_GMAC}
+        self.client = GXDLMSSecureClient(
+            True,
+            client["client"],
+            1,
+            mechanism[client["authentication"]],
+            client.get("password"),
+            InterfaceType.WRAPPER if transport == "wrapper" else InterfaceType.HDLC,
+        )
+        if "encryption_key" in client:
+            self.client.ciphering.security = Security.AUTHENTICATION_ENCRYPTION
+            self.client.ciphering.systemTitle = CLIENT_TITLE
+            self.client.ciphering.blockCipherKey = bytes.fromhex(client["encryption_key"])
+            self.client.ciphering.authenticationKey = bytes.fromhex(client["authentication_key"])
+            # Each association goes on where the last one ended, as a head-end's database would have it.
+            self.client.ciphering.invocationCounter = Gurux.counter
+        if not general:
+            # Without general protection Gurux sends service-specific ciphering (glo).
+            self.client.proposedConformance &= ~Conformance.GENERAL_PROTECTION
+        self.socket = None
+
+    def associate(self):
+        self.socket = socket.create_connection(self.address, timeout=20)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        snrm = self.client.snrmRequest()
+        if snrm:
+            self.client.parseUAResponse(self.exchange(snrm).data)
+        for request in self.client.aarqRequest():
+            reply = self.exchange(request)
+        self.client.parseAareResponse(reply.data)
+        if self.client.authentication > Authentication.LOW:
+            for request in self.client.getApplicationAssociationRequest():
+                reply = self.exchange(request)
+            self.client.parseApplicationAssociationResponse(reply.data)
+        if "encryption_key" in self.description:
+            negotiated = bool(self.client.negotiatedConformance & Conformance.GENERAL_PROTECTION)
+            if negotiated != self.general:
+                raise AssertionError(f"general protection: proposed {self.general}, negotiated {negotiated}")
+
+    def release(self):
+        requests = self.client.releaseRequest()
+        for request in requests or []:
+            self.exchange(request)
+        if self.client.interfaceType == InterfaceType.HDLC:
+            self.exchange(self.client.disconnectRequest(True))
+        self.abandon()
+
+    def abandon(self):
+        """Closes the link without a word."""
+        Gurux.counter = max(Gurux.counter, self.client.ciphering.invocationCounter + 1)
+        self.socket.close()
+
+    def read(self, class_id, name, attribute, selection=None):
+        name = ".".join(str(octet) for octet in name_octets(name))
+        data = None
+        if selection:
+            profile = self.client.createObject(ObjectType.PROFILE_GENERIC)
+            profile.logicalName = name
+            if selection[0] == "entries":
+                _, first, last, left, right = selection
+                data = self.by_entry(profile, first, last, left, right)
+            else:
+                requests = self.client.readRowsByRange(profile, gurux_time(selection[1]), gurux_time(selection[2]))
+                return self.answer(requests)
+        if data is None:
+            # pylint: disable=protected-access
+            requests = self.client._read(name, class_id, attribute)
+            return self.answer(requests)
+        return self.answer(data)
+
+    def by_entry(self, profile, first, last, left, right):
+        """Gurux asks by start and count, and by columns of the profile; the descriptor is the standard's."""
+        if (left, right) == (1, 0) and last >= first:
+            return self.client.readRowsByEntry(profile, first, last - first + 1)
+        if (left, right) == (1, 0):
+            return self.client.readRowsByEntry(profile, first, 0)
+        descriptor = GXByteBuffer()
+        descriptor.setUInt8(2)
+        descriptor.setUInt8(DataType.STRUCTURE)
+        descriptor.setUInt8(4)
+        for kind, value in [
+            (DataType.UINT32, first), (DataType.UINT32, last), (DataType.UINT16, left), (DataType.UINT16, right)
+        ]:
+            _GXCommon.setData(self.client.settings, descriptor, kind, value)
+        # pylint: disable=protected-access
+        return self.client._read(profile.logicalName, ObjectType.PROFILE_GENERIC, 2, descriptor)
+
+    def write(self, class_id, name, attribute, kind, value):
+        target = self.client.createObject(class_id)
+        target.logicalName = ".".join(str(octet) for octet in name_octets(name))
+        kind = {"date-time": DataType.OCTET_STRING, "double-long-unsigned": DataType.UINT32}[kind]
+        # pylint: disable=protected-access
+        self.answer(self.client._GXDLMSClient__write(target.name, value, kind, class_id, attribute))
+
+    def invoke(self, class_id, name, method):
+        target = self.client.createObject(class_id)
+        target.logicalName = ".".join(str(octet) for octet in name_octets(name))
+        self.answer(self.client.method(target, method, 0, DataType.INT8))
+
+    def answer(self, requests):
+        """The value that comes back, in plain Python."""
+        for request in requests:
+            reply = self.exchange(request)
+        return plain(reply.value)
+
+    def exchange(self, request):
+        """Sends a message and gathers its whole answer, blocks and segments included."""
+        reply = GXReplyData()
+        self.receive(request, reply)
+        while reply.isMoreData():
+            self.receive(self.client.receiverReady(reply), reply)
+        return reply
+
+    def receive(self, request, reply):
+        """One message out, one message in."""
+        self.socket.sendall(bytes(request))
+        received = GXByteBuffer()
+        while not self.client.getData(received, reply):
+            octets = self.socket.recv(65536)
+            if not octets:
+                raise ConnectionError("the meter closed the link")
+            received.set(octets)
+        if reply.error:
+            raise Refused(GXDLMSException(reply.error))
+
+
+def gurux_time(octets):
+    """12 octets as Gurux' own date-time, which it encodes again by itself."""
+    return GXDateTime(_GXCommon.changeType(None, bytearray(octets), DataType.DATETIME))
+
+
+def plain(value):
+    """Gurux' values as plain Python."""
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, (bytes, bytearray)):
+        return bytes(value)
+    if isinstance(value, GXBitString):
+        return str(value)
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int):
+        return int(value)
+    return value
+
+
+def with_wrong(client, field, value):
+    """The same client with one secret changed."""
+    return {**client, field: value}
+
+
+def main():
+    """All associations over both transports."""
+    report = Report()
+    meter = VirtualMeter(sys.argv[1])
+    public, low, high = meter.client("none"), meter.client("lls"), meter.client("hls-gmac")
+    prepare(meter, Gurux(meter, "wrapper", high))
+    for transport in ("wrapper", "hdlc"):
+        for title, client, general in [
+            ("public", public, False), ("lls", low, False), ("hls glo", high, False), ("hls general-glo", high, True)
+        ]:
+            where = f"gurux {transport} {title}"
+            Association(report, meter, where, Gurux(meter, transport, client, general)).run(client is not public)
+        where = f"gurux {transport}"
+        refuses(report, where, "a wrong password is refused",
+                Gurux(meter, transport, with_wrong(low, "password", "wrong-one")))
+        # Gurux prints what it could not verify.
+        with contextlib.redirect_stdout(io.StringIO()):
+            peers = [
+                Gurux(meter, transport, with_wrong(high, "encryption_key", "FF" * 16)),
+                Gurux(meter, transport, with_wrong(high, "authentication_key", "FF" * 16)),
+            ]
+        refuses(report, where, "a wrong encryption key is refused", peers[0])
+        refuses(report, where, "a wrong authentication key is refused", peers[1])
+        control(report, meter, f"gurux {transport} control", Gurux(meter, transport, high, True))
+    return report.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
