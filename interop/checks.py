@@ -4,7 +4,9 @@ A peer is driven through a small adapter, `Peer`; all that it reads is decoded b
 neither transport nor library.
 """
 
+import os
 import struct
+import sys
 import time
 import traceback
 from datetime import datetime, timedelta, timezone
@@ -63,7 +65,7 @@ class Report:
         self.passed += bool(good)
         if not good:
             self.failures.append((where, what, detail))
-        print(f"{'ok    ' if good else 'FAILED'} {where:<28} {what:<46} {detail}", flush=True)
+        say(f"{'ok    ' if good else 'FAILED'} {where:<28} {what:<46} {detail}")
         return good
 
     def attempt(self, where, what, act):
@@ -71,14 +73,20 @@ class Report:
         try:
             detail = act()
         except Exception as why:  # Whatever a foreign library raises is a failure of the check, not of this script.
-            traceback.print_exc()
+            if "VERBOSE" in os.environ:
+                traceback.print_exc()
             return self.check(where, what, False, f"{type(why).__name__}: {why}")
         return self.check(where, what, True, "" if detail is None else str(detail))
 
     def close(self):
         """The closing line; the exit code of the script."""
-        print(f"\n{self.passed} passed, {len(self.failures)} failed")
+        say(f"\n{self.passed} passed, {len(self.failures)} failed")
         return 1 if self.failures else 0
+
+
+def say(line):
+    """The table goes to the real standard output; a peer that prints there is sent elsewhere."""
+    print(line, file=sys.__stdout__, flush=True)
 
 
 def expect(condition, otherwise):
@@ -96,7 +104,7 @@ def prepare(meter, management):
     try:
         management.write(*LOAD_PROFILE, 4, "double-long-unsigned", 60)
     except Refused as refusal:
-        print(f"the capture period stays as it is ({refusal})")
+        say(f"the capture period stays as it is ({refusal})")
     begun = entries(management)
     meter.speed("max")
     end = time.monotonic() + 120
@@ -106,7 +114,7 @@ def prepare(meter, management):
     time.sleep(0.5)
     count = entries(management)
     management.release()
-    print(f"the load profile has {count} rows; the world stands still")
+    say(f"the load profile has {count} rows; the world stands still")
     return count
 
 
@@ -175,6 +183,7 @@ class Association:
                 else:
                     if attribute == 1 and obis(self.values[class_id, name, 1]) != name:
                         failures.append(f"{class_id} {name} calls itself {self.values[class_id, name, 1]}")
+        expect(self.values or failures, "nothing is readable")
         expect(not failures, f"{len(failures)} of {len(failures) + len(self.values)}: " + "; ".join(failures[:8]))
         notes = getattr(self.peer, "notes", None)
         return f"{len(self.values)} attributes" + (f"; {notes()}" if notes else "")
