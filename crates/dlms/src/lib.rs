@@ -1,3 +1,14 @@
 #![no_std]
 #![forbid(unsafe_code)]
-//! Under construction by its first commit.
+//! DLMS (IEC 62056-5-3, -46, -4-7) without I/O: framing, security, associations, server and client.
+#![warn(clippy::indexing_slicing)]
+
+pub mod acse;
+pub mod apdu;
+pub mod hdlc;
+pub mod initiate;
+pub mod security;
+pub mod wrapper;
+
+#[cfg(test)]
+mod golden;

@@ -1,0 +1,34 @@
+//! The xDLMS services with logical names (IEC 62056-5-3, 7.3): GET, SET, ACTION, and the exception.
+//!
+//! Requests and responses are read into borrowed values. What is written is split into a head and the data behind it, so that a server
+//! can put a head before data that already stands in its buffer.
+
+mod action;
+mod descriptor;
+mod exception;
+mod get;
+mod set;
+
+pub use action::{ActionRequest, ActionResponse, ActionResult, Methods};
+pub use descriptor::{Block, Invoke, Item, Items, put_attribute, put_item, put_method};
+pub use exception::{Exception, ServiceFault, StateFault};
+pub use get::{GetRequest, GetResponse, Results};
+pub use set::{SetRequest, SetResponse};
+
+/// Tags of the APDUs.
+pub mod tag {
+    /// Get-Request.
+    pub const GET_REQUEST: u8 = 0xC0;
+    /// Get-Response.
+    pub const GET_RESPONSE: u8 = 0xC4;
+    /// Set-Request.
+    pub const SET_REQUEST: u8 = 0xC1;
+    /// Set-Response.
+    pub const SET_RESPONSE: u8 = 0xC5;
+    /// Action-Request.
+    pub const ACTION_REQUEST: u8 = 0xC3;
+    /// Action-Response.
+    pub const ACTION_RESPONSE: u8 = 0xC7;
+    /// ExceptionResponse.
+    pub const EXCEPTION: u8 = 0xD8;
+}
