@@ -208,7 +208,13 @@ const server = createServer((request, response) => {
   if (request.method === 'PUT' && PUT[path]) {
     let text = '';
     request.on('data', (part) => { text += part; }).on('end', () => {
-      const body = JSON.parse(text);
+      let body;
+      try {
+        body = JSON.parse(text);
+      } catch (error) {
+        send(response, 400, { type: 'urn:ferraris:problem:malformed-json', title: 'The body is not JSON', status: 400, detail: error.message, errors: [] }, 'application/problem+json');
+        return;
+      }
       const frequency = body.frequency_hz;
       if (frequency !== undefined && !(frequency >= 40 && frequency <= 70)) {
         const detail = `is ${frequency}; allowed are 40 to 70`;

@@ -16,7 +16,7 @@ function Arrow({ phasor, scale, kind }: { phasor: Phasor; scale: number; kind: '
   const turn = -phasor.angle_deg;
   if (length < 1) return null;
   const head = Math.min(9, length / 2);
-  const reach = length + 10;
+  const reach = Math.max(length + 10, 22);
   const radians = ((turn - 90) * Math.PI) / 180;
   return (
     <g class={`${kind} l${phasor.phase}`} data-phasor={`${kind}-${phasor.phase}`}>
