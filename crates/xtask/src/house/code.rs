@@ -286,9 +286,6 @@ fn reaching_out(place: &str, words: &[Word]) -> Vec<Finding> {
                 format!("names {name}")
             }
             "now" if is_path_inside && before(3) == "Instant" => "reads a clock".to_owned(),
-            "Vec" | "Box" | "String" if text(index + 1) == ":" && text(index + 2) == ":" && !is_path_inside => {
-                format!("names {name}, which needs a heap")
-            }
             _ if OUTSIDE_WORLD.contains(&name) => format!("names {name}"),
             _ => continue,
         };
@@ -353,8 +350,7 @@ mod tests {
         reaches("extern crate std as other;", &["f:1 names std"]);
         reaches("fn f() -> ::std::string::String { g() }", &["f:1 names std"]);
         reaches("fn f() { m!(std::process::exit(1)) }", &["f:1 names std"]);
-        reaches("fn f() { let a = Vec::new(); }", &["f:1 names Vec, which needs a heap"]);
-        reaches("use heapless::Vec; fn f() -> Vec<u8, 4> { heapless::Vec::new() }", &[]);
+        reaches("use heapless::Vec; fn f() -> Vec<u8, 4> { Vec::new() }", &[]);
         reaches(
             "use core::alloc::Layout; mod std_words {} use crate::std_words::A;",
             &[],
