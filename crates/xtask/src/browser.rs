@@ -1,5 +1,6 @@
 //! The meter's page: that the committed files are what its source builds to, and that it works in a real browser.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::steps::{Failure, Passed, command, watch};
@@ -29,11 +30,27 @@ pub(crate) fn check_page(house: &Workspace) -> Result<Passed, Failure> {
         Command::new("npm")
             .args(["--prefix", "web", "test"])
             .env("BASE_URL", address)
-            .env("SCREENSHOTS", folder.join("screenshots"))
+            .env("SHOTS", folder.join("pictures"))
+            .envs(chromium().map(|path| ("CHROMIUM", path)))
             .current_dir(&house.root),
     )?;
     meter.stop()?;
     Ok(Passed(counted.0 + 1))
+}
+
+/// The first of the usual names that is on the path; the test has its own idea without one.
+fn chromium() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    let named = |name: &str| {
+        folders
+            .iter()
+            .map(|folder| folder.join(name))
+            .find(|program| program.is_file())
+    };
+    ["chromium", "chromium-browser", "google-chrome"]
+        .into_iter()
+        .find_map(named)
 }
 
 fn install(house: &Workspace) -> Result<Passed, Failure> {

@@ -142,11 +142,12 @@ fn words(command: &Command) -> String {
 /// node's, or `3 passed, 0 failed`.
 fn tally(line: &str) -> Option<(u64, u64)> {
     let line = line.trim();
-    if let Some(count) = line.strip_prefix("# pass ") {
-        return Some((count.parse().ok()?, 0));
-    }
-    if let Some(count) = line.strip_prefix("# fail ") {
-        return Some((0, count.parse().ok()?));
+    if let Some(count) = line.strip_prefix("# ").or_else(|| line.strip_prefix("ℹ ")) {
+        return match count.split_once(' ')? {
+            ("pass", passed) => Some((passed.parse().ok()?, 0)),
+            ("fail", failed) => Some((0, failed.parse().ok()?)),
+            _ => None,
+        };
     }
     let counts = match line.strip_prefix("test result: ") {
         Some(rest) => rest.split_once(". ")?.1,
@@ -180,6 +181,8 @@ mod tests {
         check("17 passed, 1 failed, 2 skipped", Some((17, 1)));
         check("# pass 4", Some((4, 0)));
         check("# fail 1", Some((0, 1)));
+        check("ℹ pass 12", Some((12, 0)));
+        check("ℹ tests 12", None);
         check("# pass", None);
         check("17 passed", None);
         check("test a_limit_was passed; 1 failed", None);
