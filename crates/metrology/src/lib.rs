@@ -11,15 +11,35 @@
 //! Floating point stays inside, with `libm` for every function and no fused multiply-add, so that a host, an emulator and a
 //! target give the same bits. The variants of the meter differ in their `Setup` only.
 
+mod calibration;
+mod chain;
 mod channel;
+mod core_path;
+mod crossing;
+mod edge;
 mod measurement;
+mod no_load;
+mod oscillator;
 mod position;
+mod presence;
 mod registers;
+mod resampler;
+mod rounding;
+mod setup;
+mod solver;
+mod spectrum;
+mod sums;
+mod tracker;
 
+pub use calibration::Calibration;
+pub use chain::Chain;
 pub use channel::{Channel, ChannelSet, N_CHANNELS, N_PHASES, Phase, SampleSet};
+pub use core_path::Core;
 pub use measurement::{
     Apparent, Direction, Event, EventKind, Events, Flow, Flows, MAX_EVENTS, Measurement, PhaseReading, Quadrant,
     Sequence, TotalReading,
 };
 pub use position::Position;
 pub use registers::{Element, N_TARIFFS, Quantity, Registers, RegistersError, Tariff};
+pub use setup::{DirectCurrent, NominalFrequency, Setup, SetupError};
+pub use spectrum::{MAX_ORDER, Spectrum};

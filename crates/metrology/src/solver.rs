@@ -1,0 +1,227 @@
+//! From the sums of a window to volts, amperes, watts and vars: everything that happens once per window, in f64.
+
+use libm::{atan2, cos, sin, sqrt};
+
+use crate::calibration::Calibration;
+use crate::channel::{Channel, N_CHANNELS, N_PHASES, Phase};
+use crate::oscillator;
+use crate::setup::{DirectCurrent, Setup};
+use crate::sums::WindowSums;
+
+/// What does not change from window to window.
+#[derive(Clone, Debug)]
+pub(crate) struct Solver {
+    channels: [ChannelScale; N_CHANNELS],
+    direct_current: DirectCurrent,
+}
+
+/// One window in physical units.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Solution {
+    pub(crate) phases: [PhaseSolution; N_PHASES],
+    pub(crate) neutral_amperes: f64,
+}
+
+/// One phase of a window in physical units.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PhaseSolution {
+    pub(crate) volts: f64,
+    pub(crate) amperes: f64,
+    /// Fundamentals as rms phasors, corrected for the sensors.
+    pub(crate) voltage: Phasor,
+    pub(crate) current: Phasor,
+    pub(crate) watts: f64,
+    pub(crate) vars: f64,
+    pub(crate) voltamperes: f64,
+}
+
+/// A sine of the tracked frequency: rms value and angle at mid-window, as a complex number.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Phasor {
+    pub(crate) re: f64,
+    pub(crate) im: f64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct ChannelScale {
+    exists: bool,
+    /// Volts or amperes of one code step, calibrated.
+    per_lsb: f64,
+    calibration: Calibration,
+}
+
+impl Solver {
+    pub(crate) fn new(setup: &Setup) -> Self {
+        let scale = |(channel, calibration): (Channel, Calibration)| ChannelScale {
+            exists: setup.channels.contains(channel),
+            per_lsb: setup.per_lsb(channel) * calibration.gain(),
+            calibration,
+        };
+        let mut channels = [ChannelScale {
+            exists: false,
+            per_lsb: 1.0,
+            calibration: Calibration::IDENTITY,
+        }; N_CHANNELS];
+        for (slot, pair) in channels.iter_mut().zip(Channel::ALL.into_iter().zip(setup.calibration)) {
+            *slot = scale(pair);
+        }
+        Self {
+            channels,
+            direct_current: setup.direct_current,
+        }
+    }
+
+    /// The code step of `channel` in volts or amperes, calibrated.
+    pub(crate) fn per_lsb(&self, channel: Channel) -> f64 {
+        self.scale(channel).per_lsb
+    }
+
+    /// The fundamental of `channel` as it was sampled, uncorrected, as an rms phasor in codes.
+    pub(crate) fn raw_phasor(&self, sums: &WindowSums, channel: Channel, length_samples: f64) -> Phasor {
+        let at = |sums: &[f64]| sums.get(channel.index()).copied().unwrap_or(0.0);
+        let factor = core::f64::consts::SQRT_2 / (length_samples * oscillator::AMPLITUDE * oscillator::GAIN);
+        Phasor {
+            re: at(&sums.cosine) * factor,
+            im: -at(&sums.sine) * factor,
+        }
+    }
+
+    /// The rms of `channel` in codes, its noise still in it.
+    pub(crate) fn raw_rms(&self, sums: &WindowSums, channel: Channel, length_samples: f64) -> f64 {
+        sqrt(self.mean_square(sums, channel, length_samples))
+    }
+
+    /// Everything of the window, at the frequency that was found for it.
+    pub(crate) fn solve(&self, sums: &WindowSums, length_samples: f64, hertz: f64) -> Solution {
+        Solution {
+            phases: Phase::ALL.map(|phase| self.solve_phase(sums, phase, length_samples, hertz)),
+            neutral_amperes: self.rms(sums, Channel::In, length_samples),
+        }
+    }
+
+    fn solve_phase(&self, sums: &WindowSums, phase: Phase, length_samples: f64, hertz: f64) -> PhaseSolution {
+        let (v, i) = (self.scale(phase.voltage()), self.scale(phase.current()));
+        let volts = self.rms(sums, phase.voltage(), length_samples);
+        let amperes = self.rms(sums, phase.current(), length_samples);
+        let phasor = |channel: Channel, scale: ChannelScale| {
+            let raw = self.raw_phasor(sums, channel, length_samples).scaled(scale.per_lsb);
+            if scale.exists { raw } else { Phasor::default() }
+        };
+        let (raw_voltage, raw_current) = (phasor(phase.voltage(), v), phasor(phase.current(), i));
+        let voltage = raw_voltage.turned(v.calibration.rotation_radians(hertz));
+        let current = raw_current.turned(i.calibration.rotation_radians(hertz));
+        let (raw_watts, _raw_vars) = raw_voltage.times_conjugate(raw_current);
+        let (fundamental_watts, vars) = voltage.times_conjugate(current);
+        let mean_product = self.mean_product(sums, phase, length_samples) * v.per_lsb * i.per_lsb;
+        let watts = if v.exists && i.exists {
+            mean_product + (fundamental_watts - raw_watts)
+        } else {
+            0.0
+        };
+        // Rounding, and noise taken out of the current, must not make less apparent than active power.
+        let voltamperes = (volts * amperes).max(watts.abs());
+        PhaseSolution {
+            volts,
+            amperes,
+            voltage,
+            current,
+            watts,
+            vars,
+            voltamperes,
+        }
+    }
+
+    /// Mean of voltage times current in squared codes, means treated as the setup says.
+    fn mean_product(&self, sums: &WindowSums, phase: Phase, length_samples: f64) -> f64 {
+        let product = sums.product.get(phase.index()).copied().unwrap_or(0.0) / length_samples;
+        let (v_mean, v_real) = self.means(sums, phase.voltage(), length_samples);
+        let (i_mean, i_real) = self.means(sums, phase.current(), length_samples);
+        product - v_mean * i_mean + v_real * i_real
+    }
+
+    fn mean_square(&self, sums: &WindowSums, channel: Channel, length_samples: f64) -> f64 {
+        let square = sums.square.get(channel.index()).copied().unwrap_or(0.0) / length_samples;
+        let (mean, real) = self.means(sums, channel, length_samples);
+        (square - mean * mean + real * real).max(0.0)
+    }
+
+    /// The mean of the codes, and what of it is real.
+    fn means(&self, sums: &WindowSums, channel: Channel, length_samples: f64) -> (f64, f64) {
+        let mean = sums.level.get(channel.index()).copied().unwrap_or(0.0) / length_samples;
+        match self.direct_current {
+            DirectCurrent::Removed => (mean, 0.0),
+            DirectCurrent::Measured => (mean, mean - self.scale(channel).calibration.offset_lsb()),
+        }
+    }
+
+    /// True rms in volts or amperes, noise taken out.
+    fn rms(&self, sums: &WindowSums, channel: Channel, length_samples: f64) -> f64 {
+        let scale = self.scale(channel);
+        let noise = scale.calibration.noise_lsb();
+        let square = self.mean_square(sums, channel, length_samples) - noise * noise;
+        if scale.exists {
+            sqrt(square.max(0.0)) * scale.per_lsb
+        } else {
+            0.0
+        }
+    }
+
+    const fn scale(&self, channel: Channel) -> ChannelScale {
+        let [v1, v2, v3, i1, i2, i3, neutral] = self.channels;
+        match channel {
+            Channel::V1 => v1,
+            Channel::V2 => v2,
+            Channel::V3 => v3,
+            Channel::I1 => i1,
+            Channel::I2 => i2,
+            Channel::I3 => i3,
+            Channel::In => neutral,
+        }
+    }
+}
+
+impl Phasor {
+    /// Its rms value.
+    pub(crate) fn magnitude(self) -> f64 {
+        sqrt(self.re * self.re + self.im * self.im)
+    }
+
+    /// Its angle in turns, -0.5 to 0.5.
+    pub(crate) fn turns(self) -> f64 {
+        atan2(self.im, self.re) / core::f64::consts::TAU
+    }
+
+    /// The angle in turns by which `self` leads `other`, and the product with its conjugate: (re, im).
+    pub(crate) fn times_conjugate(self, other: Self) -> (f64, f64) {
+        (
+            self.re * other.re + self.im * other.im,
+            self.im * other.re - self.re * other.im,
+        )
+    }
+
+    /// Turned anticlockwise.
+    pub(crate) fn turned(self, radians: f64) -> Self {
+        if radians == 0.0 {
+            return self;
+        }
+        let (cosine, sine) = (cos(radians), sin(radians));
+        Self {
+            re: self.re * cosine - self.im * sine,
+            im: self.re * sine + self.im * cosine,
+        }
+    }
+
+    pub(crate) fn scaled(self, factor: f64) -> Self {
+        Self {
+            re: self.re * factor,
+            im: self.im * factor,
+        }
+    }
+
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            re: self.re + other.re,
+            im: self.im + other.im,
+        }
+    }
+}

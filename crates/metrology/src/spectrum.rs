@@ -1,0 +1,175 @@
+//! Harmonics and total harmonic distortion after IEC 61000-4-7, one channel after the other.
+//!
+//! The channels take turns: one is resampled over 10 or 12 cycles and transformed, then the next. With seven channels each is
+//! renewed every 1.5 s. This is enough for display and profiles; it is not gapless as IEC 61000-4-30 class A asks.
+//! A span during which the supply's frequency was not tracked is thrown away.
+
+use microfft::real::rfft_2048;
+
+use crate::channel::{Channel, ChannelSet, N_CHANNELS, SampleSet};
+use crate::position::Position;
+use crate::resampler::{PASSBAND, POINTS, Resampler};
+use crate::rounding::{nearest_u32, nearest_u64};
+use crate::setup::Setup;
+
+/// Highest order of harmonics.
+pub const MAX_ORDER: usize = 50;
+
+/// The harmonics of one channel over 10 or 12 cycles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spectrum {
+    /// The channel.
+    pub channel: Channel,
+    /// Where the span begins.
+    pub from: Position,
+    /// Where it ends.
+    pub to: Position,
+    /// Rms of the fundamental's subgroup in microvolts or microamperes.
+    pub fundamental_micro: u64,
+    /// Total harmonic distortion (subgroups 2 to [`Self::highest_order`]) in millionths of the fundamental; none without a
+    /// fundamental to speak of: below the threshold of presence, or below the starting current.
+    pub thd_millionths: Option<u32>,
+    /// The highest order that the sampling rate lets through, at most 50.
+    pub highest_order: u8,
+    harmonics: [u32; MAX_ORDER],
+}
+
+impl Spectrum {
+    /// Rms of the subgroup of harmonic `order`, 1 to [`Self::highest_order`], in millionths of the fundamental.
+    #[must_use]
+    pub fn harmonic_millionths(&self, order: u8) -> Option<u32> {
+        let known = (1..=self.highest_order).contains(&order) && self.thd_millionths.is_some();
+        known.then(|| self.harmonics.get(usize::from(order) - 1).copied())?
+    }
+}
+
+/// The channels' harmonics in turn.
+#[derive(Clone, Debug)]
+pub(crate) struct Analyser {
+    channels: ChannelSet,
+    rate_hz: f64,
+    cycles: usize,
+    /// Least fundamental in volts or amperes.
+    least: [f64; N_CHANNELS],
+    /// The channel whose turn it is, and the frequency with which its span was begun.
+    channel: Channel,
+    hertz: Option<f64>,
+    resampler: Resampler,
+    spectra: [Option<Spectrum>; N_CHANNELS],
+}
+
+impl Analyser {
+    /// For a setup that was checked.
+    pub(crate) fn new(setup: &Setup) -> Self {
+        let least = Channel::ALL.map(|channel| {
+            if channel.is_voltage() {
+                setup.nominal_volts * setup.presence_fraction
+            } else {
+                setup.starting_amperes.max(setup.per_lsb(channel))
+            }
+        });
+        Self {
+            channels: setup.channels,
+            rate_hz: setup.rate_hz,
+            cycles: match setup.nominal_frequency {
+                crate::setup::NominalFrequency::Hz50 => 10,
+                crate::setup::NominalFrequency::Hz60 => 12,
+            },
+            least,
+            channel: Channel::In,
+            hertz: None,
+            resampler: Resampler::IDLE,
+            spectra: [None; N_CHANNELS],
+        }
+    }
+
+    /// Takes samples that came while the supply had the frequency `hertz` (none: unknown); `now` is the number of the first.
+    pub(crate) fn feed(&mut self, block: &[SampleSet], now: u64, hertz: Option<f64>, per_lsb: impl Fn(Channel) -> f64) {
+        let Some(tracked) = hertz else {
+            self.hertz = None; // what was begun is spoiled
+            return;
+        };
+        let mut next = now;
+        for set in block {
+            let begun = match self.hertz {
+                Some(begun) => begun,
+                None => self.begin(tracked),
+            };
+            next = next.saturating_add(1);
+            let code = set
+                .get(self.channel.index())
+                .copied()
+                .unwrap_or(0)
+                .clamp(-0x80_0000, 0x7F_FFFF);
+            if self.resampler.push(single(code)) {
+                self.finish(next, begun, per_lsb(self.channel));
+                self.hertz = None;
+            }
+        }
+    }
+
+    /// The latest spectrum of `channel`.
+    pub(crate) fn spectrum(&self, channel: Channel) -> Option<&Spectrum> {
+        self.spectra.get(channel.index())?.as_ref()
+    }
+
+    /// Gives the next channel its turn.
+    fn begin(&mut self, hertz: f64) -> f64 {
+        let after = self.channel.index() + 1;
+        let mut order = Channel::ALL.iter().cycle().skip(after).take(N_CHANNELS);
+        self.channel = order
+            .find(|channel| self.channels.contains(**channel))
+            .copied()
+            .unwrap_or(Channel::V1);
+        self.resampler.begin(self.cycles as f64 * self.rate_hz / hertz);
+        self.hertz = Some(hertz);
+        hertz
+    }
+
+    /// Transforms the span that was completed by the sample before number `next`.
+    fn finish(&mut self, next: u64, hertz: f64, per_lsb: f64) {
+        let (before_begin, before_end) = self.resampler.span_before_now();
+        let at = |before: f64| Position::of_sample(next) - Position::from_raw(nearest_u64(before * 65_536.0));
+        let bins = rfft_2048(self.resampler.points());
+        // Sum of the squares of the subgroup's three bins, in squared rms codes.
+        let subgroup = |order: usize| {
+            let centre = order * self.cycles;
+            let bins = bins.get(centre - 1..=centre + 1).unwrap_or(&[]);
+            bins.iter()
+                .map(|bin| f64::from(bin.re) * f64::from(bin.re) + f64::from(bin.im) * f64::from(bin.im))
+                .sum::<f64>()
+                * (2.0 / (POINTS * POINTS) as f64)
+        };
+        let fundamental = subgroup(1);
+        let highest = usize::try_from(nearest_u64(libm::floor(self.rate_hz * PASSBAND / hertz)))
+            .map_or(MAX_ORDER, |order| order.clamp(1, MAX_ORDER));
+        let mut harmonics = [0; MAX_ORDER];
+        let mut distortion = 0.0;
+        for (slot, order) in harmonics.iter_mut().zip(1..=highest) {
+            let square = subgroup(order);
+            if 1 < order {
+                distortion += square;
+            }
+            *slot = nearest_u32(libm::sqrt(square / fundamental) * 1e6);
+        }
+        let rms = libm::sqrt(fundamental) * per_lsb;
+        let enough = self.least.get(self.channel.index()).is_some_and(|least| *least <= rms);
+        let spectrum = Spectrum {
+            channel: self.channel,
+            from: Position::from_raw(at(before_begin)),
+            to: Position::from_raw(at(before_end)),
+            fundamental_micro: nearest_u64(rms * 1e6),
+            thd_millionths: enough.then(|| nearest_u32(libm::sqrt(distortion / fundamental) * 1e6)),
+            highest_order: u8::try_from(highest).unwrap_or(u8::MAX),
+            harmonics,
+        };
+        if let Some(slot) = self.spectra.get_mut(self.channel.index()) {
+            *slot = Some(spectrum);
+        }
+    }
+}
+
+/// A code of 24 bits; single precision holds it exactly.
+const fn single(code: i32) -> f32 {
+    code as f32
+}

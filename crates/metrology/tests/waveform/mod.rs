@@ -1,0 +1,151 @@
+//! Waveforms whose truth is known in closed form: sines with harmonics, quantised by an ideal converter.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "test waveforms stay within the converter's range"
+)]
+
+use ferraris_metrology::{N_CHANNELS, SampleSet, Setup};
+
+/// The code step that metrology.md assumes: 24 bits over 600 V peak.
+pub const VOLTS_PER_LSB: f64 = 600.0 / 8_388_608.0;
+/// 24 bits over 200 A peak.
+pub const AMPS_PER_LSB: f64 = 200.0 / 8_388_608.0;
+
+/// One sine: order, rms, angle in degrees at time zero (of its own cosine).
+#[derive(Clone, Copy, Debug)]
+pub struct Tone {
+    pub order: f64,
+    pub rms: f64,
+    pub degrees: f64,
+}
+
+/// A three-phase supply with load; all phases are made of the same tones, turned by their place in the sequence.
+#[derive(Clone, Debug)]
+pub struct Waveform {
+    pub hertz: f64,
+    /// Hertz a second.
+    pub ramp: f64,
+    pub voltages: [Vec<Tone>; 3],
+    pub currents: [Vec<Tone>; 3],
+}
+
+/// The truth of one phase.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Truth {
+    pub volts: f64,
+    pub amperes: f64,
+    pub watts: f64,
+    pub vars: f64,
+}
+
+/// 5.8 % of voltage harmonics, 23 % of current harmonics: the distortion of metrology.md section 4.
+const VOLTAGE_HARMONICS: [(f64, f64, f64); 4] = [
+    (3.0, 0.03, 40.0),
+    (5.0, 0.04, -70.0),
+    (7.0, 0.025, 110.0),
+    (11.0, 0.015, 10.0),
+];
+const CURRENT_HARMONICS: [(f64, f64, f64); 4] = [
+    (3.0, 0.18, 65.0),
+    (5.0, 0.12, -20.0),
+    (7.0, 0.07, 160.0),
+    (11.0, 0.03, 5.0),
+];
+
+impl Waveform {
+    /// Balanced: `volts`, `amperes` lagging by `lag_degrees`, with or without the distortion.
+    pub fn balanced(hertz: f64, volts: f64, amperes: f64, lag_degrees: f64, distorted: bool) -> Self {
+        let tones = |rms: f64, degrees: f64, harmonics: &[(f64, f64, f64)]| {
+            let mut tones = vec![Tone {
+                order: 1.0,
+                rms,
+                degrees,
+            }];
+            if distorted {
+                tones.extend(harmonics.iter().map(|&(order, part, turn)| Tone {
+                    order,
+                    rms: rms * part,
+                    degrees: order * degrees + turn,
+                }));
+            }
+            tones
+        };
+        let place = |phase: usize| 17.0 - 120.0 * phase as f64;
+        Self {
+            hertz,
+            ramp: 0.0,
+            voltages: core::array::from_fn(|phase| tones(volts, place(phase), &VOLTAGE_HARMONICS)),
+            currents: core::array::from_fn(|phase| tones(amperes, place(phase) - lag_degrees, &CURRENT_HARMONICS)),
+        }
+    }
+
+    /// Turns of the fundamental until `seconds`.
+    fn turns(&self, seconds: f64) -> f64 {
+        (self.hertz + 0.5 * self.ramp * seconds) * seconds
+    }
+
+    /// The codes at `seconds`: v1 v2 v3 i1 i2 i3 in, the neutral carrying the sum of the phases.
+    pub fn codes(&self, seconds: f64) -> SampleSet {
+        let turns = self.turns(seconds).fract();
+        let value = |tones: &[Tone]| {
+            tones
+                .iter()
+                .map(|tone| {
+                    tone.rms
+                        * core::f64::consts::SQRT_2
+                        * (core::f64::consts::TAU * (tone.order * turns + tone.degrees / 360.0)).cos()
+                })
+                .sum::<f64>()
+        };
+        let mut codes = [0; N_CHANNELS];
+        let mut neutral = 0.0;
+        for phase in 0..3 {
+            let amperes = value(&self.currents[phase]);
+            neutral += amperes;
+            codes[phase] = quantised(value(&self.voltages[phase]) / VOLTS_PER_LSB);
+            codes[phase + 3] = quantised(amperes / AMPS_PER_LSB);
+        }
+        codes[6] = quantised(neutral / AMPS_PER_LSB);
+        codes
+    }
+
+    /// The truth of a phase in closed form, over whole cycles.
+    pub fn truth(&self, phase: usize) -> Truth {
+        let (voltages, currents) = (&self.voltages[phase], &self.currents[phase]);
+        let square = |tones: &[Tone]| tones.iter().map(|tone| tone.rms * tone.rms).sum::<f64>();
+        let mut truth = Truth {
+            volts: square(voltages).sqrt(),
+            amperes: square(currents).sqrt(),
+            ..Truth::default()
+        };
+        for voltage in voltages {
+            for current in currents.iter().filter(|current| current.order == voltage.order) {
+                let angle = (voltage.degrees - current.degrees).to_radians();
+                truth.watts += voltage.rms * current.rms * angle.cos();
+                if voltage.order == 1.0 {
+                    truth.vars += voltage.rms * current.rms * angle.sin();
+                }
+            }
+        }
+        truth
+    }
+
+    /// `n` sample sets at `rate_hz`, from sample number `first`.
+    pub fn samples(&self, rate_hz: f64, first: usize, n: usize) -> Vec<SampleSet> {
+        (first..first + n)
+            .map(|sample| self.codes(sample as f64 / rate_hz))
+            .collect()
+    }
+}
+
+/// A three-phase setup for these code steps that counts every load.
+pub fn setup(rate_hz: f64) -> Setup {
+    let mut setup = Setup::three_phase(rate_hz, VOLTS_PER_LSB, AMPS_PER_LSB);
+    setup.starting_amperes = 0.0;
+    setup
+}
+
+fn quantised(value: f64) -> i32 {
+    value.round() as i32
+}
