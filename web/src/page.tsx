@@ -60,7 +60,7 @@ export function Page({ meter }: { meter: Meter }) {
         </div>
       </main>
       <div class="notice" role="alert">
-        {link === 'lost' && <p class="lost">The connection to the meter is lost. What you see is the last that came. Trying again…</p>}
+        {link === 'lost' && <p class="lost">{now ? 'The connection to the meter is lost. What you see is the last that came.' : 'The meter does not answer.'} Trying again…</p>}
         {trouble !== null && link !== 'lost' && <p class="refused">{trouble}<button type="button" aria-label="Dismiss" onClick={() => meter.dismiss()}>×</button></p>}
       </div>
     </div>

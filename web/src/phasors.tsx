@@ -15,9 +15,11 @@ function Arrow({ phasor, scale, kind }: { phasor: Phasor; scale: number; kind: '
   const length = (RADIUS * phasor.rms) / scale;
   const turn = -phasor.angle_deg;
   if (length < 1) return null;
-  const head = Math.min(9, length / 2);
-  const reach = Math.max(length + 10, 22);
-  const radians = ((turn - 90) * Math.PI) / 180;
+  const head = Math.min(kind === 'voltage' ? 9 : 12, length / 2);
+  // A voltage's name stands before its tip, a current's beside it, so that both can be read when they point the same way.
+  const reach = kind === 'voltage' ? length + 10 : Math.max(length - 6, 18);
+  const aside = kind === 'voltage' ? 0 : 11 / reach;
+  const radians = ((turn - 90) * Math.PI) / 180 + aside;
   return (
     <g class={`${kind} l${phasor.phase}`} data-phasor={`${kind}-${phasor.phase}`}>
       <g transform={`rotate(${turn})`}>

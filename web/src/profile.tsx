@@ -74,7 +74,7 @@ export function ProfileChart({ profile, deviation }: { profile: Profile | undefi
     [drawn, deviation],
   );
   const options = (colour: Colours): Omit<uPlot.Options, 'width' | 'height'> => ({
-    padding: [10, 10, 0, 0],
+    padding: [10, 22, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
     hooks: { setCursor: [(plot) => setHovered(plot.cursor.idx ?? null)] },

@@ -42,16 +42,19 @@ interface SliderProps { name: string; label?: string; unit: string; value: numbe
 /** `high` ends the slider; up to `most` may be typed. */
 function Slider({ name, label, unit, value, low, high, step, most = high, mark, set }: SliderProps) {
   const title = label ?? name;
+  // What is being typed stays as it is until it is finished, though the page is drawn anew four times a second.
+  const [typed, setTyped] = useState<string | null>(null);
   const take = (event: Event) => {
     const input = event.currentTarget as HTMLInputElement;
-    if (input.value !== '' && input.validity.valid) set(input.valueAsNumber);
+    if (input.value !== '' && input.reportValidity()) set(input.valueAsNumber);
   };
   const shown = Number(value.toFixed(3));
   return (
     <div class="slider">
       <span class={mark ? `key ${mark}` : ''}>{name}</span>
       <input type="range" aria-label={title} min={low} max={high} step={step} value={shown} onInput={take} />
-      <input type="number" aria-label={`${title} in ${unit}`} min={low} max={most} step="any" value={shown} onChange={take} />
+      <input type="number" aria-label={`${title} in ${unit}`} min={low} max={most} step="any" value={typed ?? shown}
+        onInput={(event) => setTyped(event.currentTarget.value)} onChange={take} onBlur={() => setTyped(null)} />
       <small>{unit}</small>
     </div>
   );

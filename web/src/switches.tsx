@@ -32,10 +32,10 @@ export function DisconnectorState({ disconnector, known }: { disconnector: Disco
   const text = !known ? '–' : disconnector ? STATES[disconnector.control_state] : 'This meter has no switch';
   return (
     <div class={`disconnector${closed ? ' closed' : ''}`} data-disconnector={disconnector?.control_state ?? 'none'}>
-      <svg viewBox="0 0 120 40" role="img" aria-label={closed ? 'The switch is closed' : 'The switch is open'}>
+      <svg viewBox="0 0 120 40" role="img" aria-label={!disconnector ? 'No switch is known' : closed ? 'The switch is closed' : 'The switch is open'}>
         <line x1="4" y1="26" x2="40" y2="26" /><line x1="80" y1="26" x2="116" y2="26" />
         <circle cx="40" cy="26" r="4" /><circle cx="80" cy="26" r="4" />
-        <line class="blade" x1="40" y1="26" x2="80" y2="26" />
+        {disconnector && <line class="blade" x1="40" y1="26" x2="80" y2="26" />}
       </svg>
       <div><b>{text}</b><small>{disconnector ? `control mode ${disconnector.control_mode}` : '\u00a0'}</small></div>
     </div>

@@ -47,7 +47,7 @@ function Traces({ waveform, kind, title, unit, least }: { waveform: Waveform | u
     return [milliseconds, ...shown.map((channel) => channel.values)] as uPlot.AlignedData;
   }, [waveform, kind]);
   const options = (colour: Colours): Omit<uPlot.Options, 'width' | 'height'> => ({
-    padding: [8, 8, 0, 0],
+    padding: [8, 22, 0, 0],
     legend: { show: false },
     cursor: { show: false },
     scales: {
