@@ -6,8 +6,8 @@ METER.json is the first line that `ferraris meter --json` prints.
 
 Two defects of the peer are worked around here, and nowhere else: its HDLC reader takes any octet 7E for the end of a
 frame (its issue 97), so frames are cut by their length before its HDLC layer parses them; and it has no entry
-descriptor, so the descriptor's octets are ours. Values that it cannot decode (bit-strings, whose length it takes for
-octets) are checked for form by `skip_value` and counted.
+descriptor, so the descriptor's octets are ours. Values that it cannot decode (it has no bit-strings, floats, BCD and
+UTF-8) are checked for form by `skip_value` and counted.
 """
 
 import logging
@@ -177,14 +177,15 @@ class DlmsCosem(Peer):
         end = skip_value(octets, 0)
         if end != len(octets):
             raise ValueError(f"{len(octets) - end} octets after the value")
-        if has_bit_string(octets):
+        try:
+            return plain(utils.parse_as_dlms_data(octets))
+        except NotImplementedError:
             self.undecoded += 1
             return octets
-        return plain(utils.parse_as_dlms_data(octets))
 
     def notes(self):
         """What the library could not decode."""
-        return f"{self.undecoded} with bit-strings, checked for form only"
+        return f"{self.undecoded} of types it does not decode, checked for form only"
 
     def write(self, class_id, name, attribute, kind, value):
         data = {"date-time": dlms_data.OctetStringData, "double-long-unsigned": dlms_data.DoubleLongUnsignedData}
@@ -207,11 +208,9 @@ FIXED = {
 }
 
 
-def skip_value(octets, at, seen=None):
+def skip_value(octets, at):
     """The end of the A-XDR value that starts here; raises when it is not well-formed."""
     tag = octets[at]
-    if seen is not None:
-        seen.add(tag)
     at += 1
     if tag in FIXED:
         return at + FIXED[tag]
@@ -223,20 +222,13 @@ def skip_value(octets, at, seen=None):
         at += size
     if tag in (1, 2):
         for _ in range(length):
-            at = skip_value(octets, at, seen)
+            at = skip_value(octets, at)
         return at
     if tag == 4:
         return at + (length + 7) // 8
     if tag in (9, 10, 12):
         return at + length
     raise ValueError(f"type {tag} is not in A-XDR")
-
-
-def has_bit_string(octets):
-    """Whether a bit-string is somewhere in the value."""
-    seen = set()
-    skip_value(octets, 0, seen)
-    return 4 in seen
 
 
 def plain(value):
