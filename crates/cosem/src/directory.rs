@@ -26,7 +26,45 @@ pub struct Directory<M: 'static> {
     groups: &'static [&'static [Object<M>]],
 }
 
+impl<M> Clone for Object<M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M> Copy for Object<M> {}
+
 impl<M> Object<M> {
+    /// A row of a class under a name that every device has, nothing of it kept in flash.
+    ///
+    /// # Panics
+    /// When the name is none; in a `const` it does not compile.
+    #[must_use]
+    pub const fn new(name: &str, class: &'static dyn Class<M>, policy: &'static Policy) -> Self {
+        Self {
+            name: Obis::new(name),
+            class,
+            policy,
+            kept: Attributes::NONE,
+            present: |_| true,
+        }
+    }
+
+    /// This row, and these attributes are saved after a SET and restored at boot.
+    #[must_use]
+    pub const fn kept(self, attributes: &[u8]) -> Self {
+        Self {
+            kept: Attributes::of(attributes),
+            ..self
+        }
+    }
+
+    /// This row, for devices only of which `present` is true.
+    #[must_use]
+    pub const fn present_when(self, present: fn(&M) -> bool) -> Self {
+        Self { present, ..self }
+    }
+
     /// The class_id.
     #[must_use]
     pub fn class_id(&self) -> u16 {

@@ -23,7 +23,7 @@ pub struct Cursor {
     /// How many steps were made; 0 before the first.
     pub step: u32,
     /// What the object must remember.
-    pub words: [u32; 12],
+    pub words: [u32; 24],
 }
 
 /// What one step of a GET says.

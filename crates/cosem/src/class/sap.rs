@@ -2,13 +2,13 @@
 
 use super::Class;
 use crate::AccessError;
-use crate::axdr::{OctetText, Writer};
+use crate::axdr::{Octets, Writer};
 
 /// Class 17 version 0, for a device with one logical device, the management one.
 #[derive(Debug)]
 pub struct SapAssignment<M> {
-    /// The logical device name, up to 16 characters.
-    pub logical_device_name: fn(&M) -> &str,
+    /// The logical device name, 16 characters.
+    pub logical_device_name: fn(&M) -> [u8; 16],
 }
 
 impl<M> Class<M> for SapAssignment<M> {
@@ -28,7 +28,7 @@ impl<M> Class<M> for SapAssignment<M> {
         out.array(1)?;
         out.structure(2)?;
         out.value(1_u16)?;
-        out.value(OctetText((self.logical_device_name)(it)))?;
+        out.value(Octets(&(self.logical_device_name)(it)))?;
         Ok(())
     }
 }
