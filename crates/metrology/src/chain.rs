@@ -1,9 +1,9 @@
 //! The whole chain of the meter: measurements every 10 or 12 cycles, and the harmonics of one channel after the other.
 
 use crate::channel::{Channel, SampleSet};
-use crate::core_path::Core;
 use crate::measurement::Measurement;
 use crate::position::Position;
+use crate::sample_path::Core;
 use crate::setup::{Setup, SetupError};
 use crate::spectrum::{Analyser, Spectrum};
 

@@ -14,7 +14,6 @@
 mod calibration;
 mod chain;
 mod channel;
-mod core_path;
 mod crossing;
 mod edge;
 mod measurement;
@@ -22,9 +21,11 @@ mod no_load;
 mod oscillator;
 mod position;
 mod presence;
+mod pulses;
 mod registers;
 mod resampler;
 mod rounding;
+mod sample_path;
 mod setup;
 mod solver;
 mod spectrum;
@@ -34,12 +35,13 @@ mod tracker;
 pub use calibration::Calibration;
 pub use chain::Chain;
 pub use channel::{Channel, ChannelSet, N_CHANNELS, N_PHASES, Phase, SampleSet};
-pub use core_path::Core;
 pub use measurement::{
     Apparent, Direction, Event, EventKind, Events, Flow, Flows, MAX_EVENTS, Measurement, PhaseReading, Quadrant,
     Sequence, TotalReading,
 };
 pub use position::Position;
+pub use pulses::{PulseQuantity, PulseTrain, Pulses};
 pub use registers::{Element, N_TARIFFS, Quantity, Registers, RegistersError, Tariff};
+pub use sample_path::Core;
 pub use setup::{DirectCurrent, NominalFrequency, Setup, SetupError};
 pub use spectrum::{MAX_ORDER, Spectrum};

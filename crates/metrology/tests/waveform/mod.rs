@@ -8,35 +8,35 @@
 use ferraris_metrology::{N_CHANNELS, SampleSet, Setup};
 
 /// The code step that metrology.md assumes: 24 bits over 600 V peak.
-pub const VOLTS_PER_LSB: f64 = 600.0 / 8_388_608.0;
+pub(crate) const VOLTS_PER_LSB: f64 = 600.0 / 8_388_608.0;
 /// 24 bits over 200 A peak.
-pub const AMPS_PER_LSB: f64 = 200.0 / 8_388_608.0;
+pub(crate) const AMPS_PER_LSB: f64 = 200.0 / 8_388_608.0;
 
 /// One sine: order, rms, angle in degrees at time zero (of its own cosine).
 #[derive(Clone, Copy, Debug)]
-pub struct Tone {
-    pub order: f64,
-    pub rms: f64,
-    pub degrees: f64,
+pub(crate) struct Tone {
+    pub(crate) order: f64,
+    pub(crate) rms: f64,
+    pub(crate) degrees: f64,
 }
 
 /// A three-phase supply with load; all phases are made of the same tones, turned by their place in the sequence.
 #[derive(Clone, Debug)]
-pub struct Waveform {
-    pub hertz: f64,
+pub(crate) struct Waveform {
+    pub(crate) hertz: f64,
     /// Hertz a second.
-    pub ramp: f64,
-    pub voltages: [Vec<Tone>; 3],
-    pub currents: [Vec<Tone>; 3],
+    pub(crate) ramp: f64,
+    pub(crate) voltages: [Vec<Tone>; 3],
+    pub(crate) currents: [Vec<Tone>; 3],
 }
 
 /// The truth of one phase.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Truth {
-    pub volts: f64,
-    pub amperes: f64,
-    pub watts: f64,
-    pub vars: f64,
+pub(crate) struct Truth {
+    pub(crate) volts: f64,
+    pub(crate) amperes: f64,
+    pub(crate) watts: f64,
+    pub(crate) vars: f64,
 }
 
 /// 5.8 % of voltage harmonics, 23 % of current harmonics: the distortion of metrology.md section 4.
@@ -55,7 +55,7 @@ const CURRENT_HARMONICS: [(f64, f64, f64); 4] = [
 
 impl Waveform {
     /// Balanced: `volts`, `amperes` lagging by `lag_degrees`, with or without the distortion.
-    pub fn balanced(hertz: f64, volts: f64, amperes: f64, lag_degrees: f64, distorted: bool) -> Self {
+    pub(crate) fn balanced(hertz: f64, volts: f64, amperes: f64, lag_degrees: f64, distorted: bool) -> Self {
         let tones = |rms: f64, degrees: f64, harmonics: &[(f64, f64, f64)]| {
             let mut tones = vec![Tone {
                 order: 1.0,
@@ -86,7 +86,7 @@ impl Waveform {
     }
 
     /// The codes at `seconds`: v1 v2 v3 i1 i2 i3 in, the neutral carrying the sum of the phases.
-    pub fn codes(&self, seconds: f64) -> SampleSet {
+    pub(crate) fn codes(&self, seconds: f64) -> SampleSet {
         let turns = self.turns(seconds).fract();
         let value = |tones: &[Tone]| {
             tones
@@ -111,7 +111,7 @@ impl Waveform {
     }
 
     /// The truth of a phase in closed form, over whole cycles.
-    pub fn truth(&self, phase: usize) -> Truth {
+    pub(crate) fn truth(&self, phase: usize) -> Truth {
         let (voltages, currents) = (&self.voltages[phase], &self.currents[phase]);
         let square = |tones: &[Tone]| tones.iter().map(|tone| tone.rms * tone.rms).sum::<f64>();
         let mut truth = Truth {
@@ -132,7 +132,7 @@ impl Waveform {
     }
 
     /// `n` sample sets at `rate_hz`, from sample number `first`.
-    pub fn samples(&self, rate_hz: f64, first: usize, n: usize) -> Vec<SampleSet> {
+    pub(crate) fn samples(&self, rate_hz: f64, first: usize, n: usize) -> Vec<SampleSet> {
         (first..first + n)
             .map(|sample| self.codes(sample as f64 / rate_hz))
             .collect()
@@ -140,7 +140,7 @@ impl Waveform {
 }
 
 /// A three-phase setup for these code steps that counts every load.
-pub fn setup(rate_hz: f64) -> Setup {
+pub(crate) fn setup(rate_hz: f64) -> Setup {
     let mut setup = Setup::three_phase(rate_hz, VOLTS_PER_LSB, AMPS_PER_LSB);
     setup.starting_amperes = 0.0;
     setup

@@ -21,7 +21,7 @@ use crate::solver::{PhaseSolution, Phasor, Solution, Solver};
 use crate::sums::{MOST_IN_BLOCK, Sums, WindowSums, held, raise_peaks, within_24_bits};
 use crate::tracker::{Observation, Tracked, Tracker};
 
-/// Samples to measurements, without harmonics: the least that a bill needs. Takes about 2 kB.
+/// Samples to measurements, without harmonics: the least that a bill needs. Takes about 3.5 kB.
 ///
 /// [`Chain`](crate::Chain) is this and the harmonics.
 #[derive(Clone, Debug)]
