@@ -1,7 +1,7 @@
 //! A coarse frequency from the zero crossings of a voltage: starts the tracking, and notices when it holds to the wrong frequency.
 //!
 //! It sees means over a sixteenth of a nominal cycle ("chunks"), which takes noise and high harmonics away. A steady waveform
-//! crosses zero with the period of its fundamental whatever its harmonics, so over ten cycles the result is good to 20 mHz.
+//! crosses zero with the period of its fundamental whatever its harmonics, so over ten cycles the result is good to 6 mHz.
 
 /// Chunks of a nominal cycle.
 pub(crate) const CHUNKS_PER_CYCLE: u32 = 16;
@@ -10,7 +10,8 @@ pub(crate) const CHUNKS_PER_CYCLE: u32 = 16;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Crossings {
     chunks: u32,
-    before: f64,
+    /// The last three levels, the latest at the end.
+    recent: [f64; 3],
     /// The voltage was clearly below zero since the last crossing.
     armed: bool,
     first: Option<f64>,
@@ -23,7 +24,7 @@ pub(crate) struct Crossings {
 impl Crossings {
     pub(crate) const NONE: Self = Self {
         chunks: 0,
-        before: 0.0,
+        recent: [0.0; 3],
         armed: false,
         first: None,
         last: 0.0,
@@ -32,15 +33,18 @@ impl Crossings {
         longest: 0.0,
     };
 
-    /// Takes the mean level of the next chunk; only levels below -`hysteresis` arm the next crossing.
+    /// Takes the mean level of the next chunk; only levels below -`hysteresis` arm the next crossing. A crossing is seen one
+    /// chunk late, because its place is interpolated between two levels on either side.
     pub(crate) fn observe(&mut self, level: f64, hysteresis: f64) {
+        let [earlier, below, above] = self.recent;
+        self.recent = [below, above, level];
         self.chunks = self.chunks.saturating_add(1);
-        if level < -hysteresis {
-            self.armed = true;
-        } else if self.armed && 0.0 <= level {
+        if above < -hysteresis {
+            // The first levels ever have no neighbours to interpolate with.
+            self.armed |= 2 < self.chunks;
+        } else if self.armed && 0.0 <= above {
             self.armed = false;
-            // Between the last level, below zero, and this one.
-            let at = f64::from(self.chunks) - level / (level - self.before.min(0.0)).max(f64::MIN_POSITIVE);
+            let at = f64::from(self.chunks) + zero_of_cubic(earlier, below.min(0.0), above, level);
             if self.first.is_some() {
                 self.periods = self.periods.saturating_add(1);
                 self.shortest = self.shortest.min(at - self.last);
@@ -50,7 +54,6 @@ impl Crossings {
             }
             self.last = at;
         }
-        self.before = level;
     }
 
     /// Whole periods seen since the last restart.
@@ -81,6 +84,22 @@ impl Crossings {
     }
 }
 
+/// Where, between 0 and 1, the cubic through (-1, a), (0, b), (1, c), (2, d) is zero; b is not above zero, c not below.
+fn zero_of_cubic(a: f64, b: f64, c: f64, d: f64) -> f64 {
+    let linear = c - b / 2.0 - a / 3.0 - d / 6.0;
+    let square = (a + c) / 2.0 - b;
+    let cubic = (b - c) / 2.0 + (d - a) / 6.0;
+    let mut x = -b / (c - b).max(f64::MIN_POSITIVE);
+    for _newton in 0..3 {
+        let value = b + x * (linear + x * (square + x * cubic));
+        let slope = linear + x * (2.0 * square + x * 3.0 * cubic);
+        if 0.0 < slope {
+            x = (x - value / slope).clamp(0.0, 1.0);
+        }
+    }
+    x
+}
+
 #[cfg(test)]
 mod tests {
     extern crate std;
@@ -89,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_distorted_voltage_gives_its_frequency() {
-        for (hertz, tolerance) in [(42.5, 0.02), (49.2, 0.02), (50.0, 0.02), (57.5, 0.02)] {
+        for (hertz, tolerance) in [(42.5, 0.006), (49.2, 0.006), (50.0, 0.006), (57.5, 0.006)] {
             let mut crossings = Crossings::NONE;
             let mut worst = 0.0_f64;
             for chunk in 0..2_000_u32 {

@@ -138,9 +138,14 @@ impl Core {
         let mut core = Self::new(setup)?;
         let nominal = setup.nominal_frequency.hertz();
         crate::setup::within("hertz", None, hertz, nominal * 0.8, nominal * 1.2)?;
-        core.stage = Stage::Waiting {
-            from: Position::of_sample(at_sample.max(1)),
-            hertz,
+        let from = Position::of_sample(at_sample.max(1));
+        core.stage = match edge::first_sample(from) {
+            0 => Stage::Edge {
+                at: from,
+                hertz,
+                collected: 0,
+            },
+            _ => Stage::Waiting { from, hertz },
         };
         Ok(core)
     }

@@ -5,7 +5,7 @@
     reason = "test waveforms stay within the converter's range"
 )]
 
-use ferraris_metrology::{N_CHANNELS, SampleSet, Setup};
+use ferraris_metrology::{Core, Measurement, N_CHANNELS, SampleSet, Setup};
 
 /// The code step that metrology.md assumes: 24 bits over 600 V peak.
 pub(crate) const VOLTS_PER_LSB: f64 = 600.0 / 8_388_608.0;
@@ -85,25 +85,45 @@ impl Waveform {
         (self.hertz + 0.5 * self.ramp * seconds) * seconds
     }
 
+    /// The volts or amperes of `tones` at `turns` of the fundamental.
+    fn value(tones: &[Tone], turns: f64) -> f64 {
+        let angle = |tone: &Tone| core::f64::consts::TAU * (tone.order * turns + tone.degrees / 360.0);
+        tones
+            .iter()
+            .map(|tone| tone.rms * core::f64::consts::SQRT_2 * angle(tone).cos())
+            .sum()
+    }
+
+    /// The energy of a phase between two instants, by Simpson's rule on the unquantised waveform.
+    pub(crate) fn joules(&self, phase: usize, begin: f64, end: f64) -> f64 {
+        let power = |seconds: f64| {
+            let turns = self.turns(seconds).fract();
+            Self::value(&self.voltages[phase], turns) * Self::value(&self.currents[phase], turns)
+        };
+        let n_steps = 2 * (20_000.0 * (end - begin)).ceil() as u32;
+        let step = (end - begin) / f64::from(n_steps);
+        let weight = |n: u32| match n {
+            0 => 1.0,
+            n if n == n_steps => 1.0,
+            n if n % 2 == 1 => 4.0,
+            _ => 2.0,
+        };
+        (0..=n_steps)
+            .map(|n| weight(n) * power(begin + f64::from(n) * step))
+            .sum::<f64>()
+            * step
+            / 3.0
+    }
+
     /// The codes at `seconds`: v1 v2 v3 i1 i2 i3 in, the neutral carrying the sum of the phases.
     pub(crate) fn codes(&self, seconds: f64) -> SampleSet {
         let turns = self.turns(seconds).fract();
-        let value = |tones: &[Tone]| {
-            tones
-                .iter()
-                .map(|tone| {
-                    tone.rms
-                        * core::f64::consts::SQRT_2
-                        * (core::f64::consts::TAU * (tone.order * turns + tone.degrees / 360.0)).cos()
-                })
-                .sum::<f64>()
-        };
         let mut codes = [0; N_CHANNELS];
         let mut neutral = 0.0;
         for phase in 0..3 {
-            let amperes = value(&self.currents[phase]);
+            let amperes = Self::value(&self.currents[phase], turns);
             neutral += amperes;
-            codes[phase] = quantised(value(&self.voltages[phase]) / VOLTS_PER_LSB);
+            codes[phase] = quantised(Self::value(&self.voltages[phase], turns) / VOLTS_PER_LSB);
             codes[phase + 3] = quantised(amperes / AMPS_PER_LSB);
         }
         codes[6] = quantised(neutral / AMPS_PER_LSB);
@@ -144,6 +164,17 @@ pub(crate) fn setup(rate_hz: f64) -> Setup {
     let mut setup = Setup::three_phase(rate_hz, VOLTS_PER_LSB, AMPS_PER_LSB);
     setup.starting_amperes = 0.0;
     setup
+}
+
+/// The measurements of `seconds` of a waveform.
+pub(crate) fn measure(wave: &Waveform, setup: &Setup, seconds: f64) -> Vec<Measurement> {
+    let mut core = Core::new(setup).expect("a good setup");
+    let mut measurements = Vec::new();
+    let n_samples = (seconds * setup.rate_hz) as usize;
+    core.push_block(&wave.samples(setup.rate_hz, 0, n_samples), |measurement| {
+        measurements.push(*measurement)
+    });
+    measurements
 }
 
 fn quantised(value: f64) -> i32 {
