@@ -64,6 +64,7 @@ describe('the control interface', () => {
     for (const channel of two.channels) assert.equal(channel.values.length, two.channels[0].values.length);
     const cycles = (two.channels[0].values.length / two.rate_hz) * before.supply.frequency_hz;
     assert.ok(Math.abs(cycles - 2) < 0.1, `${cycles} cycles`);
+    await refused(await ask('/api/v1/waveform?cycle=2'), 400, 'bad-parameter');
     for (const wrong of ['0', '11', '-1', 'x', '1.5', '']) await refused(await ask(`/api/v1/waveform?cycles=${wrong}`), 400, 'bad-parameter');
   });
 
@@ -173,16 +174,16 @@ describe('the control interface', () => {
   });
 
   test('an unknown field, a missing field and a wrong type are refused by name', async () => {
-    await refused(await put('/api/v1/world/supply', { frequency: 50 }), 422, 'unknown-field', '#/frequency');
+    await refused(await put('/api/v1/world/supply', { frequency_hz: 50, frequency: 50 }), 422, 'unknown-field', '#/frequency');
     await refused(await put('/api/v1/world/load', { household: true, phases: each({ amps: 1 }) }), 422, 'unknown-field');
     await refused(await put('/api/v1/world/supply', { phases: first({ angle_deg: 0 }, { volts: 230 }) }), 422, 'missing-field', '#/phases/0/volts');
     await refused(await put('/api/v1/world/power', {}), 422, 'missing-field', '#/on');
     await refused(await put('/api/v1/time', {}), 422, 'missing-field');
     await refused(await put('/api/v1/world/supply', { frequency_hz: '50' }), 422, 'wrong-type', '#/frequency_hz');
-    await refused(await put('/api/v1/world/contacts', { meter_cover: 'ajar' }), 422, 'wrong-type', '#/meter_cover');
-    await refused(await put('/api/v1/time', { speed: 'fast' }), 422, 'wrong-type', '#/speed');
+    await refused(await put('/api/v1/world/contacts', { meter_cover: 'ajar' }), 422, 'out-of-range', '#/meter_cover');
+    await refused(await put('/api/v1/time', { speed: 'fast' }), 422, 'out-of-range', '#/speed');
     await refused(await put('/api/v1/time', { jump_s: 1.5 }), 422, 'wrong-type', '#/jump_s');
-    await refused(await put('/api/v1/world/power', []), 422, 'wrong-type');
+    await refused(await put('/api/v1/world/power', []), 422, 'wrong-type', '#');
   });
 
   test('what is no JSON, too long, of another type or unknown is refused as a problem', async () => {
