@@ -73,10 +73,10 @@ impl Crossings {
         }
     }
 
-    /// Starts to count anew from the last crossing.
+    /// Starts to count anew from the last crossing, if there was a whole period before it.
     pub(crate) fn restart(&mut self) {
         self.last -= f64::from(self.chunks);
-        self.first = self.first.map(|_before| self.last);
+        self.first = (self.periods != 0).then_some(self.last);
         self.periods = 0;
         self.chunks = 0;
         self.shortest = f64::INFINITY;

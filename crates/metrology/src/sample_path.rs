@@ -47,6 +47,8 @@ pub struct Core {
     window: Option<Window>,
     edge_samples: [SampleSet; EDGE_SAMPLES],
     peaks: [u32; N_CHANNELS],
+    /// Voltages that were lost at any time in the present window.
+    lost_in_window: [bool; N_PHASES],
     events: Events,
     /// What rounding to nanoseconds has left over.
     nanos_left: f64,
@@ -123,6 +125,7 @@ impl Core {
             window: None,
             edge_samples: [[0; N_CHANNELS]; EDGE_SAMPLES],
             peaks: [0; N_CHANNELS],
+            lost_in_window: [false; N_PHASES],
             events: Events::default(),
             nanos_left: 0.0,
             measurement: None,
@@ -309,6 +312,9 @@ impl Core {
             crossings.observe(chunk.level / f64::from(n_samples), presence_lsb * ARMED_AT);
         }
         let changes = self.presence.observe(chunk, n_samples);
+        for (lost, present) in self.lost_in_window.iter_mut().zip(self.presence.present()) {
+            *lost |= !present;
+        }
         for (phase, change) in Phase::ALL.into_iter().zip(changes) {
             let at = Position::of_sample(self.now);
             match change {
@@ -327,7 +333,7 @@ impl Core {
         if matches!(self.stage, Stage::Searching) && self.presence.known() {
             let waited = self.now as f64 / self.rate_hz;
             let given_up = (LONGEST_SEARCH_SECONDS <= waited).then_some(self.nominal.hertz());
-            if let Some(hertz) = self.coarse_hertz(PERIODS_TO_START).or(given_up) {
+            if let Some(hertz) = self.coarse_hertz(PERIODS_TO_START, [false; N_PHASES]).or(given_up) {
                 let from = Position::of_sample(self.now.saturating_add(1));
                 self.stage = Stage::Waiting {
                     from,
@@ -353,6 +359,7 @@ impl Core {
         for crossings in &mut self.crossings {
             crossings.restart();
         }
+        self.lost_in_window = self.presence.present().map(|present| !present);
         let length_samples = f64::from(self.nominal.cycles()) * self.rate_hz / next_hertz;
         let length_raw = nearest_u64(length_samples * 65_536.0);
         let oscillator = Oscillator::new(at, length_raw, self.nominal.cycles());
@@ -376,10 +383,13 @@ impl Core {
         let (raw_phasors, present) = self.voltages(sums, length_samples);
         let angles_turns = core::array::from_fn(|phase| {
             let (phasor, rms) = raw_phasors.get(phase)?;
-            let trusted = present.get(phase).copied().unwrap_or(false) && rms * FUNDAMENTAL_SHARE <= phasor.magnitude();
+            let there = present.get(phase).copied()? && !self.lost_in_window.get(phase).copied()?;
+            let trusted = there && rms * FUNDAMENTAL_SHARE <= phasor.magnitude();
             trusted.then(|| phasor.turns())
         });
-        let coarse_hertz = self.coarse_hertz(1);
+        let coarse_hertz = self
+            .coarse_hertz(1, self.lost_in_window)
+            .or_else(|| self.coarse_hertz(1, [false; N_PHASES]));
         let tracked = self.tracker.observe(&Observation {
             length_samples,
             angles_turns,
@@ -475,13 +485,12 @@ impl Core {
         }
     }
 
-    /// The frequency by zero crossings of the first present voltage that had at least `periods` of them.
-    fn coarse_hertz(&self, periods: u32) -> Option<f64> {
-        let mut pairs = self.presence.present().into_iter().zip(&self.crossings);
-        pairs.find_map(|(present, crossings)| {
-            let period = crossings
-                .period()
-                .filter(|_period| present && periods <= crossings.periods())?;
+    /// The frequency by zero crossings of the first present voltage that had at least `periods` of them and is not in `excluded`.
+    fn coarse_hertz(&self, periods: u32, excluded: [bool; N_PHASES]) -> Option<f64> {
+        let mut voltages = self.presence.present().into_iter().zip(excluded).zip(&self.crossings);
+        voltages.find_map(|((present, excluded), crossings)| {
+            let seen = present && !excluded && periods <= crossings.periods();
+            let period = crossings.period().filter(|_period| seen)?;
             Some(self.rate_hz / (period * f64::from(self.chunk.length)))
         })
     }

@@ -2,7 +2,8 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 #![allow(
     clippy::cast_possible_truncation,
-    reason = "test waveforms stay within the converter's range"
+    clippy::cast_sign_loss,
+    reason = "counts and codes of a few seconds"
 )]
 
 use ferraris_metrology::{Core, Measurement, N_CHANNELS, SampleSet, Setup};
