@@ -43,6 +43,8 @@ pub(crate) struct Circuit {
 /// The windings of one motor on one phase: magnetisation and rotor, each a resistor and an inductor in series.
 #[derive(Clone, Copy, Debug, Default)]
 struct Windings {
+    /// Off, all the rest is 0 and is passed over.
+    on: bool,
     magnet: Branch,
     rotor: Branch,
     /// Sum of the squares of the rotor's current since it was last taken.
@@ -132,6 +134,7 @@ impl Circuit {
         if let Some(windings) = self.windings.get_mut(motor) {
             match plan {
                 Some(plan) => {
+                    windings.on = true;
                     windings
                         .magnet
                         .set(plan.magnet_ohms, plan.magnet_henries / step_seconds);
@@ -164,7 +167,7 @@ impl Circuit {
     pub(crate) fn step(&mut self, source_volts: f64, dimmer_open: f64, fed_amps: f64) -> (f64, f64) {
         let mut conductance = self.conductance + self.dimmed_conductance * dimmer_open;
         let mut remembered = 0.0;
-        for windings in &self.windings {
+        for windings in self.windings.iter().filter(|windings| windings.on) {
             conductance += windings.magnet.admittance + windings.rotor.admittance;
             remembered += windings.magnet.memory * windings.magnet.amps + windings.rotor.memory * windings.rotor.amps;
         }
@@ -183,7 +186,7 @@ impl Circuit {
         for rectifier in &mut self.rectifiers {
             unit_amps += rectifier.step(volts);
         }
-        for windings in &mut self.windings {
+        for windings in self.windings.iter_mut().filter(|windings| windings.on) {
             windings.magnet.step(volts);
             windings.rotor.step(volts);
             windings.square_amps += windings.rotor.amps * windings.rotor.amps;
