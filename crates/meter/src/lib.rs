@@ -1,3 +1,323 @@
 #![no_std]
 #![forbid(unsafe_code)]
-//! Under construction by its first commit.
+//! The Ferraris meter: a plain struct of numbers, rules that move it through time, and a table of rows that shows it to COSEM clients.
+//!
+//! [`Meter::boot`] brings it to life on a [`Board`], [`Meter::step`] is the only door. The meter reads no clock, draws no chance and opens
+//! no socket: instants, measurements, octets, contacts and entropy come in as [`Input`]; frames, the state of the switch and the time of
+//! the backup clock go out through the board during the call. The same inputs give the same outputs, octet by octet, on every machine.
+//!
+//! ```text
+//! Input -> step -> rules (clock, profile, disconnector, ...) -> Effects -> memory, board
+//!                    ^
+//! link -> dlms -> service -> objects (rows) -> model
+//! ```
+
+pub mod clock;
+pub mod config;
+pub mod disconnector;
+pub mod display;
+pub mod event_log;
+pub mod fraud;
+pub mod profile;
+pub mod security;
+
+mod capture;
+mod effect;
+pub mod limits;
+mod memory;
+mod model;
+mod objects;
+mod service;
+mod step;
+mod stream;
+
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod tests;
+
+use base::{Instant, Micros, Utc};
+use cosem::axdr::Writer;
+use cosem::{AccessError, Attribute, Object, Role};
+use dlms::server::Link;
+use flash::Nor;
+use metrology::Measurement;
+
+pub use config::{Config, ConfigError, Secrets, Variant};
+pub use effect::Record;
+pub use fraud::{Contact, Press};
+pub use memory::{BootReport, MemoryError, PARTITIONS, SECTORS};
+pub use model::{JournalState, Model, Partner, error_bit};
+pub use objects::DIRECTORY;
+pub use service::{MANAGEMENT_CLIENT, PUBLIC_CLIENT};
+
+use effect::Effect;
+use event_log::{Log, standard};
+use memory::Memory;
+use profile::{JournalId, status};
+use service::Service;
+use step::{Chance, Core};
+
+/// What the meter needs of the hardware, or of what stands in for it. Calls come only from within a step and return at once.
+pub trait Board {
+    /// The non-volatile memory, of at least [`SECTORS`] sectors.
+    fn flash(&mut self) -> &mut dyn Nor;
+
+    /// Closes or opens the switch in the supply.
+    fn drive_disconnector(&mut self, closed: bool);
+
+    /// Sets the clock that runs on while the meter has no supply.
+    fn set_rtc(&mut self, utc: Utc);
+}
+
+/// What can happen to a meter.
+pub enum Input<'a> {
+    /// Time has passed; due at [`Meter::deadline`].
+    Tick,
+    /// The metrology has finished a window, which ends now.
+    Measured(&'a Measurement),
+    /// Total harmonic distortion in tenths of a percent, voltages L1 to L3, then currents.
+    Distortion([Option<u16>; 6]),
+    /// Octets came on a link.
+    Received {
+        /// The link, lent by its owner.
+        link: &'a mut Link,
+        /// The octets.
+        octets: &'a [u8],
+        /// Takes what is answered, during the call.
+        answer: &'a mut dyn FnMut(&[u8]),
+    },
+    /// A deadline of the link has come.
+    Elapsed {
+        /// The link.
+        link: &'a mut Link,
+    },
+    /// The link is gone.
+    Lost {
+        /// The link.
+        link: &'a mut Link,
+    },
+    /// A contact or the button.
+    Contact(Contact),
+    /// Fresh entropy, mixed by replacing the generator's seed.
+    Entropy([u8; 32]),
+    /// The supply is failing: save what must be saved. No input comes after this one.
+    PowerFailing,
+}
+
+/// Why a step did not go through. The meter lives on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The link must be closed by its owner: what came on it cannot be a client's.
+    Closed,
+    /// The memory did not take something; the error register and the log say so too.
+    Memory(AccessError),
+}
+
+impl core::fmt::Display for Fault {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Closed => f.write_str("the link must be closed"),
+            Self::Memory(error) => write!(f, "the memory refused: {error}"),
+        }
+    }
+}
+
+impl core::error::Error for Fault {}
+
+/// Why a meter does not boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BootFault {
+    /// Such a meter cannot be built.
+    Config(ConfigError),
+    /// The flash does not work at all.
+    Memory(MemoryError),
+}
+
+impl core::fmt::Display for BootFault {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Config(error) => write!(f, "configuration: {error}"),
+            Self::Memory(error) => write!(f, "memory: {error}"),
+        }
+    }
+}
+
+impl core::error::Error for BootFault {}
+
+/// One meter.
+#[derive(Debug)]
+pub struct Meter {
+    core: Core,
+}
+
+impl Meter {
+    /// Brings a meter to life: finds its memory or lays it out, restores what is kept, drives the switch to its stored state, and logs
+    /// that power is back. `rtc` is the reading of the backup clock, none when its reserve is exhausted.
+    ///
+    /// # Errors
+    /// [`BootFault`] when the configuration is impossible or the flash does not work at all. Damage in the flash is no fault: what is
+    /// whole is kept, and the report says what was lost.
+    pub fn boot(
+        config: &Config,
+        rtc: Option<Utc>,
+        entropy: [u8; 32],
+        board: &mut dyn Board,
+    ) -> Result<(Self, BootReport), BootFault> {
+        config.check().map_err(BootFault::Config)?;
+        let now = Instant::START;
+        let mut model = Model::new(config, now, rtc);
+        let (memory, report) = Memory::boot(board.flash(), &mut model).map_err(BootFault::Memory)?;
+        let checkpoint_due = now + Micros::from_secs(limits::CHECKPOINT_SECONDS);
+        let mut core = Core {
+            model,
+            memory,
+            chance: Chance::new(entropy),
+            checkpoint_due,
+        };
+        let Core { model, .. } = &mut core;
+        if !report.first_boot {
+            model.power_failures = model.power_failures.saturating_add(1);
+            model.load_profile.mark(status::POWER_DOWN);
+        }
+        if let Some(last_alive) = report.last_alive.filter(|_| report.unclean) {
+            model
+                .effects
+                .push(Effect::EventAt(Log::Standard, standard::POWER_DOWN, last_alive));
+        }
+        model.effects.push(Effect::Event(Log::Standard, standard::POWER_UP));
+        if !model.clock.is_valid() {
+            model
+                .effects
+                .push(Effect::Event(Log::Standard, standard::CLOCK_INVALID));
+        }
+        if report.has_loss() {
+            model.error_register |= error_bit::NV_MEMORY;
+            model
+                .effects
+                .push(Effect::Event(Log::Standard, standard::NV_MEMORY_ERROR));
+        }
+        let utc = model.utc();
+        model.load_profile.align(&model.clock, utc);
+        let closed = model.disconnector.is_connected();
+        board.drive_disconnector(closed);
+        let _noted_in_the_error_register = core.settle(board);
+        // From here on a boot without a warning before it is told from one with a warning.
+        core.memory
+            .checkpoint(board.flash(), &core.model, false)
+            .map_err(BootFault::Memory)?;
+        Ok((Self { core }, report))
+    }
+
+    /// Lets one thing happen at `now`, which never goes back.
+    ///
+    /// # Errors
+    /// [`Fault`]: what could not be done. The meter lives on and may be stepped again.
+    pub fn step(&mut self, now: Instant, input: Input<'_>, board: &mut dyn Board) -> Result<(), Fault> {
+        let core = &mut self.core;
+        // A period that ended before this moment is closed before anything of this moment is counted.
+        let ended = core
+            .model
+            .load_profile
+            .due()
+            .and_then(|due| core.model.clock.instant_of(due));
+        core.model.now = core.model.now.max(now);
+        let mut outcome = Ok(());
+        if ended.is_some_and(|ended| ended < now) {
+            outcome = core.elapse(board).map_err(Fault::Memory);
+        }
+        match input {
+            Input::Tick => {}
+            Input::Measured(measurement) => core.model.measure(measurement),
+            Input::Distortion(permille) => core.model.distortion = permille,
+            Input::Contact(contact) => core.model.touch(contact),
+            Input::Entropy(seed) => core.chance = Chance::new(seed),
+            Input::PowerFailing => return core.power_failing(board).map_err(Fault::Memory),
+            Input::Received { link, octets, answer } => {
+                let served = link.receive(now, octets, &mut Service { core, board }, answer);
+                outcome = served.map_err(|_| Fault::Closed).and(outcome);
+            }
+            Input::Elapsed { link } => {
+                let served = link.elapse(now, &mut Service { core, board });
+                outcome = served.map_err(|_| Fault::Closed).and(outcome);
+            }
+            Input::Lost { link } => link.lost(&mut Service { core, board }),
+        }
+        let elapsed = core.elapse(board).map_err(Fault::Memory);
+        outcome.and(elapsed)
+    }
+
+    /// When the meter wants a [`Input::Tick`] at the latest.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        let Core {
+            model,
+            memory,
+            checkpoint_due,
+            ..
+        } = &self.core;
+        let row = model
+            .load_profile
+            .due()
+            .and_then(|due| model.clock.instant_of(due))
+            .unwrap_or(Instant::FAR);
+        let care = if memory.needs_tending() {
+            model.now + Micros::from_millis(10)
+        } else {
+            Instant::FAR
+        };
+        row.min(*checkpoint_due).min(care)
+    }
+
+    /// The meter as numbers, for those who stand beside it: its display, a laboratory, tests.
+    #[must_use]
+    pub const fn model(&self) -> &Model {
+        &self.core.model
+    }
+
+    /// What the display shows at `now`.
+    #[must_use]
+    pub fn display(&self, now: Instant) -> display::Shown {
+        display::show(&self.core.model, now)
+    }
+
+    /// All objects that `role` sees.
+    pub fn objects(&self, role: Role) -> impl Iterator<Item = &'static Object<Model>> {
+        DIRECTORY.visible(&self.core.model, role)
+    }
+
+    /// Appends the value of an attribute that is not streamed, as `role` would read it.
+    ///
+    /// # Errors
+    /// The refusal that a client would get.
+    pub fn read(&self, role: Role, what: Attribute, out: &mut Writer<'_>) -> Result<(), AccessError> {
+        let (object, attribute) = DIRECTORY.readable(&self.core.model, role, what)?;
+        DIRECTORY.get(&self.core.model, object, attribute, out)
+    }
+
+    /// Visits rows of a journal, the oldest first: those with sequence numbers from `from` on, as far as they can be read. Each row
+    /// comes as its time stamp and the A-XDR values of its columns.
+    ///
+    /// # Errors
+    /// When the flash cannot be read.
+    pub fn visit_rows(
+        &self,
+        nor: &dyn Nor,
+        journal: JournalId,
+        from: u32,
+        visit: &mut dyn FnMut(Utc, &[u8]),
+    ) -> Result<(), MemoryError> {
+        let source = self.core.memory.journal(journal);
+        let mut cursor = source.rows(from.max(source.first()), source.next_sequence());
+        let mut row = [0; limits::ROW_OCTETS];
+        loop {
+            match source.next(nor, &mut cursor, &mut row)? {
+                flash::Step::Row { utc, .. } => {
+                    visit(utc, row.get(..usize::from(source.shape().width)).unwrap_or(&[]));
+                }
+                flash::Step::Missing { .. } => {}
+                flash::Step::End => return Ok(()),
+            }
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! What the factory decides about one meter: variant, names, keys, options. It does not change in the field.
+
+use core::fmt;
+
+use dlms::security::Key;
+use heapless::Vec;
+
+use crate::limits::PASSWORD_OCTETS;
+
+/// The members of the family (V1 to V3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Variant {
+    /// Single-phase, direct connected, 5(100) A.
+    Sm402d,
+    /// Three-phase four-wire, direct connected, 5(100) A.
+    St402d,
+    /// Three-phase four-wire, CT connected, 5(6) A.
+    St402c,
+}
+
+impl Variant {
+    /// The type designation on the nameplate.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sm402d => "SM402D",
+            Self::St402d => "ST402D",
+            Self::St402c => "ST402C",
+        }
+    }
+
+    /// Whether it has three phases.
+    #[must_use]
+    pub const fn is_three_phase(self) -> bool {
+        !matches!(self, Self::Sm402d)
+    }
+
+    /// Whether it carries the load's current itself; only then it can have a switching module.
+    #[must_use]
+    pub const fn is_direct(self) -> bool {
+        !matches!(self, Self::St402c)
+    }
+
+    /// The LED constant that it is ordered with, in pulses per kWh and per kvarh (M5).
+    #[must_use]
+    pub const fn default_constant(self) -> u32 {
+        if self.is_direct() { 1_000 } else { 10_000 }
+    }
+
+    /// Nominal or basic current in amperes.
+    #[must_use]
+    pub const fn basic_amperes(self) -> u16 {
+        5
+    }
+
+    /// Maximum current in amperes.
+    #[must_use]
+    pub const fn maximum_amperes(self) -> u16 {
+        if self.is_direct() { 100 } else { 6 }
+    }
+
+    /// The type in logical device name and system title: 102 single-phase, 103 polyphase.
+    const fn device_type(self) -> u8 {
+        if self.is_three_phase() { 103 } else { 102 }
+    }
+}
+
+/// One meter as it was ordered.
+#[derive(Clone)]
+pub struct Config {
+    /// The variant.
+    pub variant: Variant,
+    /// The serial number, 1 to 99 999 999.
+    pub serial: u32,
+    /// Minutes from local normal time to UTC, -60 for Central Europe.
+    pub time_zone: i16,
+    /// Whether daylight saving is on, by the rules of the European Union unless a client sets others.
+    pub daylight_saving: bool,
+    /// Nominal frequency in hertz, 50 or 60.
+    pub nominal_hertz: u8,
+    /// Nominal voltage in volts.
+    pub nominal_volts: u16,
+    /// Pulses of the LEDs per kWh and per kvarh (M5).
+    pub constant: u32,
+    /// Whether it has a switching module (V5).
+    pub switching_module: bool,
+    /// The keys and passwords that it leaves the factory with.
+    pub secrets: Secrets,
+    /// The only client system title that is accepted, or any.
+    pub client_system_title: Option<[u8; 8]>,
+}
+
+/// Keys and passwords as the factory set them. They are never printed.
+#[derive(Clone)]
+pub struct Secrets {
+    /// The password of LLS for the management client; none switches LLS off.
+    pub lls_password: Option<Vec<u8, PASSWORD_OCTETS>>,
+    /// Global unicast encryption key of suite 0.
+    pub encryption_key: Key,
+    /// Authentication key of suite 0.
+    pub authentication_key: Key,
+}
+
+/// Why an order is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The key of the order that is wrong.
+    pub key: &'static str,
+    /// What is allowed.
+    pub allowed: &'static str,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.key, self.allowed)
+    }
+}
+
+impl core::error::Error for ConfigError {}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("variant", &self.variant)
+            .field("serial", &self.serial)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Config {
+    /// A meter of this variant as it is usually ordered, for 3 x 230/400 V, 50 Hz, Central European time.
+    #[must_use]
+    pub const fn new(variant: Variant, serial: u32, secrets: Secrets) -> Self {
+        Self {
+            variant,
+            serial,
+            time_zone: -60,
+            daylight_saving: true,
+            nominal_hertz: 50,
+            nominal_volts: 230,
+            constant: variant.default_constant(),
+            switching_module: variant.is_direct(),
+            secrets,
+            client_system_title: None,
+        }
+    }
+
+    /// Checks that such a meter can be built.
+    ///
+    /// # Errors
+    /// The first key that is wrong, and what it may be.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let refused = |key, allowed| Err(ConfigError { key, allowed });
+        if !(1..=99_999_999).contains(&self.serial) {
+            return refused("serial", "1 to 99999999");
+        }
+        if !(-840..=720).contains(&self.time_zone) {
+            return refused("time_zone", "-840 to 720 minutes from local normal time to UTC");
+        }
+        if ![50, 60].contains(&self.nominal_hertz) {
+            return refused("nominal_hertz", "50 or 60");
+        }
+        if !(110..=230).contains(&self.nominal_volts) {
+            return refused("nominal_volts", "110 to 230");
+        }
+        if !(1..=1_000_000).contains(&self.constant) {
+            return refused("constant", "1 to 1000000 pulses per kWh");
+        }
+        if self.switching_module && !self.variant.is_direct() {
+            return refused(
+                "switching_module",
+                "false for ST402C: a switch of 100 A cannot open a CT circuit (V5)",
+            );
+        }
+        if self.secrets.encryption_key.octets().len() != 16 {
+            return refused("encryption_key", "16 octets");
+        }
+        if self.secrets.authentication_key.octets().len() != 16 {
+            return refused("authentication_key", "16 octets");
+        }
+        if self.secrets.lls_password.as_ref().is_some_and(|it| it.len() < 8) {
+            return refused("lls_password", "8 to 16 octets, or left out");
+        }
+        Ok(())
+    }
+
+    /// The COSEM logical device name: FLAG id, device type, function type, serial number.
+    #[must_use]
+    pub fn logical_device_name(&self) -> [u8; 16] {
+        let mut name = *b"FRR1020000000000";
+        let [_, _, _, _, _, kind, _, function, serial @ ..] = &mut name;
+        *kind = b'0' + (self.variant.device_type() - 100);
+        *function = b'0' + u8::from(self.switching_module);
+        *serial = digits(self.serial);
+        name
+    }
+
+    /// The serial number as it stands on the nameplate, 8 digits.
+    #[must_use]
+    pub fn serial_digits(&self) -> [u8; 8] {
+        digits(self.serial)
+    }
+
+    /// The system title: FLAG id, device type, functions (4 bits) and serial number (28 bits).
+    #[must_use]
+    pub fn system_title(&self) -> [u8; 8] {
+        let [a, b, c, d] = (self.serial & 0x0FFF_FFFF | u32::from(self.switching_module) << 28).to_be_bytes();
+        [b'F', b'R', b'R', self.variant.device_type(), a, b, c, d]
+    }
+}
+
+/// The last eight decimal digits of `number`.
+fn digits(number: u32) -> [u8; 8] {
+    let mut left = number;
+    let mut digits = [b'0'; 8];
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(left % 10).unwrap_or(0);
+        left /= 10;
+    }
+    digits
+}
+
+/// Keys of all zeros, for tests.
+#[cfg(test)]
+pub(crate) fn test_secrets() -> Secrets {
+    let key = || Key::new(&[0; 16]).expect("16 octets");
+    Secrets {
+        lls_password: None,
+        encryption_key: key(),
+        authentication_key: key(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(variant: Variant) -> Config {
+        Config::new(variant, 40_200_001, test_secrets())
+    }
+
+    #[test]
+    fn names_say_type_functions_and_serial_number() {
+        assert_eq!(&config(Variant::St402d).logical_device_name(), b"FRR1030140200001");
+        assert_eq!(&config(Variant::Sm402d).logical_device_name(), b"FRR1020140200001");
+        assert_eq!(&config(Variant::St402c).logical_device_name(), b"FRR1030040200001");
+        assert_eq!(
+            config(Variant::St402d).system_title(),
+            [b'F', b'R', b'R', 103, 0x12, 0x65, 0x67, 0x41]
+        );
+    }
+
+    /// V5: an impossible order is refused and the key named.
+    #[test]
+    fn impossible_orders_are_refused_by_key() {
+        let check = |change: fn(&mut Config), key| {
+            let mut order = config(Variant::St402c);
+            change(&mut order);
+            assert_eq!(order.check().map_err(|error| error.key), Err(key));
+        };
+        assert_eq!(config(Variant::St402c).check(), Ok(()));
+        check(|it| it.switching_module = true, "switching_module");
+        check(|it| it.serial = 0, "serial");
+        check(|it| it.time_zone = 900, "time_zone");
+        check(|it| it.nominal_hertz = 55, "nominal_hertz");
+        check(|it| it.nominal_volts = 400, "nominal_volts");
+        check(|it| it.constant = 0, "constant");
+        check(
+            |it| it.secrets.lls_password = Some(Vec::from_slice(b"short").expect("it fits")),
+            "lls_password",
+        );
+    }
+}

@@ -1,0 +1,28 @@
+//! Every bound of the meter as a named constant, and how they hang together.
+
+/// Octets of a device identification (0-0:96.1.x).
+pub const DEVICE_ID_OCTETS: usize = 48;
+/// Octets of an LLS password.
+pub const PASSWORD_OCTETS: usize = 16;
+/// Columns of a profile (B1, L1).
+pub const COLUMNS: usize = 32;
+/// Octets of a profile row without its head: 32 columns of a clock are the worst that can be set.
+pub const ROW_OCTETS: usize = 448;
+/// Effects that one step can leave behind.
+pub const EFFECTS: usize = 24;
+/// Octets of one step of a long GET.
+pub const STEP_OCTETS: usize = 512;
+/// Invocation counters are made durable ahead in blocks of this many: a power cut wastes numbers, never repeats one.
+pub const COUNTER_BLOCK: u32 = 1_000;
+/// Authentication failures in a row that are worth an event (fraud log 46).
+pub const AUTHENTICATION_FAILURES: u8 = 5;
+/// Registers are checkpointed this often without a warning of power loss, in seconds (U2).
+pub const CHECKPOINT_SECONDS: u64 = 60;
+/// The registers that COSEM objects show roll over to 0 behind 999 999 999 Wh: 4 000 h at 3 x 230 V, 100 A are 276 MWh (M1).
+pub const REGISTER_MODULUS: i64 = 1_000_000_000;
+
+const _: () = {
+    assert!(ROW_OCTETS + 4 <= STEP_OCTETS, "a row and its head are one step");
+    assert!(COLUMNS * 14 <= ROW_OCTETS, "every column may be a clock");
+    assert!(EFFECTS >= 16, "a clock change with its events and marks must fit");
+};

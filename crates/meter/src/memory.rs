@@ -1,0 +1,570 @@
+//! What is kept over a power cut, and how: parameters in a store, energies in a checkpoint, rows in journals.
+//!
+//! At boot every record is decoded and checked by the same code that takes it from a client, and the effects of that are thrown away:
+//! restoring must not act on the world. What is damaged is said in the [`BootReport`]; what is whole is kept.
+
+use base::Utc;
+use cosem::axdr::{Reader, Writer};
+use cosem::{AccessError, Object};
+use flash::{
+    Checkpoint, CheckpointError, Cursor, Fault, Journal, JournalError, Key, Nor, NorError, Partition, Shape, Step,
+    Store, StoreError, Tended,
+};
+use metrology::Registers;
+
+use crate::capture;
+use crate::disconnector::{Disconnector, Mode, State};
+use crate::effect::Record;
+use crate::fraud::Contacts;
+use crate::limits::{ROW_OCTETS, STEP_OCTETS};
+use crate::model::{JournalState, Model};
+use crate::objects::DIRECTORY;
+use crate::profile::JournalId;
+use crate::security::Counter;
+
+const PARAMETERS: Partition = Partition {
+    name: "parameters",
+    first: 16,
+    sectors: 48,
+};
+const SIDE_0: Partition = Partition {
+    name: "registers, side 0",
+    first: 64,
+    sectors: 128,
+};
+const SIDE_1: Partition = Partition {
+    name: "registers, side 1",
+    first: 192,
+    sectors: 128,
+};
+const RESERVE: Partition = Partition {
+    name: "registers, reserve",
+    first: 320,
+    sectors: 1,
+};
+const STANDARD_LOG: Partition = Partition {
+    name: "standard log",
+    first: 384,
+    sectors: 8,
+};
+const FRAUD_LOG: Partition = Partition {
+    name: "fraud log",
+    first: 392,
+    sectors: 8,
+};
+const DISCONNECT_LOG: Partition = Partition {
+    name: "disconnect log",
+    first: 400,
+    sectors: 8,
+};
+const LOAD_PROFILE_1: Partition = Partition {
+    name: "load profile 1",
+    first: 1_024,
+    sectors: 352,
+};
+
+/// Layout of the 16 MB flash, version 1. Gaps are kept for what comes; what stands here does not move.
+pub const PARTITIONS: [Partition; 8] = [
+    PARAMETERS,
+    SIDE_0,
+    SIDE_1,
+    RESERVE,
+    STANDARD_LOG,
+    FRAUD_LOG,
+    DISCONNECT_LOG,
+    LOAD_PROFILE_1,
+];
+
+/// Sectors of 4 kB that the flash must have.
+pub const SECTORS: u32 = 4_096;
+
+const _: () = assert!(
+    flash::fits(&PARTITIONS, SECTORS),
+    "partitions overlap or do not fit the flash"
+);
+
+/// Values that the store can hold.
+const KEYS: usize = 96;
+
+/// Version of the register snapshot.
+const SNAPSHOT_VERSION: u8 = 1;
+/// Version, clean, time, power failures, error register, two counters, energies.
+const SNAPSHOT_OCTETS: usize = 1 + 1 + 8 + 2 + 4 + 8 + Registers::LENGTH;
+/// When the record of the counters is lost, the last snapshot's are passed by this much: no number may come twice under one key.
+const COUNTER_LEAP: u32 = 1 << 20;
+
+/// The memories of one meter.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    store: Store<KEYS>,
+    registers: Checkpoint,
+    journals: [Journal; JournalId::ALL.len()],
+    /// Something was written since all was prepared for the next write.
+    needs_tending: bool,
+}
+
+/// What the flash said at boot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BootReport {
+    /// Nothing was there: the meter comes from the factory.
+    pub first_boot: bool,
+    /// The parameters could not be read at all and are those of the factory.
+    pub parameters_lost: bool,
+    /// Parameters that were damaged or are not valid any more.
+    pub lost_values: u32,
+    /// The energies could not be read and begin at zero.
+    pub registers_lost: bool,
+    /// Rows of profiles and logs that were damaged.
+    pub lost_rows: u32,
+    /// Profiles and logs that could not be read at all and are empty.
+    pub lost_journals: u32,
+    /// The supply was cut without a warning that could be used.
+    pub unclean: bool,
+    /// When the registers were last saved.
+    pub last_alive: Option<Utc>,
+}
+
+impl BootReport {
+    /// Whether something that was acknowledged is gone.
+    #[must_use]
+    pub const fn has_loss(&self) -> bool {
+        self.parameters_lost
+            || self.registers_lost
+            || self.lost_values != 0
+            || self.lost_rows != 0
+            || self.lost_journals != 0
+    }
+}
+
+/// Why the memory could not do it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemoryError {
+    /// The flash or a sector of it.
+    Fault(Fault),
+    /// The value does not fit or cannot be encoded: a bound of the program is wrong.
+    Bound,
+    /// The rows that a cursor stands before are gone.
+    Gone,
+}
+
+impl core::fmt::Display for MemoryError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Fault(fault) => write!(f, "{fault}"),
+            Self::Bound => f.write_str("a value does not fit its place in flash"),
+            Self::Gone => f.write_str("the rows are not there any more"),
+        }
+    }
+}
+
+impl core::error::Error for MemoryError {}
+
+impl From<NorError> for MemoryError {
+    fn from(error: NorError) -> Self {
+        Self::Fault(error.into())
+    }
+}
+
+impl From<StoreError> for MemoryError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Fault(fault) => Self::Fault(fault),
+            _ => Self::Bound,
+        }
+    }
+}
+
+impl From<CheckpointError> for MemoryError {
+    fn from(error: CheckpointError) -> Self {
+        match error {
+            CheckpointError::Fault(fault) => Self::Fault(fault),
+            _ => Self::Bound,
+        }
+    }
+}
+
+impl From<JournalError> for MemoryError {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::Fault(fault) => Self::Fault(fault),
+            JournalError::Cleared => Self::Gone,
+            JournalError::Width | JournalError::Exhausted => Self::Bound,
+        }
+    }
+}
+
+impl From<MemoryError> for AccessError {
+    fn from(error: MemoryError) -> Self {
+        match error {
+            MemoryError::Fault(Fault::Busy) => Self::TemporaryFailure,
+            MemoryError::Fault(_) => Self::HardwareFault,
+            MemoryError::Bound => Self::OtherReason,
+            MemoryError::Gone => Self::LongGetAborted,
+        }
+    }
+}
+
+/// The key of a kept attribute in the store: a digest of class, name and number with the highest bit set.
+pub(crate) fn attribute_key(object: &Object<Model>, attribute: u8) -> u32 {
+    let class = object.class_id().to_be_bytes();
+    let octets = class.into_iter().chain(object.name.octets()).chain([attribute]);
+    capture::fnv_1a(octets) | 1 << 31
+}
+
+const fn record_key(record: Record) -> Key {
+    Key(match record {
+        Record::Disconnector => 1,
+        Record::Contacts => 2,
+        Record::Counters => 3,
+        Record::Security => 4,
+    })
+}
+
+impl Memory {
+    /// Finds the memories, or lays them out in an empty flash, and brings the model to where it was.
+    pub(crate) fn boot(nor: &mut dyn Nor, it: &mut Model) -> Result<(Self, BootReport), MemoryError> {
+        let mut report = BootReport::default();
+        let parameters = PARAMETERS.region(nor)?;
+        let store = Store::mount(nor, parameters);
+        let sides = [SIDE_0.region(nor)?, SIDE_1.region(nor)?];
+        let reserve = RESERVE.region(nor)?;
+        let registers = Checkpoint::mount(nor, sides, reserve)?;
+        let nothing_there = matches!(store, Ok(None)) && registers.is_none();
+        report.first_boot = nothing_there;
+
+        let store = match store {
+            Ok(Some((store, mounted))) => {
+                report.lost_values = mounted.lost_keys.saturating_add(mounted.lost_records);
+                store
+            }
+            Ok(None) | Err(_) => {
+                report.parameters_lost = !nothing_there;
+                Store::format(nor, parameters)?
+            }
+        };
+        let registers = match registers {
+            Some((registers, _)) => registers,
+            None => {
+                report.registers_lost = !nothing_there;
+                let length = u16::try_from(SNAPSHOT_OCTETS).map_err(|_| MemoryError::Bound)?;
+                Checkpoint::format(nor, sides, reserve, length)?
+            }
+        };
+        restore_parameters(&store, nor, it, &mut report);
+        restore_registers(&registers, nor, it, &mut report);
+        let journals = [
+            journal(nor, it, JournalId::LoadProfile1, LOAD_PROFILE_1, &mut report)?,
+            journal(nor, it, JournalId::StandardLog, STANDARD_LOG, &mut report)?,
+            journal(nor, it, JournalId::FraudLog, FRAUD_LOG, &mut report)?,
+            journal(nor, it, JournalId::DisconnectLog, DISCONNECT_LOG, &mut report)?,
+        ];
+        it.effects.clear();
+        let mut memory = Self {
+            store,
+            registers,
+            journals,
+            needs_tending: true,
+        };
+        memory.settle(nor)?;
+        memory.count(it);
+        Ok((memory, report))
+    }
+
+    /// Makes the value of a kept attribute durable.
+    pub(crate) fn keep_attribute(
+        &mut self,
+        nor: &mut dyn Nor,
+        it: &Model,
+        object: &Object<Model>,
+        attribute: u8,
+    ) -> Result<(), MemoryError> {
+        let mut buffer = [0; STEP_OCTETS];
+        let mut out = Writer::new(&mut buffer);
+        DIRECTORY
+            .get(it, object, attribute, &mut out)
+            .map_err(|_| MemoryError::Bound)?;
+        self.needs_tending = true;
+        Ok(self
+            .store
+            .set(nor, Key(attribute_key(object, attribute)), out.written())?)
+    }
+
+    /// Makes a record durable.
+    pub(crate) fn keep(&mut self, nor: &mut dyn Nor, it: &Model, record: Record) -> Result<(), MemoryError> {
+        self.needs_tending = true;
+        let key = record_key(record);
+        match record {
+            Record::Disconnector => {
+                let value = [it.disconnector.state() as u8, it.disconnector.mode().number()];
+                self.store.set(nor, key, &value)?;
+            }
+            Record::Contacts => self.store.set(nor, key, &[it.contacts.octet()])?,
+            Record::Counters => {
+                let mut value = [0; 8];
+                let (received, sent) = value.split_at_mut(4);
+                received.copy_from_slice(&it.security.received.reserved().to_be_bytes());
+                sent.copy_from_slice(&it.security.sent.reserved().to_be_bytes());
+                self.store.set(nor, key, &value)?;
+            }
+            Record::Security => self.store.set(nor, key, &[it.security.policy()])?,
+        }
+        Ok(())
+    }
+
+    /// Saves the energies; `clean` says that the supply is about to go and nothing will be measured after this.
+    pub(crate) fn checkpoint(&mut self, nor: &mut dyn Nor, it: &Model, clean: bool) -> Result<(), MemoryError> {
+        let mut snapshot = [0; SNAPSHOT_OCTETS];
+        let (head, energies) = snapshot.split_at_mut(SNAPSHOT_OCTETS - Registers::LENGTH);
+        let mut out = Writer::new(head);
+        out.put(&[SNAPSHOT_VERSION, u8::from(clean)])
+            .map_err(|_| MemoryError::Bound)?;
+        out.put(&it.utc().unix().to_be_bytes())
+            .map_err(|_| MemoryError::Bound)?;
+        out.put(&it.power_failures.to_be_bytes())
+            .map_err(|_| MemoryError::Bound)?;
+        out.put(&it.error_register.to_be_bytes())
+            .map_err(|_| MemoryError::Bound)?;
+        for counter in [it.security.received, it.security.sent] {
+            out.put(&counter.reserved().to_be_bytes())
+                .map_err(|_| MemoryError::Bound)?;
+        }
+        it.registers
+            .write_to(energies.try_into().map_err(|_| MemoryError::Bound)?);
+        self.needs_tending = true;
+        self.registers.save(nor, &snapshot)?;
+        Ok(())
+    }
+
+    /// Adds a row stamped `stamp` to a journal.
+    pub(crate) fn capture(
+        &mut self,
+        nor: &mut dyn Nor,
+        it: &mut Model,
+        journal: JournalId,
+        stamp: Utc,
+    ) -> Result<(), MemoryError> {
+        let mut buffer = [0; ROW_OCTETS];
+        let mut out = Writer::new(&mut buffer);
+        capture::row(it, it.columns(journal), stamp, &mut out).map_err(|_| MemoryError::Bound)?;
+        self.needs_tending = true;
+        self.journal_mut(journal).append(nor, stamp, out.written())?;
+        self.count(it);
+        Ok(())
+    }
+
+    /// Forgets all rows of a journal and begins it anew with the present capture list.
+    pub(crate) fn clear(&mut self, nor: &mut dyn Nor, it: &mut Model, journal: JournalId) -> Result<(), MemoryError> {
+        let shape = shape(it, journal)?;
+        self.needs_tending = true;
+        self.journal_mut(journal).clear(nor, shape)?;
+        self.count(it);
+        Ok(())
+    }
+
+    /// A journal, for reading.
+    pub(crate) const fn journal(&self, journal: JournalId) -> &Journal {
+        let [load_profile, standard, fraud, disconnect] = &self.journals;
+        match journal {
+            JournalId::LoadProfile1 => load_profile,
+            JournalId::StandardLog => standard,
+            JournalId::FraudLog => fraud,
+            JournalId::DisconnectLog => disconnect,
+        }
+    }
+
+    const fn journal_mut(&mut self, journal: JournalId) -> &mut Journal {
+        let [load_profile, standard, fraud, disconnect] = &mut self.journals;
+        match journal {
+            JournalId::LoadProfile1 => load_profile,
+            JournalId::StandardLog => standard,
+            JournalId::FraudLog => fraud,
+            JournalId::DisconnectLog => disconnect,
+        }
+    }
+
+    /// Prepares the next writes a little further, without waiting for the flash.
+    pub(crate) fn tend(&mut self, nor: &mut dyn Nor) -> Result<(), MemoryError> {
+        if !self.needs_tending {
+            return Ok(());
+        }
+        let mut all = [self.store.tend(nor)?, self.registers.tend(nor)?, Tended::Done];
+        for journal in &mut self.journals {
+            if journal.tend(nor)? == Tended::More {
+                let [.., more] = &mut all;
+                *more = Tended::More;
+            }
+        }
+        self.needs_tending = all.contains(&Tended::More);
+        Ok(())
+    }
+
+    /// Whether the flash is to be tended soon.
+    pub(crate) const fn needs_tending(&self) -> bool {
+        self.needs_tending
+    }
+
+    /// Waits until all is prepared: at boot only.
+    fn settle(&mut self, nor: &mut dyn Nor) -> Result<(), MemoryError> {
+        self.store.settle(nor)?;
+        self.registers.settle(nor)?;
+        for journal in &mut self.journals {
+            journal.settle(nor)?;
+        }
+        self.needs_tending = false;
+        Ok(())
+    }
+
+    /// Lets the model say how many rows there are.
+    fn count(&self, it: &mut Model) {
+        for (state, journal) in it.journals.iter_mut().zip(&self.journals) {
+            *state = JournalState {
+                in_use: journal.len(),
+                capacity: journal.capacity(),
+                written: journal.next_sequence(),
+            };
+        }
+    }
+}
+
+/// The shape of a journal's rows under the present capture list.
+fn shape(it: &Model, journal: JournalId) -> Result<Shape, MemoryError> {
+    let mut buffer = [0; ROW_OCTETS];
+    let mut out = Writer::new(&mut buffer);
+    let columns = it.columns(journal);
+    capture::row(it, columns, it.utc(), &mut out).map_err(|_| MemoryError::Bound)?;
+    let width = u16::try_from(out.len()).map_err(|_| MemoryError::Bound)?;
+    Ok(Shape {
+        width,
+        tag: capture::tag(columns),
+    })
+}
+
+/// Finds a journal or lays it out. Rows of another capture list cannot be read by the present one and are given up.
+fn journal(
+    nor: &mut dyn Nor,
+    it: &mut Model,
+    id: JournalId,
+    partition: Partition,
+    report: &mut BootReport,
+) -> Result<Journal, MemoryError> {
+    let shape = shape(it, id)?;
+    let region = partition.region(nor)?;
+    match Journal::mount(nor, region) {
+        Ok(Some((mut journal, mounted))) => {
+            report.lost_rows = report.lost_rows.saturating_add(mounted.lost_rows);
+            if journal.shape() != shape {
+                journal.settle(nor)?;
+                journal.clear(nor, shape)?;
+                report.lost_journals += 1;
+            } else if let Some(log) = id.log()
+                && let Some(code) = last_code(&journal, nor)
+                && let Some(last) = it.last_event.get_mut(log.index())
+            {
+                *last = code;
+            }
+            Ok(journal)
+        }
+        Ok(None) | Err(_) => {
+            report.lost_journals += u32::from(!report.first_boot);
+            Ok(Journal::format(nor, region, shape)?)
+        }
+    }
+}
+
+/// The code in the newest row of a log, which is the row's last octet.
+fn last_code(journal: &Journal, nor: &dyn Nor) -> Option<u8> {
+    let newest = journal.next_sequence().checked_sub(1)?;
+    let mut cursor: Cursor = journal.rows(newest, journal.next_sequence());
+    let mut row = [0; ROW_OCTETS];
+    match journal.next(nor, &mut cursor, &mut row) {
+        Ok(Step::Row { .. }) => row.get(usize::from(journal.shape().width).checked_sub(1)?).copied(),
+        _ => None,
+    }
+}
+
+/// Puts kept attributes and records back through the code that takes them from clients.
+fn restore_parameters(store: &Store<KEYS>, nor: &dyn Nor, it: &mut Model, report: &mut BootReport) {
+    let mut buffer = [0; flash::VALUE_BYTES];
+    for object in DIRECTORY.rows() {
+        for attribute in object.kept.iter(object.class.attributes()) {
+            let Ok(Some(value)) = store.get(nor, Key(attribute_key(object, attribute)), &mut buffer) else {
+                continue;
+            };
+            if DIRECTORY.set(it, object, attribute, value).is_err() {
+                report.lost_values = report.lost_values.saturating_add(1);
+            }
+        }
+    }
+    for record in [
+        Record::Disconnector,
+        Record::Contacts,
+        Record::Counters,
+        Record::Security,
+    ] {
+        let Ok(Some(value)) = store.get(nor, record_key(record), &mut buffer) else {
+            continue;
+        };
+        if restore_record(it, record, value).is_none() {
+            report.lost_values = report.lost_values.saturating_add(1);
+        }
+    }
+}
+
+fn restore_record(it: &mut Model, record: Record, value: &[u8]) -> Option<()> {
+    match (record, value) {
+        (Record::Disconnector, &[state, mode]) => {
+            it.disconnector = Disconnector::restored(State::new(state)?, Mode::new(mode)?);
+        }
+        (Record::Contacts, &[octet]) => it.contacts = Contacts::from_octet(octet),
+        (Record::Counters, &[a, b, c, d, e, f, g, h]) => {
+            it.security.received = Counter::restored(u32::from_be_bytes([a, b, c, d]));
+            it.security.sent = Counter::restored(u32::from_be_bytes([e, f, g, h]));
+        }
+        (Record::Security, &[policy]) => it.security.restore_policy(policy),
+        _ => return None,
+    }
+    Some(())
+}
+
+/// Puts the newest whole snapshot of the energies back.
+fn restore_registers(checkpoint: &Checkpoint, nor: &dyn Nor, it: &mut Model, report: &mut BootReport) {
+    let mut buffer = [0; SNAPSHOT_OCTETS];
+    let snapshot = match checkpoint.snapshot(nor, &mut buffer) {
+        Ok(Some(snapshot)) => snapshot,
+        Ok(None) => return,
+        Err(_) => {
+            report.registers_lost = true;
+            return;
+        }
+    };
+    match restore_snapshot(it, snapshot) {
+        Some((clean, saved)) => {
+            report.unclean = !clean;
+            report.last_alive = Some(saved);
+        }
+        None => report.registers_lost = true,
+    }
+}
+
+fn restore_snapshot(it: &mut Model, snapshot: &[u8]) -> Option<(bool, Utc)> {
+    let mut reader = Reader::new(snapshot);
+    if reader.octet().ok()? != SNAPSHOT_VERSION {
+        return None;
+    }
+    let clean = reader.octet().ok()? != 0;
+    let saved = i64::from_be_bytes(reader.array_of().ok()?);
+    let power_failures = u16::from_be_bytes(reader.array_of().ok()?);
+    let error_register = u32::from_be_bytes(reader.array_of().ok()?);
+    let received = u32::from_be_bytes(reader.array_of().ok()?);
+    let sent = u32::from_be_bytes(reader.array_of().ok()?);
+    it.registers = Registers::read_from(reader.rest()).ok()?;
+    it.power_failures = power_failures;
+    it.error_register = error_register;
+    // The record is newer when it is there; without it a leap passes whatever was used since the snapshot.
+    for (counter, saved) in [(&mut it.security.received, received), (&mut it.security.sent, sent)] {
+        if counter.reserved() < saved {
+            *counter = Counter::restored(saved.saturating_add(COUNTER_LEAP));
+        }
+    }
+    Some((clean, Utc::from_unix(saved)))
+}

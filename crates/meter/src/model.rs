@@ -1,0 +1,413 @@
+//! The meter as numbers: a field per feature, and the order in which they live through a step.
+
+use base::{Instant, Micros, Utc};
+use cosem::class::AdjustTo;
+use cosem::{AccessError, ActionError, Attribute, CaptureObject, DateTime, Obis, ScalerUnit, Unit};
+use heapless::Vec;
+use metrology::{Direction, Measurement, Registers, Tariff};
+
+use crate::clock::{Clock, ClockRefusal, DaylightSaving};
+use crate::config::Config;
+use crate::disconnector::{Command, Disconnector, Mode, Refusal};
+use crate::display::Display;
+use crate::effect::{Effect, Effects, Record};
+use crate::event_log::{Log, standard};
+use crate::fraud::{Contact, Contacts, Press};
+use crate::limits::DEVICE_ID_OCTETS;
+use crate::profile::{JournalId, LoadProfile, status};
+use crate::security::Security;
+
+/// Everything that a meter is, but for what lies in flash.
+#[derive(Debug)]
+pub struct Model {
+    /// The instant of this step.
+    pub now: Instant,
+    /// What the factory decided.
+    pub config: Config,
+    /// Civil time.
+    pub clock: Clock,
+    /// The energies. Only the step books into them; rows read.
+    pub registers: Registers,
+    /// The tariff that is counted under.
+    pub tariff: Tariff,
+    /// The last finished window, none before the first.
+    pub reading: Option<Measurement>,
+    /// Total harmonic distortion in tenths of a percent: voltages L1 to L3, currents L1 to L3; none where unknown.
+    pub distortion: [Option<u16>; 6],
+    /// Load profile 1.
+    pub load_profile: LoadProfile,
+    /// The code that each log took last.
+    pub last_event: [u8; Log::ALL.len()],
+    /// Rows in each journal, and how many it can hold.
+    pub journals: [JournalState; JournalId::ALL.len()],
+    /// The switch in the supply.
+    pub disconnector: Disconnector,
+    /// Covers and magnet.
+    pub contacts: Contacts,
+    /// The display.
+    pub display: Display,
+    /// Counters and policy.
+    pub security: Security,
+    /// Identifications 1 to 7 (0-0:96.1.x) that a client may write.
+    pub device_ids: [Vec<u8, DEVICE_ID_OCTETS>; 7],
+    /// The client whose request is being served, or was served last.
+    pub partner: Option<Partner>,
+    /// 0-0:97.97.0.
+    pub error_register: u32,
+    /// Power failures since the factory (0-0:96.7.21).
+    pub power_failures: u16,
+    /// The attack that was noted last, and until when another of its kind is not.
+    pub attacks: (u8, Instant),
+    /// What is to be done when the rules have spoken.
+    pub effects: Effects,
+}
+
+/// What a row says of a journal without looking into flash.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JournalState {
+    /// Rows that can be read.
+    pub in_use: u32,
+    /// Rows that it holds when full.
+    pub capacity: u32,
+    /// Rows ever written since the factory or the last time it was cleared.
+    pub written: u32,
+}
+
+/// A client and its association, as the current association object shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Partner {
+    /// Client and server SAP.
+    pub client: u16,
+    /// Last number of the mechanism name.
+    pub mechanism: u8,
+    /// Last number of the context name.
+    pub context: u8,
+    /// Negotiated conformance, 24 bits.
+    pub conformance: u32,
+    /// Largest PDU towards the meter and towards the client.
+    pub pdu_sizes: (u16, u16),
+}
+
+impl Partner {
+    /// Whether the context is a ciphered one.
+    #[must_use]
+    pub const fn is_ciphered(&self) -> bool {
+        self.context == 3
+    }
+}
+
+/// Bits of the error register (0-0:97.97.0).
+pub mod error_bit {
+    /// The clock is invalid.
+    pub const CLOCK_INVALID: u32 = 1 << 0;
+    /// The program broke a promise of its own.
+    pub const PROGRAM: u32 = 1 << 8;
+    /// The non-volatile memory lost something.
+    pub const NV_MEMORY: u32 = 1 << 10;
+    /// The measuring system reports an error.
+    pub const MEASUREMENT_SYSTEM: u32 = 1 << 11;
+}
+
+/// Default columns of load profile 1: clock, status, A+ and A-, R+ and R-.
+const LOAD_PROFILE_COLUMNS: [CaptureObject; 6] = [
+    column(8, "0-0:1.0.0"),
+    column(1, "0-0:96.10.1"),
+    column(3, "1-0:1.8.0"),
+    column(3, "1-0:2.8.0"),
+    column(3, "1-0:3.8.0"),
+    column(3, "1-0:4.8.0"),
+];
+
+/// Attacks of one kind are one event for this long.
+const ATTACK_QUIET: Micros = Micros::from_secs(60);
+
+/// Default period of load profile 1.
+const LOAD_PROFILE_SECONDS: u32 = 900;
+
+/// Attribute 2 of an object as a column.
+const fn column(class_id: u16, name: &str) -> CaptureObject {
+    CaptureObject::whole(Attribute::new(class_id, Obis::new(name), 2))
+}
+
+/// Columns of the event logs: clock and code.
+const LOG_COLUMNS: [[CaptureObject; 2]; 3] = [
+    [column(8, "0-0:1.0.0"), column(1, "0-0:96.11.0")],
+    [column(8, "0-0:1.0.0"), column(1, "0-0:96.11.1")],
+    [column(8, "0-0:1.0.0"), column(1, "0-0:96.11.2")],
+];
+
+impl Model {
+    /// A meter as it leaves the factory, with its clock at `rtc`.
+    #[must_use]
+    pub fn new(config: &Config, now: Instant, rtc: Option<Utc>) -> Self {
+        let clock = Clock::new(now, rtc, config.time_zone, config.daylight_saving);
+        let mut device_ids: [Vec<u8, DEVICE_ID_OCTETS>; 7] = Default::default();
+        let [serial, ..] = &mut device_ids;
+        serial.extend(config.serial_digits());
+        let mut load_profile = LoadProfile::new(&LOAD_PROFILE_COLUMNS, LOAD_PROFILE_SECONDS);
+        load_profile.align(&clock, clock.utc(now));
+        Self {
+            now,
+            config: config.clone(),
+            clock,
+            registers: Registers::new(Direction::SumOfPhases),
+            tariff: Tariff::FIRST,
+            reading: None,
+            distortion: [None; 6],
+            load_profile,
+            last_event: [0; Log::ALL.len()],
+            journals: [JournalState::default(); JournalId::ALL.len()],
+            disconnector: Disconnector::new(),
+            contacts: Contacts::default(),
+            display: Display::new(now),
+            security: Security::default(),
+            device_ids,
+            partner: None,
+            error_register: 0,
+            power_failures: 0,
+            attacks: (0, now),
+            effects: Effects::new(),
+        }
+    }
+
+    /// The time now.
+    #[must_use]
+    pub fn utc(&self) -> Utc {
+        self.clock.utc(self.now)
+    }
+
+    /// The time now as COSEM objects show it.
+    #[must_use]
+    pub fn date_time(&self) -> DateTime {
+        self.clock.date_time(self.utc())
+    }
+
+    /// The columns of a journal.
+    #[must_use]
+    pub fn columns(&self, journal: JournalId) -> &[CaptureObject] {
+        let [standard, fraud, disconnect] = &LOG_COLUMNS;
+        match journal {
+            JournalId::LoadProfile1 => self.load_profile.columns(),
+            JournalId::StandardLog => standard,
+            JournalId::FraudLog => fraud,
+            JournalId::DisconnectLog => disconnect,
+        }
+    }
+
+    /// Whether a client has an association with somebody.
+    #[must_use]
+    pub const fn is_client_connected(&self) -> bool {
+        self.partner.is_some()
+    }
+
+    /// The scaler of energies and powers: the register's own for a direct meter.
+    #[must_use]
+    pub const fn scaled(&self, unit: Unit) -> ScalerUnit {
+        ScalerUnit::new(0, unit)
+    }
+
+    /// Ends the periods that are over at `now`. It is called before a measurement is booked that ends later, and after one that ends
+    /// exactly then, so that a row holds what was measured up to its time stamp.
+    pub fn elapse(&mut self) {
+        let utc = self.utc();
+        if let Some(stamp) = self.load_profile.elapse(&self.clock, utc) {
+            self.effects.push(Effect::Capture(JournalId::LoadProfile1, stamp));
+        }
+        self.error_register = with_bit(self.error_register, error_bit::CLOCK_INVALID, !self.clock.is_valid());
+    }
+
+    /// Books one finished window.
+    pub fn measure(&mut self, measurement: &Measurement) {
+        self.registers.book(measurement, self.tariff);
+        self.reading = Some(*measurement);
+    }
+
+    /// Takes a change of a contact or a press of the button.
+    pub fn touch(&mut self, contact: Contact) {
+        if let Contact::Button(press) = contact {
+            if press == Press::Long && self.config.switching_module {
+                let _only_from_ready = self.command(Command::ManualReconnect);
+            }
+            self.display.press(self.now, press);
+        }
+        if let Some((log, code)) = self.contacts.observe(contact) {
+            self.effects.push(Effect::Event(log, code));
+            self.effects.push(Effect::Keep(Record::Contacts));
+        }
+    }
+
+    /// Passes a command to the disconnector and lets the world follow.
+    ///
+    /// # Errors
+    /// Why nothing changed.
+    pub fn command(&mut self, command: Command) -> Result<(), Refusal> {
+        if let Some((log, code)) = self.disconnector.command(command)? {
+            self.follow_disconnector();
+            self.effects.push(Effect::Event(log, code));
+        }
+        Ok(())
+    }
+
+    /// Sets the disconnector's mode.
+    ///
+    /// # Errors
+    /// `OtherReason` for numbers that are no mode.
+    pub fn set_control_mode(&mut self, mode: u8) -> Result<(), AccessError> {
+        self.disconnector
+            .set_mode(Mode::new(mode).ok_or(AccessError::OtherReason)?);
+        self.follow_disconnector();
+        Ok(())
+    }
+
+    fn follow_disconnector(&mut self) {
+        self.effects.push(Effect::Keep(Record::Disconnector));
+        self.effects.push(Effect::Switch(self.disconnector.is_connected()));
+    }
+
+    /// Sets the clock to a date-time that a client gave.
+    ///
+    /// # Errors
+    /// `OtherReason` when it names no moment from 2000 to 2099.
+    pub fn set_time(&mut self, time: DateTime) -> Result<(), AccessError> {
+        let utc = time
+            .utc(|local| self.clock.deviation_of_local(local))
+            .map_err(|_| AccessError::OtherReason)?;
+        Ok(self.set_utc(utc)?)
+    }
+
+    /// Sets the clock: both readings are events when the shift is more than a correction, and profiles mark the period.
+    ///
+    /// # Errors
+    /// When the time is not in 2000 to 2099.
+    pub fn set_utc(&mut self, utc: Utc) -> Result<(), ClockRefusal> {
+        let shift = self.clock.set(self.now, utc)?;
+        self.effects.push(Effect::SetRtc(shift.to));
+        if shift.is_event {
+            self.effects.push(Effect::EventAt(
+                Log::Standard,
+                standard::CLOCK_ADJUSTED_FROM,
+                shift.from,
+            ));
+            self.effects
+                .push(Effect::EventAt(Log::Standard, standard::CLOCK_ADJUSTED_TO, shift.to));
+            self.load_profile.mark(status::CLOCK_ADJUSTED);
+        }
+        self.load_profile.align(&self.clock, shift.to);
+        Ok(())
+    }
+
+    /// Moves the clock to the nearest point of a grid (class 8, methods 1 to 3).
+    ///
+    /// # Errors
+    /// `OtherReason` when the profile has no measuring period to adjust to.
+    pub fn adjust(&mut self, to: AdjustTo) -> Result<(), ActionError> {
+        let step = match to {
+            AdjustTo::Quarter => 900,
+            AdjustTo::MeasuringPeriod => i64::from(self.load_profile.period()),
+            AdjustTo::Minute => 60,
+        };
+        if step == 0 {
+            return Err(ActionError::OtherReason);
+        }
+        let nearest = self.clock.nearest(self.utc(), step);
+        Ok(self.set_utc(nearest)?)
+    }
+
+    /// Shifts the clock by up to 900 seconds (class 8, method 6).
+    ///
+    /// # Errors
+    /// `OtherReason` beyond that.
+    pub fn shift_time(&mut self, seconds: i16) -> Result<(), ActionError> {
+        if !(-900..=900).contains(&seconds) {
+            return Err(ActionError::OtherReason);
+        }
+        Ok(self.set_utc(self.utc().plus(i64::from(seconds)))?)
+    }
+
+    /// Changes the rules of daylight saving; periods are aligned anew.
+    ///
+    /// # Errors
+    /// `OtherReason` when they are nonsense.
+    pub fn set_daylight_saving(&mut self, change: impl FnOnce(&mut DaylightSaving)) -> Result<(), AccessError> {
+        let mut rules = self.clock.daylight_saving();
+        change(&mut rules);
+        self.clock.set_daylight_saving(rules)?;
+        self.load_profile.align(&self.clock, self.utc());
+        Ok(())
+    }
+
+    /// Changes the zone; periods are aligned anew.
+    ///
+    /// # Errors
+    /// `OtherReason` when it is none.
+    pub fn set_zone(&mut self, minutes: i16) -> Result<(), AccessError> {
+        self.clock.set_zone(minutes)?;
+        self.load_profile.align(&self.clock, self.utc());
+        Ok(())
+    }
+
+    /// Changes the capture period of the load profile; a change clears its rows, since they are of another pace.
+    ///
+    /// # Errors
+    /// `OtherReason` when the period is not allowed.
+    pub fn set_capture_period(&mut self, seconds: u32) -> Result<(), AccessError> {
+        if seconds == self.load_profile.period() {
+            return Ok(());
+        }
+        let utc = self.utc();
+        self.load_profile
+            .set_period(seconds, &self.clock, utc)
+            .map_err(|_| AccessError::OtherReason)?;
+        self.effects.push(Effect::Clear(JournalId::LoadProfile1));
+        self.effects
+            .push(Effect::Event(Log::Standard, standard::PROFILE_CLEARED));
+        Ok(())
+    }
+
+    /// Notes an attack on a link. One event a minute tells of it; a flood of them shall not wear out the flash.
+    pub fn note_attack(&mut self, code: u8) {
+        let (last, quiet_until) = self.attacks;
+        if last != code || quiet_until <= self.now {
+            self.attacks = (code, self.now + ATTACK_QUIET);
+            self.effects.push(Effect::Event(Log::Fraud, code));
+        }
+    }
+
+    /// Notes that a client changed a parameter.
+    pub fn note_change(&mut self) {
+        self.effects
+            .push(Effect::Event(Log::Standard, standard::PARAMETERS_CHANGED));
+    }
+
+    /// Adds a row to the load profile now (class 7, method 2).
+    pub fn capture_now(&mut self) {
+        let utc = self.utc();
+        self.load_profile.close(&self.clock, utc);
+        self.effects.push(Effect::Capture(JournalId::LoadProfile1, utc));
+    }
+}
+
+impl From<ClockRefusal> for AccessError {
+    fn from(ClockRefusal: ClockRefusal) -> Self {
+        Self::OtherReason
+    }
+}
+
+impl From<ClockRefusal> for ActionError {
+    fn from(ClockRefusal: ClockRefusal) -> Self {
+        Self::OtherReason
+    }
+}
+
+impl From<Refusal> for ActionError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NotInThisMode => Self::ReadWriteDenied,
+            Refusal::NotFromThisState => Self::TemporaryFailure,
+        }
+    }
+}
+
+const fn with_bit(register: u32, bit: u32, on: bool) -> u32 {
+    if on { register | bit } else { register & !bit }
+}

@@ -1,0 +1,64 @@
+//! Switch, inputs, tariff and error register.
+
+use cosem::axdr::OctetText;
+use cosem::class::DisconnectControl;
+use cosem::{AccessError, Object};
+
+use super::Data;
+use super::policy::{MEASURED, PARAMETER, SWITCH};
+use crate::disconnector::Command;
+use crate::model::Model;
+
+pub(super) const OBJECTS: &[Object<Model>] = &[
+    Object::new(
+        "0-0:96.3.1",
+        &Data::shown(|it, out| out.value(it.contacts.octet())),
+        &MEASURED,
+    ),
+    Object::new(
+        "0-0:96.3.10",
+        &DisconnectControl {
+            output_state: |it: &Model| it.disconnector.is_connected(),
+            control_state: |it| it.disconnector.state() as u8,
+            control_mode: |it| it.disconnector.mode().number(),
+            set_control_mode: Model::set_control_mode,
+            remote_disconnect: |it| Ok(it.command(Command::RemoteDisconnect)?),
+            remote_reconnect: |it| Ok(it.command(Command::RemoteReconnect)?),
+        },
+        &SWITCH,
+    )
+    .present_when(|it| it.config.switching_module),
+    Object::new(
+        "0-0:96.7.21",
+        &Data::shown(|it, out| out.value(it.power_failures)),
+        &MEASURED,
+    ),
+    Object::new(
+        "0-0:96.14.0",
+        &Data::shown(|it, out| out.value(OctetText(tariff_name(it)))),
+        &MEASURED,
+    ),
+    Object::new(
+        "0-0:97.97.0",
+        &Data {
+            value: |it, out| out.value(it.error_register),
+            set: Some(|it, value| match value.value()? {
+                0_u32 => {
+                    it.error_register = 0;
+                    Ok(())
+                }
+                _ => Err(AccessError::OtherReason),
+            }),
+        },
+        &PARAMETER,
+    ),
+];
+
+/// The active tariff as four digits.
+fn tariff_name(it: &Model) -> &'static str {
+    const NAMES: [&str; 8] = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"];
+    NAMES
+        .get(usize::from(it.tariff.number()) - 1)
+        .copied()
+        .unwrap_or("0000")
+}

@@ -1,0 +1,45 @@
+//! Who may do what, by named policy. The names are what rows say; the grants are decided here and nowhere else.
+
+use cosem::{Grant, Policy};
+
+const fn policy(public: Grant, management: Grant) -> Policy {
+    let reading = Grant {
+        read: management.read,
+        ..Grant::NONE
+    };
+    Policy {
+        public,
+        management,
+        reading,
+        pre_established: Grant::NONE,
+    }
+}
+
+/// What the nameplate says: everybody reads it.
+pub(super) const NAMEPLATE: Policy = policy(Grant::READ, Grant::READ);
+/// Measured and registered values: nobody changes them.
+pub(super) const MEASURED: Policy = policy(Grant::NONE, Grant::READ);
+/// A parameter in attribute 2.
+pub(super) const PARAMETER: Policy = policy(Grant::NONE, Grant::READ.writing(&[2]));
+/// The clock.
+pub(super) const CLOCK: Policy = policy(
+    Grant::NONE.reading_only(&[2]),
+    Grant::READ.writing(&[2, 3, 5, 6, 7, 8]).invoking(&[1, 2, 3, 6]),
+);
+/// The association that the caller is in. Its secret is never read.
+pub(super) const CURRENT_ASSOCIATION: Policy = {
+    let read = Grant::NONE.reading_only(&[2, 3, 4, 5, 6, 8, 9]);
+    policy(read, read.invoking(&[1]))
+};
+/// The associations as objects of their own. Secrets are never read.
+pub(super) const ASSOCIATION: Policy = policy(Grant::NONE, Grant::NONE.reading_only(&[2, 3, 4, 5, 6, 8, 9]));
+/// Security setup: everybody reads suite and system titles, as a client must before it can associate.
+pub(super) const SECURITY_SETUP: Policy = policy(Grant::NONE.reading_only(&[3, 4, 5]), Grant::READ.invoking(&[1]));
+/// The security setup of the plain associations, which cannot be made stronger: it is what it is.
+pub(super) const SECURITY_SETUP_OPEN: Policy = policy(Grant::NONE.reading_only(&[3, 4, 5]), Grant::READ);
+/// The switch in the supply.
+pub(super) const SWITCH: Policy = policy(Grant::NONE, Grant::READ.writing(&[4]).invoking(&[1, 2]));
+/// A load profile.
+pub(super) const PROFILE: Policy = policy(Grant::NONE, Grant::READ.writing(&[4]).invoking(&[1, 2]));
+/// An event log.
+pub(super) const LOG: Policy = policy(Grant::NONE, Grant::READ.invoking(&[1]));

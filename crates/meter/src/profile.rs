@@ -1,0 +1,234 @@
+//! Load profiles: when a row is due and what its status says (L1; class 7, AMR profile status).
+
+use base::Utc;
+use cosem::CaptureObject;
+use heapless::Vec;
+
+use crate::clock::Clock;
+use crate::event_log::Log;
+use crate::limits::COLUMNS;
+
+/// A ring of rows in flash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JournalId {
+    /// 1-0:99.1.0.
+    LoadProfile1 = 0,
+    /// 0-0:99.98.0.
+    StandardLog = 1,
+    /// 0-0:99.98.1.
+    FraudLog = 2,
+    /// 0-0:99.98.2.
+    DisconnectLog = 3,
+}
+
+impl JournalId {
+    /// All journals by number.
+    pub const ALL: [Self; 4] = [
+        Self::LoadProfile1,
+        Self::StandardLog,
+        Self::FraudLog,
+        Self::DisconnectLog,
+    ];
+
+    /// Its number.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The journal with this number, if there is one.
+    #[must_use]
+    pub fn new(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number)).copied()
+    }
+
+    /// The log that it holds, if it is one.
+    #[must_use]
+    pub const fn log(self) -> Option<Log> {
+        match self {
+            Self::LoadProfile1 => None,
+            Self::StandardLog => Some(Log::Standard),
+            Self::FraudLog => Some(Log::Fraud),
+            Self::DisconnectLog => Some(Log::Disconnect),
+        }
+    }
+
+    /// The journal of a log.
+    #[must_use]
+    pub const fn of_log(log: Log) -> Self {
+        match log {
+            Log::Standard => Self::StandardLog,
+            Log::Fraud => Self::FraudLog,
+            Log::Disconnect => Self::DisconnectLog,
+        }
+    }
+}
+
+/// Bits of the AMR profile status.
+pub mod status {
+    /// A power outage touched the period.
+    pub const POWER_DOWN: u8 = 1 << 7;
+    /// The clock was adjusted by more than the limit.
+    pub const CLOCK_ADJUSTED: u8 = 1 << 5;
+    /// Daylight saving holds at the capture.
+    pub const DAYLIGHT_SAVING: u8 = 1 << 3;
+    /// Not valid for billing without a check.
+    pub const DATA_NOT_VALID: u8 = 1 << 2;
+    /// The clock is invalid.
+    pub const CLOCK_INVALID: u8 = 1 << 1;
+}
+
+/// Periods that a client may set, in seconds; 0 is off.
+const PERIODS: [u32; 8] = [0, 60, 300, 600, 900, 1_800, 3_600, 86_400];
+
+/// One load profile.
+#[derive(Debug)]
+pub struct LoadProfile {
+    columns: Vec<CaptureObject, COLUMNS>,
+    period: u32,
+    /// The end of the running period.
+    due: Option<Utc>,
+    /// What happened in the running period.
+    marks: u8,
+    /// The status of the row that is being captured.
+    status: u8,
+}
+
+/// A period that is not one of the standard's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeriodRefusal;
+
+impl LoadProfile {
+    /// A profile of these columns that captures every `period` seconds; it waits for [`LoadProfile::align`].
+    #[must_use]
+    pub fn new(columns: &[CaptureObject], period: u32) -> Self {
+        let columns = columns.iter().copied().take(COLUMNS).collect();
+        Self {
+            columns,
+            period,
+            due: None,
+            marks: 0,
+            status: 0,
+        }
+    }
+
+    /// Attribute 3.
+    #[must_use]
+    pub fn columns(&self) -> &[CaptureObject] {
+        &self.columns
+    }
+
+    /// Attribute 4, in seconds.
+    #[must_use]
+    pub const fn period(&self) -> u32 {
+        self.period
+    }
+
+    /// Sets the period. The caller clears the rows, since they were captured at another pace.
+    ///
+    /// # Errors
+    /// When it is not 0, 1, 5, 10, 15, 30 or 60 minutes or a day.
+    pub fn set_period(&mut self, seconds: u32, clock: &Clock, utc: Utc) -> Result<(), PeriodRefusal> {
+        if !PERIODS.contains(&seconds) {
+            return Err(PeriodRefusal);
+        }
+        self.period = seconds;
+        self.marks = 0;
+        self.align(clock, utc);
+        Ok(())
+    }
+
+    /// Waits for the next boundary of the local clock: after power up and after the clock was set.
+    pub fn align(&mut self, clock: &Clock, utc: Utc) {
+        self.due = (self.period != 0).then(|| clock.next_boundary(utc, self.period));
+    }
+
+    /// When the running period ends; none while the profile is off.
+    #[must_use]
+    pub const fn due(&self) -> Option<Utc> {
+        self.due
+    }
+
+    /// Marks the running period with bits of [`status`].
+    pub const fn mark(&mut self, bits: u8) {
+        self.marks |= bits;
+    }
+
+    /// Ends the running period if it is over at `utc`, and answers the time stamp of its row.
+    pub fn elapse(&mut self, clock: &Clock, utc: Utc) -> Option<Utc> {
+        let stamp = self.due.filter(|due| *due <= utc)?;
+        self.close(clock, stamp);
+        self.align(clock, utc);
+        Some(stamp)
+    }
+
+    /// Fixes the status of a row that is stamped `stamp`, and begins a new period without marks.
+    pub fn close(&mut self, clock: &Clock, stamp: Utc) {
+        let summer = if clock.is_daylight_saving(stamp) {
+            status::DAYLIGHT_SAVING
+        } else {
+            0
+        };
+        let unknown = if clock.is_valid() {
+            0
+        } else {
+            status::CLOCK_INVALID | status::DATA_NOT_VALID
+        };
+        self.status = self.marks | summer | unknown;
+        self.marks = 0;
+    }
+
+    /// The status of the last row (0-0:96.10.1).
+    #[must_use]
+    pub const fn status(&self) -> u8 {
+        self.status
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::{Civil, Instant};
+
+    fn utc(hour: u8, minute: u8, second: u8) -> Utc {
+        Civil::new(2026, 7, 1, hour, minute, second)
+            .expect("the calendar has it")
+            .utc()
+    }
+
+    /// L1: a row at each boundary, stamped with the boundary, marks fall with the row that carries them.
+    #[test]
+    fn rows_are_due_at_the_boundaries_of_the_local_clock() {
+        let clock = Clock::new(Instant::START, Some(utc(10, 7, 0)), -60, true);
+        let mut profile = LoadProfile::new(&[], 900);
+        profile.align(&clock, utc(10, 7, 0));
+        profile.mark(status::POWER_DOWN);
+        assert_eq!(profile.elapse(&clock, utc(10, 14, 59)), None);
+        assert_eq!(profile.elapse(&clock, utc(10, 15, 0)), Some(utc(10, 15, 0)));
+        assert_eq!(profile.status(), status::POWER_DOWN | status::DAYLIGHT_SAVING);
+        assert_eq!(profile.elapse(&clock, utc(10, 15, 0)), None);
+        assert_eq!(profile.elapse(&clock, utc(10, 30, 1)), Some(utc(10, 30, 0)));
+        assert_eq!(profile.status(), status::DAYLIGHT_SAVING);
+    }
+
+    #[test]
+    fn only_the_periods_of_the_requirement_are_taken() {
+        let clock = Clock::new(Instant::START, Some(utc(10, 7, 0)), -60, true);
+        let mut profile = LoadProfile::new(&[], 900);
+        for period in PERIODS {
+            assert_eq!(profile.set_period(period, &clock, utc(10, 7, 0)), Ok(()));
+            assert_eq!(profile.due().is_some(), period != 0);
+        }
+        assert_eq!(profile.set_period(901, &clock, utc(10, 7, 0)), Err(PeriodRefusal));
+    }
+
+    #[test]
+    fn rows_of_an_invalid_clock_say_so() {
+        let clock = Clock::new(Instant::START, None, 0, false);
+        let mut profile = LoadProfile::new(&[], 60);
+        profile.align(&clock, clock.utc(Instant::START));
+        let due = profile.due().expect("it is on");
+        assert_eq!(profile.elapse(&clock, due), Some(due));
+        assert_eq!(profile.status(), status::CLOCK_INVALID | status::DATA_NOT_VALID);
+    }
+}

@@ -1,0 +1,289 @@
+//! The meter as the DLMS server sees it: clients, keys, counters, and access to the rows.
+
+use cosem::axdr::Writer;
+use cosem::class::Stream;
+use cosem::{AccessError, ActionError, Attribute, Cursor, Method, Returned, Role, Selection, Step};
+use dlms::acse::{Context, Diagnostic, Mechanism};
+use dlms::initiate::Conformance;
+use dlms::security::{Keys, Policy, Suite, Title};
+use dlms::server::{Application, Caller, Exhausted, PDU_MAX, Profile, Proposal, Replay, SecurityEvent};
+
+use crate::effect::{Effect, Record};
+use crate::event_log::fraud;
+use crate::limits::STEP_OCTETS;
+use crate::model::{Model, Partner};
+use crate::objects::DIRECTORY;
+use crate::profile::JournalId;
+use crate::step::Core;
+use crate::{Board, stream};
+
+/// Client 16: identification and counters, without security.
+pub const PUBLIC_CLIENT: u16 = 16;
+/// Client 1: the utility.
+pub const MANAGEMENT_CLIENT: u16 = 1;
+/// The management logical device.
+const MANAGEMENT_DEVICE: u16 = 1;
+
+/// The services of this meter.
+const CONFORMANCE: Conformance = Conformance::GENERAL_PROTECTION
+    .with(Conformance::PRIORITY)
+    .with(Conformance::BLOCKS_WITH_GET)
+    .with(Conformance::BLOCKS_WITH_SET)
+    .with(Conformance::BLOCKS_WITH_ACTION)
+    .with(Conformance::MULTIPLE_REFERENCES)
+    .with(Conformance::GET)
+    .with(Conformance::SET)
+    .with(Conformance::SELECTIVE_ACCESS)
+    .with(Conformance::ACTION);
+
+/// The longest PDU that the meter takes and makes.
+const PDU_SIZE: u16 = {
+    assert!(PDU_MAX <= 0xFFFF, "PDU sizes have 16 bits");
+    let [low, high, ..] = PDU_MAX.to_le_bytes();
+    u16::from_le_bytes([low, high])
+};
+
+/// The association that a client would get: what its object shows while nobody is there.
+pub(crate) const fn offer(client: u16) -> Partner {
+    let is_management = client == MANAGEMENT_CLIENT;
+    let [a, b, c] = CONFORMANCE.octets();
+    Partner {
+        client,
+        mechanism: if is_management { 5 } else { 0 },
+        context: if is_management { 3 } else { 1 },
+        conformance: u32::from_be_bytes([0, a, b, c]),
+        pdu_sizes: (PDU_SIZE, PDU_SIZE),
+    }
+}
+
+/// One step's view of the meter for a link.
+pub(crate) struct Service<'a> {
+    pub(crate) core: &'a mut Core,
+    pub(crate) board: &'a mut dyn Board,
+}
+
+impl Service<'_> {
+    /// Notes who asks and answers as what. Nothing but the handshake is served before an association stands.
+    fn enter(&mut self, caller: &Caller) -> Role {
+        let [a, b, c] = caller.conformance.octets();
+        self.core.model.partner = Some(Partner {
+            client: caller.client,
+            mechanism: caller.mechanism.id(),
+            context: caller.context.id(),
+            conformance: u32::from_be_bytes([0, a, b, c]),
+            pdu_sizes: (
+                caller.receive_max,
+                if caller.send_max == 0 {
+                    u16::MAX
+                } else {
+                    caller.send_max
+                },
+            ),
+        });
+        role(caller.client)
+    }
+
+    /// Makes the reserve of the counters durable before a number of it is used; false when the flash refused.
+    fn keep_counters(&mut self) -> bool {
+        let Core { model, memory, .. } = &mut *self.core;
+        memory.keep(self.board.flash(), model, Record::Counters).is_ok()
+    }
+}
+
+fn role(client: u16) -> Role {
+    if client == MANAGEMENT_CLIENT {
+        Role::Management
+    } else {
+        Role::Public
+    }
+}
+
+impl Application for Service<'_> {
+    fn admit(&self, proposal: Proposal) -> Result<Profile, Diagnostic> {
+        let Proposal {
+            client,
+            server,
+            context,
+            mechanism,
+        } = proposal;
+        if server != MANAGEMENT_DEVICE {
+            return Err(Diagnostic::NoReason);
+        }
+        let has_password = self.core.model.config.secrets.lls_password.is_some();
+        let policy = match (client, context, mechanism) {
+            (PUBLIC_CLIENT, Context::Plain, Mechanism::None) => Policy::NONE,
+            (PUBLIC_CLIENT, Context::Plain, _) => return Err(Diagnostic::MechanismNotRecognised),
+            (MANAGEMENT_CLIENT, Context::Plain, Mechanism::Password) if has_password => Policy::NONE,
+            (MANAGEMENT_CLIENT, Context::Ciphered, Mechanism::Gmac) => {
+                Policy::from_mask(self.core.model.security.policy())
+            }
+            (MANAGEMENT_CLIENT, Context::Plain | Context::Ciphered, Mechanism::None) => {
+                return Err(Diagnostic::MechanismRequired);
+            }
+            (MANAGEMENT_CLIENT, Context::Ciphered, _) => return Err(Diagnostic::MechanismNotRecognised),
+            (MANAGEMENT_CLIENT, Context::Plain, Mechanism::Gmac) => return Err(Diagnostic::ContextNotSupported),
+            (MANAGEMENT_CLIENT, Context::Plain, _) => return Err(Diagnostic::MechanismNotRecognised),
+            (PUBLIC_CLIENT | MANAGEMENT_CLIENT, ..) => return Err(Diagnostic::ContextNotSupported),
+            _ => return Err(Diagnostic::NoReason),
+        };
+        Ok(Profile {
+            policy,
+            conformance: CONFORMANCE,
+            receive_max: PDU_SIZE,
+        })
+    }
+
+    fn system_title(&self) -> Title {
+        self.core.model.config.system_title()
+    }
+
+    fn secret(&self, client: u16) -> Option<&[u8]> {
+        let password = self.core.model.config.secrets.lls_password.as_deref();
+        password.filter(|_| client == MANAGEMENT_CLIENT)
+    }
+
+    fn keys(&self, client: u16) -> Option<Keys<'_>> {
+        let secrets = &self.core.model.config.secrets;
+        (client == MANAGEMENT_CLIENT).then_some(Keys {
+            suite: Suite::Zero,
+            encryption: &secrets.encryption_key,
+            authentication: &secrets.authentication_key,
+        })
+    }
+
+    fn expects_title(&self, _client: u16, title: &Title) -> bool {
+        self.core
+            .model
+            .config
+            .client_system_title
+            .is_none_or(|only| only == *title)
+    }
+
+    fn next_counter(&mut self, _client: u16) -> Result<u32, Exhausted> {
+        let taken = self.core.model.security.sent.take().map_err(|_| Exhausted)?;
+        // Without a durable reserve the number might come twice: rather say nothing.
+        if taken.must_keep && !self.keep_counters() {
+            return Err(Exhausted);
+        }
+        Ok(taken.number)
+    }
+
+    fn last_counter(&self, client: u16) -> Option<u32> {
+        let last = self.core.model.security.received.last();
+        (client == MANAGEMENT_CLIENT && last != 0).then_some(last)
+    }
+
+    fn accept_counter(&mut self, _client: u16, received: u32) -> Result<(), Replay> {
+        let must_keep = self.core.model.security.received.accept(received).map_err(|_| Replay)?;
+        if must_keep && !self.keep_counters() {
+            return Err(Replay);
+        }
+        Ok(())
+    }
+
+    fn entropy(&mut self, out: &mut [u8]) {
+        self.core.chance.fill(out);
+    }
+
+    fn observe(&mut self, client: u16, event: SecurityEvent) {
+        let model = &mut self.core.model;
+        match event {
+            SecurityEvent::Associated(_) => model.security.associated(None),
+            SecurityEvent::Released => {
+                if model.partner.is_some_and(|partner| partner.client == client) {
+                    model.partner = None;
+                }
+            }
+            SecurityEvent::AuthenticationFailed => {
+                if let Some((log, code)) = model.security.failed() {
+                    model.effects.push(Effect::Event(log, code));
+                }
+            }
+            SecurityEvent::DecryptionFailed => model.note_attack(fraud::DECRYPTION_FAILURE),
+            SecurityEvent::Replayed { .. } => model.note_attack(fraud::REPLAY),
+            // The answer says so already, and nothing was done.
+            SecurityEvent::Unprotected | SecurityEvent::CounterExhausted => {}
+        }
+    }
+
+    fn get(
+        &mut self,
+        caller: &Caller,
+        what: Attribute,
+        selection: Selection<'_>,
+        cursor: &mut Cursor,
+        out: &mut Writer<'_>,
+    ) -> Result<Step, AccessError> {
+        let role = self.enter(caller);
+        let Core { model, memory, .. } = &mut *self.core;
+        let (object, attribute) = DIRECTORY.readable(model, role, what)?;
+        match object.class.stream(attribute) {
+            Some(Stream::Journal(number)) => {
+                let journal = JournalId::new(number).ok_or(AccessError::ObjectUnavailable)?;
+                stream::buffer(model, memory, self.board.flash(), journal, selection, cursor, out)
+            }
+            _ if selection != Selection::Whole => Err(AccessError::ScopeOfAccessViolated),
+            Some(Stream::ObjectList) => {
+                let [.., which, _] = object.name.octets();
+                let role = match which {
+                    1 => Role::Public,
+                    2 => Role::Management,
+                    _ => role,
+                };
+                stream::object_list(model, role, cursor, out)
+            }
+            None => {
+                DIRECTORY.get(model, object, attribute, out)?;
+                Ok(Step::Done)
+            }
+        }
+    }
+
+    fn set(
+        &mut self,
+        caller: &Caller,
+        what: Attribute,
+        selection: Selection<'_>,
+        value: &[u8],
+    ) -> Result<(), AccessError> {
+        let role = self.enter(caller);
+        let Core { model, memory, .. } = &mut *self.core;
+        let (object, attribute) = DIRECTORY.writable(model, role, what)?;
+        if selection != Selection::Whole {
+            return Err(AccessError::ScopeOfAccessViolated);
+        }
+        if !object.kept.contains(attribute) {
+            DIRECTORY.set(model, object, attribute, value)?;
+            return self.core.settle(self.board);
+        }
+        let mut before = [0; STEP_OCTETS];
+        let mut before = Writer::new(&mut before);
+        DIRECTORY.get(model, object, attribute, &mut before)?;
+        DIRECTORY.set(model, object, attribute, value)?;
+        if let Err(error) = memory.keep_attribute(self.board.flash(), model, object, attribute) {
+            // What is not durable is not acknowledged, and does not stay.
+            let _the_old_value_was_valid = DIRECTORY.set(model, object, attribute, before.written());
+            model.effects.clear();
+            return Err(error.into());
+        }
+        if value != before.written() {
+            model.note_change();
+        }
+        self.core.settle(self.board)
+    }
+
+    fn invoke(
+        &mut self,
+        caller: &Caller,
+        what: Method,
+        parameters: Option<&[u8]>,
+        out: &mut Writer<'_>,
+    ) -> Result<Returned, ActionError> {
+        let role = self.enter(caller);
+        let model: &mut Model = &mut self.core.model;
+        let (object, method) = DIRECTORY.invocable(model, role, what)?;
+        let returned = DIRECTORY.invoke(model, object, method, parameters, out)?;
+        self.core.settle(self.board)?;
+        Ok(returned)
+    }
+}

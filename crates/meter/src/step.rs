@@ -1,0 +1,132 @@
+//! One step: inputs in, rules in their order, effects out.
+
+use base::{Instant, Micros};
+use cosem::AccessError;
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+
+use crate::Board;
+use crate::effect::Effect;
+use crate::event_log::{Log, standard};
+use crate::limits::CHECKPOINT_SECONDS;
+use crate::memory::{Memory, MemoryError};
+use crate::model::{Model, error_bit};
+use crate::profile::JournalId;
+
+/// The meter behind its door: model, memory, chance.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) model: Model,
+    pub(crate) memory: Memory,
+    pub(crate) chance: Chance,
+    /// When the registers are saved next.
+    pub(crate) checkpoint_due: Instant,
+}
+
+/// Numbers that nobody can guess, as far as the seed is secret.
+pub(crate) struct Chance(ChaCha12Rng);
+
+impl core::fmt::Debug for Chance {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Chance")
+    }
+}
+
+impl Chance {
+    pub(crate) fn new(seed: [u8; 32]) -> Self {
+        Self(ChaCha12Rng::from_seed(seed))
+    }
+
+    pub(crate) fn fill(&mut self, out: &mut [u8]) {
+        self.0.fill_bytes(out);
+    }
+}
+
+impl Core {
+    /// Does what the rules asked for. An effect that fails is noted in the error register; the first failure is answered.
+    pub(crate) fn settle(&mut self, board: &mut dyn Board) -> Result<(), AccessError> {
+        let mut outcome = Ok(());
+        while let Some(effect) = self.model.effects.pop() {
+            if let Err(error) = self.act(effect, board) {
+                self.model.error_register |= error_bit::NV_MEMORY;
+                outcome = outcome.and_then(|()| Err(error.into()));
+            }
+        }
+        if self.model.effects.overran() {
+            self.model.error_register |= error_bit::PROGRAM;
+        }
+        outcome
+    }
+
+    fn act(&mut self, effect: Effect, board: &mut dyn Board) -> Result<(), MemoryError> {
+        let Self { model, memory, .. } = self;
+        match effect {
+            Effect::Event(log, code) => {
+                let utc = model.utc();
+                self.write_event(log, code, utc, board)
+            }
+            Effect::EventAt(log, code, utc) => self.write_event(log, code, utc, board),
+            Effect::Switch(closed) => {
+                board.drive_disconnector(closed);
+                Ok(())
+            }
+            Effect::SetRtc(utc) => {
+                board.set_rtc(utc);
+                Ok(())
+            }
+            Effect::Clear(journal) => memory.clear(board.flash(), model, journal),
+            Effect::Capture(journal, stamp) => memory.capture(board.flash(), model, journal, stamp),
+            Effect::Keep(record) => memory.keep(board.flash(), model, record),
+        }
+    }
+
+    fn write_event(&mut self, log: Log, code: u8, utc: base::Utc, board: &mut dyn Board) -> Result<(), MemoryError> {
+        if let Some(last) = self.model.last_event.get_mut(log.index()) {
+            *last = code;
+        }
+        self.memory
+            .capture(board.flash(), &mut self.model, JournalId::of_log(log), utc)
+    }
+
+    /// What time itself brings: periods that end, the checkpoint, the care of the flash.
+    pub(crate) fn elapse(&mut self, board: &mut dyn Board) -> Result<(), AccessError> {
+        self.model.elapse();
+        let outcome = self.settle(board);
+        if self.checkpoint_due <= self.model.now {
+            self.checkpoint_due = self.model.now + Micros::from_secs(CHECKPOINT_SECONDS);
+            self.note(|memory, nor, model| memory.checkpoint(nor, model, false), board);
+        }
+        self.note(|memory, nor, _| memory.tend(nor), board);
+        outcome
+    }
+
+    /// Something with the memory that nobody waits for: a failure is an error bit and an event, once.
+    fn note(
+        &mut self,
+        work: impl FnOnce(&mut Memory, &mut dyn flash::Nor, &Model) -> Result<(), MemoryError>,
+        board: &mut dyn Board,
+    ) {
+        let Self { model, memory, .. } = self;
+        if work(memory, board.flash(), model).is_err() && model.error_register & error_bit::NV_MEMORY == 0 {
+            model.error_register |= error_bit::NV_MEMORY;
+            model
+                .effects
+                .push(Effect::Event(Log::Standard, standard::NV_MEMORY_ERROR));
+        }
+    }
+
+    /// The supply goes: everything that lives in RAM is saved while there is still power for it.
+    pub(crate) fn power_failing(&mut self, board: &mut dyn Board) -> Result<(), AccessError> {
+        let saved = self.memory.checkpoint(board.flash(), &self.model, true);
+        self.model.security.received.settle();
+        self.model.security.sent.settle();
+        let kept = self
+            .memory
+            .keep(board.flash(), &self.model, crate::effect::Record::Counters);
+        self.model
+            .effects
+            .push(Effect::Event(Log::Standard, standard::POWER_DOWN));
+        let settled = self.settle(board);
+        saved.and(kept).map_err(AccessError::from).and(settled)
+    }
+}

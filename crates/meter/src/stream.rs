@@ -1,0 +1,279 @@
+//! Attributes that are too long to be a value: rows out of flash and the object list, step by step.
+
+use base::Utc;
+use cosem::axdr::{Null, Reader, Writer};
+use cosem::{AccessError, ByEntry, ByRange, CaptureObject, Cursor, DateTime, Role, Selection, Step};
+use flash::{Missing, Nor};
+
+use crate::capture;
+use crate::limits::{COLUMNS, ROW_OCTETS, STEP_OCTETS};
+use crate::memory::{Memory, MemoryError};
+use crate::model::Model;
+use crate::objects::DIRECTORY;
+use crate::profile::JournalId;
+
+/// Where the words of a session's cursor keep what this file must remember; the journal's own cursor stands before them.
+const JOURNAL_WORDS: usize = flash::Cursor::WORDS;
+
+/// What a step of a buffer must remember.
+struct Rows {
+    /// Where the journal is read next.
+    cursor: flash::Cursor,
+    /// The columns that are wanted, a bit each.
+    columns: u32,
+    /// Rows still owed: their number was said in the first step.
+    left: u32,
+}
+
+impl Rows {
+    fn from_words(words: &[u32; 24]) -> Self {
+        let [journal @ .., columns, left, _, _, _] = *words;
+        Self {
+            cursor: flash::Cursor::from_words(journal),
+            columns,
+            left,
+        }
+    }
+
+    fn to_words(&self) -> [u32; 24] {
+        let mut words = [0; 24];
+        let [journal @ .., columns, left, _, _, _] = &mut words;
+        *journal = self.cursor.to_words();
+        (*columns, *left) = (self.columns, self.left);
+        words
+    }
+}
+
+/// Appends as many rows of a journal as one step takes.
+///
+/// # Errors
+/// `ScopeOfAccessViolated` for a selection that the buffer does not have, `LongGetAborted` when the rows went while they were read.
+pub(crate) fn buffer(
+    it: &Model,
+    memory: &Memory,
+    nor: &dyn Nor,
+    journal: JournalId,
+    selection: Selection<'_>,
+    cursor: &mut Cursor,
+    out: &mut Writer<'_>,
+) -> Result<Step, AccessError> {
+    let columns = it.columns(journal);
+    let mut rows = if cursor.step == 0 {
+        let rows = select(it, memory, nor, journal, selection)?;
+        out.array(usize::try_from(rows.left).map_err(|_| AccessError::OtherReason)?)?;
+        rows
+    } else {
+        Rows::from_words(&cursor.words)
+    };
+    let source = memory.journal(journal);
+    let whole = u32::MAX >> (32 - columns.len().clamp(1, COLUMNS));
+    let wanted = usize::try_from((rows.columns & whole).count_ones()).unwrap_or(0);
+    let room = out.len() + out.room().min(STEP_OCTETS - 8);
+    let mut row = [0; ROW_OCTETS];
+    // A row of the profile and its head never outgrow a step, so each step makes at least one row.
+    let width = usize::from(source.shape().width);
+    while 0 < rows.left && out.len() + width + 4 <= room {
+        match source
+            .next(nor, &mut rows.cursor, &mut row)
+            .map_err(MemoryError::from)?
+        {
+            flash::Step::Row { .. } => {
+                let octets = row.get(..width).unwrap_or(&[]);
+                out.structure(wanted)?;
+                if rows.columns & whole == whole {
+                    out.put(octets)?;
+                } else {
+                    put_columns(octets, rows.columns, out)?;
+                }
+                rows.left -= 1;
+            }
+            flash::Step::Missing {
+                why: Missing::Overwritten,
+                ..
+            }
+            | flash::Step::End => {
+                return Err(AccessError::LongGetAborted);
+            }
+            // The flash lost them: the client was told how many rows come, so it gets rows that say nothing.
+            flash::Step::Missing {
+                rows: missing,
+                why: Missing::Damaged,
+                ..
+            } => {
+                for _ in 0..missing.min(rows.left) {
+                    out.structure(wanted)?;
+                    for _ in 0..wanted {
+                        out.value(Null)?;
+                    }
+                    rows.left -= 1;
+                }
+            }
+        }
+    }
+    cursor.words = rows.to_words();
+    Ok(if rows.left == 0 { Step::Done } else { Step::More })
+}
+
+/// The columns of `row` whose bits are set.
+fn put_columns(row: &[u8], columns: u32, out: &mut Writer<'_>) -> Result<(), AccessError> {
+    let mut reader = Reader::new(row);
+    let mut at = 0;
+    while !reader.is_at_end() && at < COLUMNS {
+        let value = reader.skip_value()?;
+        if columns >> at & 1 == 1 {
+            out.put(value)?;
+        }
+        at += 1;
+    }
+    Ok(())
+}
+
+/// Which rows and columns a selection means, counted.
+fn select(
+    it: &Model,
+    memory: &Memory,
+    nor: &dyn Nor,
+    journal: JournalId,
+    selection: Selection<'_>,
+) -> Result<Rows, AccessError> {
+    let source = memory.journal(journal);
+    let columns = it.columns(journal);
+    match selection {
+        Selection::Whole => Ok(Rows {
+            cursor: source.all(),
+            columns: u32::MAX,
+            left: source.len(),
+        }),
+        Selection::Selected {
+            selector: 1,
+            parameters,
+        } => {
+            let range = ByRange::parse(parameters)?;
+            let by_time = range.restricting == CaptureObject::whole(capture::TIME);
+            if !by_time || !columns.contains(&range.restricting) {
+                return Err(AccessError::ScopeOfAccessViolated);
+            }
+            let from = bound(it, range.from, Utc::from_unix(i64::MIN))?;
+            let to = bound(it, range.to, Utc::from_unix(i64::MAX))?;
+            let mut wanted = if range.columns.is_empty() { u32::MAX } else { 0 };
+            for column in range.columns {
+                let column = column?;
+                let at = columns.iter().position(|known| *known == column);
+                wanted |= 1 << at.ok_or(AccessError::ScopeOfAccessViolated)?;
+            }
+            let cursor = source.range(from, to);
+            Ok(Rows {
+                cursor,
+                columns: wanted,
+                left: count(memory, nor, journal, cursor)?,
+            })
+        }
+        Selection::Selected {
+            selector: 2,
+            parameters,
+        } => {
+            let entries = ByEntry::parse(parameters)?;
+            let last = if entries.to_entry == 0 {
+                source.len()
+            } else {
+                entries.to_entry.min(source.len())
+            };
+            let last_column = if entries.to_column == 0 {
+                u16::MAX
+            } else {
+                entries.to_column
+            };
+            if entries.from_entry == 0 || entries.from_column == 0 {
+                return Err(AccessError::ScopeOfAccessViolated);
+            }
+            let numbers = (1_u16..).zip(columns);
+            let wanted = numbers
+                .filter(|(number, _)| (entries.from_column..=last_column).contains(number))
+                .fold(0, |set, (number, _)| set | 1_u32 << (number - 1));
+            if wanted == 0 {
+                return Err(AccessError::ScopeOfAccessViolated);
+            }
+            let left = (last + 1).saturating_sub(entries.from_entry);
+            let from = source.first().saturating_add(entries.from_entry - 1);
+            Ok(Rows {
+                cursor: source.rows(from, from.saturating_add(left)),
+                columns: wanted,
+                left,
+            })
+        }
+        Selection::Selected { .. } => Err(AccessError::ScopeOfAccessViolated),
+    }
+}
+
+/// One end of a range. A date-time that specifies nothing leaves the range open there.
+fn bound(it: &Model, at: DateTime, open: Utc) -> Result<Utc, AccessError> {
+    let [year_high, year_low, ..] = at.octets();
+    if [year_high, year_low] == [0xFF, 0xFF] {
+        return Ok(open);
+    }
+    at.utc(|local| it.clock.deviation_of_local(local))
+        .map_err(|_| AccessError::OtherReason)
+}
+
+/// How many rows a cursor will meet.
+fn count(memory: &Memory, nor: &dyn Nor, journal: JournalId, cursor: flash::Cursor) -> Result<u32, AccessError> {
+    let source = memory.journal(journal);
+    let mut cursor = cursor;
+    let mut row = [0; ROW_OCTETS];
+    let mut count = 0;
+    loop {
+        match source.next(nor, &mut cursor, &mut row).map_err(MemoryError::from)? {
+            flash::Step::Row { .. } => count += 1,
+            flash::Step::Missing {
+                rows,
+                why: Missing::Damaged,
+                ..
+            } => count += rows,
+            flash::Step::Missing {
+                why: Missing::Overwritten,
+                ..
+            } => {}
+            flash::Step::End => return Ok(count),
+        }
+    }
+}
+
+/// Appends as many elements of the object list of `role` as one step takes.
+///
+/// # Errors
+/// `OtherReason` when an element outgrows a step.
+pub(crate) fn object_list(
+    it: &Model,
+    role: Role,
+    cursor: &mut Cursor,
+    out: &mut Writer<'_>,
+) -> Result<Step, AccessError> {
+    if cursor.step == 0 {
+        out.array(DIRECTORY.visible(it, role).count())?;
+    }
+    let [done, ..] = &mut cursor.words;
+    let end = out.len() + out.room().min(STEP_OCTETS - 8);
+    for object in DIRECTORY
+        .visible(it, role)
+        .skip(usize::try_from(*done).unwrap_or(usize::MAX))
+    {
+        let before = out.len();
+        let described = object.describe(role, out);
+        if described.is_err() || end < out.len() {
+            out.truncate(before);
+            // A step that made nothing would never end.
+            return if *done == 0 && described.is_err() {
+                Err(AccessError::OtherReason)
+            } else {
+                Ok(Step::More)
+            };
+        }
+        *done += 1;
+    }
+    Ok(Step::Done)
+}
+
+const _: () = assert!(
+    JOURNAL_WORDS + 5 == 24,
+    "the journal's cursor and ours fill a session's cursor"
+);

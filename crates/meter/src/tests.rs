@@ -1,0 +1,1 @@
+//! The whole meter from outside: booted on a flash model, stepped, cut.
