@@ -8,6 +8,7 @@ pub mod apdu;
 pub mod hdlc;
 pub mod initiate;
 pub mod security;
+pub mod server;
 pub mod wrapper;
 
 #[cfg(test)]

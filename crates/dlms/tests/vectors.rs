@@ -19,7 +19,7 @@ use ferraris_dlms::wrapper::Header;
 type Fields = BTreeMap<String, Vec<u8>>;
 
 fn octets(hex: &str) -> Vec<u8> {
-    assert!(hex.len() % 2 == 0, "{hex}");
+    assert!(hex.len().is_multiple_of(2), "{hex}");
     (0..hex.len())
         .step_by(2)
         .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex digits"))
@@ -38,7 +38,7 @@ fn vectors(group: &str) -> BTreeMap<String, Fields> {
         match line.strip_prefix("  ") {
             None => line.clone_into(&mut id),
             Some(field) => {
-                let (name, hex) = field.split_once(' ').unwrap_or((field.trim(), ""));
+                let (name, hex) = field.split_once(' ').unwrap_or_else(|| (field.trim(), ""));
                 vectors
                     .entry(id.clone())
                     .or_default()

@@ -84,9 +84,12 @@ impl Deframer {
         !self.given && 1 < self.held
     }
 
-    /// Lends the buffer to build outgoing frames in: the line is half duplex, so no frame is under way while one is sent.
+    /// Lends the buffer to build outgoing frames in: the line is half duplex, so what was given out is answered and nothing else has
+    /// come yet. An unfinished frame is forgotten; the closing flag of a finished one may still open the next.
     pub fn lend(&mut self) -> &mut [u8] {
-        self.reset();
+        if !self.given {
+            self.reset();
+        }
         &mut self.octets
     }
 

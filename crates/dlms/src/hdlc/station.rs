@@ -375,7 +375,7 @@ impl Connection {
 mod tests {
     extern crate std;
     use super::*;
-    use std::fmt::Write as _;
+    use core::fmt::Write as _;
     use std::string::String;
     use std::vec::Vec;
 

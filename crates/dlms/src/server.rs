@@ -1,0 +1,27 @@
+//! The server's side: what a meter says on a link (IEC 62056-5-3, 6 and 7).
+//!
+//! ```text
+//!   bytes --> Link { wrapper | hdlc } --> Session { Association, Transfer } --> dyn Application
+//!                 ^                              |
+//!                 +------------- answer ---------+
+//! ```
+//!
+//! A [`Link`] is lent bytes, the time, and an [`Application`] that knows objects, keys and counters; what it has to say goes out during
+//! the call. It holds everything it needs in itself: no heap, no clock, no chance. A link that is not in use need not exist.
+
+mod answer;
+mod application;
+mod association;
+mod buffers;
+mod hdlc_link;
+mod link;
+mod session;
+mod transfer;
+mod wrapper_link;
+
+pub use application::{Application, Caller, Exhausted, Profile, Proposal, Replay, STEP_MAX, SecurityEvent, Status};
+pub use buffers::{PDU_MAX, STORE_MAX};
+pub use hdlc_link::{HdlcLink, HdlcSettings};
+pub use link::{Closed, Link};
+pub use session::{Peer, Session};
+pub use wrapper_link::WrapperLink;

@@ -1,0 +1,203 @@
+//! What a server asks the device behind it.
+
+use core::fmt;
+
+use cosem::axdr::Writer;
+use cosem::{AccessError, ActionError, Attribute, Cursor, Method, Returned, Selection, Step};
+
+use crate::acse::{Context, Diagnostic, Mechanism};
+use crate::initiate::Conformance;
+use crate::security::{Keys, Policy, Protection, Suite, Title};
+
+/// The most octets that one step of a GET may append.
+pub const STEP_MAX: usize = 512;
+
+/// An association that a client asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Proposal {
+    /// The client's service access point.
+    pub client: u16,
+    /// The logical device's service access point.
+    pub server: u16,
+    /// Plain or ciphered, always with logical names.
+    pub context: Context,
+    /// How the client wants to show who it is: nothing, a password, or GMAC. The server does no others.
+    pub mechanism: Mechanism,
+}
+
+/// What a client may have once it is associated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// The protection that its requests must have and its responses get. A plain context can have none.
+    pub policy: Policy,
+    /// The services it may use.
+    pub conformance: Conformance,
+    /// The longest PDU it may send, at most [`super::PDU_MAX`].
+    pub receive_max: u16,
+}
+
+/// How far an association has come (class 15, association_status).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// 1: the challenges are not answered yet.
+    Pending,
+    /// 2: it stands.
+    Associated,
+}
+
+/// Who asks, and what its association allows. Rights are decided on this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The client's service access point.
+    pub client: u16,
+    /// The logical device's service access point.
+    pub server: u16,
+    /// The context of the association.
+    pub context: Context,
+    /// How the client has shown who it is.
+    pub mechanism: Mechanism,
+    /// The suite that its context is ciphered with.
+    pub suite: Option<Suite>,
+    /// The protection of this very request.
+    pub protection: Protection,
+    /// What was negotiated.
+    pub conformance: Conformance,
+    /// The longest PDU that the client takes; 0 for any.
+    pub send_max: u16,
+    /// The longest PDU that the server takes.
+    pub receive_max: u16,
+    /// How far the association has come.
+    pub status: Status,
+}
+
+/// The counter has no numbers left: the key must be changed before anything is sealed with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exhausted;
+
+/// The counter is not greater than the last one that was accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replay;
+
+/// What the security log and the counters of class 15 and 64 want to know. Keys and octets are never part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecurityEvent {
+    /// An association stands.
+    Associated(Mechanism),
+    /// It ended: by request, by silence, by a new one in its place, or because the link is gone.
+    Released,
+    /// A wrong password, or a wrong answer to a challenge.
+    AuthenticationFailed,
+    /// A protection that does not open.
+    DecryptionFailed,
+    /// A message that opens, but whose counter was used before.
+    Replayed {
+        /// The counter it came with.
+        received: u32,
+        /// The least one that is accepted.
+        expected: u32,
+    },
+    /// A message with less protection than the policy asks for.
+    Unprotected,
+    /// A message could not be sealed since the counter has no numbers left.
+    CounterExhausted,
+}
+
+impl fmt::Display for Exhausted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the invocation counter has no numbers left")
+    }
+}
+
+impl fmt::Display for Replay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the invocation counter was used before")
+    }
+}
+
+impl core::error::Error for Exhausted {}
+impl core::error::Error for Replay {}
+
+/// The device behind a server: objects, clients, keys, counters. Every answer is immediate.
+pub trait Application {
+    /// Whether this client may have this association, and with what.
+    ///
+    /// # Errors
+    /// The diagnostic of the refusal: [`Diagnostic::NoReason`] for a client or logical device that does not exist,
+    /// [`Diagnostic::ContextNotSupported`], [`Diagnostic::MechanismRequired`] when the client named none but must,
+    /// [`Diagnostic::MechanismNotRecognised`] for any other that it may not use.
+    fn admit(&self, proposal: Proposal) -> Result<Profile, Diagnostic>;
+
+    /// The system title of this device.
+    fn system_title(&self) -> Title;
+
+    /// The password of a client that shows one.
+    fn secret(&self, client: u16) -> Option<&[u8]>;
+
+    /// The global unicast encryption key and the authentication key that are shared with a client.
+    fn keys(&self, client: u16) -> Option<Keys<'_>>;
+
+    /// Whether a client may come with this system title. The server itself refuses its own title.
+    fn expects_title(&self, client: u16, title: &Title) -> bool;
+
+    /// The next number to seal a message to this client with. It never comes twice for one key, not even after a power cut.
+    ///
+    /// # Errors
+    /// [`Exhausted`] when there is none left.
+    fn next_counter(&mut self, client: u16) -> Result<u32, Exhausted>;
+
+    /// The greatest number that was accepted from this client; `None` when there was none yet.
+    fn last_counter(&self, client: u16) -> Option<u32>;
+
+    /// Accepts a number. It is called only after the message's tag was verified.
+    ///
+    /// # Errors
+    /// [`Replay`] when it is not greater than the last one.
+    fn accept_counter(&mut self, client: u16, received: u32) -> Result<(), Replay>;
+
+    /// Fills `out` with octets that nobody can guess.
+    fn entropy(&mut self, out: &mut [u8]);
+
+    /// Takes note of what happened with a client.
+    fn observe(&mut self, client: u16, event: SecurityEvent);
+
+    /// Appends one step of an attribute's value: at most [`STEP_MAX`] octets, A-XDR that goes on where the step before ended.
+    ///
+    /// The session counts `cursor.step`; `cursor.words` belong to the object. Between two steps other requests may be served and the
+    /// model may move on. Attribute 0 is for the application to know.
+    ///
+    /// # Errors
+    /// Why it is refused; at a later step the transfer ends with it.
+    fn get(
+        &mut self,
+        caller: &Caller,
+        what: Attribute,
+        selection: Selection<'_>,
+        cursor: &mut Cursor,
+        out: &mut Writer<'_>,
+    ) -> Result<Step, AccessError>;
+
+    /// Sets an attribute to `value`, one whole A-XDR value.
+    ///
+    /// # Errors
+    /// Why it is refused; then nothing has changed.
+    fn set(
+        &mut self,
+        caller: &Caller,
+        what: Attribute,
+        selection: Selection<'_>,
+        value: &[u8],
+    ) -> Result<(), AccessError>;
+
+    /// Invokes a method with `parameters`, one whole A-XDR value if any; what it returns is appended to `out` as one value.
+    /// reply_to_HLS_authentication (class 15, method 1 of 0-0:40.0.0) never comes here.
+    ///
+    /// # Errors
+    /// Why it is refused; then nothing has changed.
+    fn invoke(
+        &mut self,
+        caller: &Caller,
+        what: Method,
+        parameters: Option<&[u8]>,
+        out: &mut Writer<'_>,
+    ) -> Result<Returned, ActionError>;
+}

@@ -1,0 +1,580 @@
+//! How associations are made and end (IEC 62056-5-3, 6.2 to 6.4; 7.2).
+//!
+//! ```text
+//!            AARQ, no or right password
+//!   Closed ------------------------------> Open
+//!     |  AARQ, GMAC              right      ^
+//!     +--------------> Pending -------------+
+//!   Pending, Open -- RLRQ, wrong answer, link lost --> Closed
+//!   Pending, Open -- AARQ --> as from Closed, the old association is over
+//! ```
+
+use cosem::axdr::{Octets, Reader, Writer};
+use cosem::{Method, Obis};
+
+use super::answer::Cover;
+use super::application::{Application, Caller, Proposal, SecurityEvent, Status};
+use super::buffers::PDU_MAX;
+use super::session::{Peer, Session};
+use super::transfer::Transfer;
+use crate::acse::{AssociationRequest, AssociationResponse, Context, Diagnostic, Mechanism, Outcome};
+use crate::acse::{ReleaseRequest, ReleaseResponse};
+use crate::apdu::{ActionRequest, ActionResponse, ActionResult, Exception};
+use crate::initiate::{self, Conformance, InitiateError, InitiateRequest, InitiateResponse};
+use crate::security::{
+    Challenge, Envelope, HEADROOM, Key, Keys, Policy, Protection, Sealed, Suite, TOKEN_LENGTH, Title, gmac_token, open,
+    passwords_match, seal, verify_gmac_token,
+};
+
+/// Octets of the challenges that this server makes.
+const CHALLENGE_LENGTH: usize = 32;
+
+/// The shortest PDU that a client may be limited to (IEC 62056-5-3, 7.3.2: 0C).
+const PDU_MIN: u16 = 12;
+
+/// Where an association is.
+pub(super) enum Association {
+    /// There is none.
+    Closed,
+    /// The challenges wait for their answers.
+    Pending {
+        terms: Terms,
+        /// CtoS.
+        from_client: Challenge,
+        /// StoC.
+        from_server: Challenge,
+    },
+    /// It stands.
+    Open { terms: Terms },
+}
+
+/// What was agreed.
+pub(super) struct Terms {
+    pub(super) peer: Peer,
+    pub(super) context: Context,
+    pub(super) mechanism: Mechanism,
+    pub(super) policy: Policy,
+    pub(super) conformance: Conformance,
+    /// The longest PDU that the client takes, as it said; 0 for any.
+    pub(super) send_max: u16,
+    pub(super) receive_max: u16,
+    pub(super) suite: Option<Suite>,
+    pub(super) title: Option<Title>,
+    pub(super) dedicated: Option<Dedicated>,
+}
+
+/// The key that a client chose for one association.
+pub(super) struct Dedicated {
+    pub(super) key: Key,
+    /// The greatest counter that came with it.
+    pub(super) last: Option<u32>,
+}
+
+impl Association {
+    pub(super) const fn terms(&self) -> Option<&Terms> {
+        match self {
+            Self::Closed => None,
+            Self::Pending { terms, .. } | Self::Open { terms } => Some(terms),
+        }
+    }
+
+    pub(super) const fn terms_mut(&mut self) -> Option<&mut Terms> {
+        match self {
+            Self::Closed => None,
+            Self::Pending { terms, .. } | Self::Open { terms } => Some(terms),
+        }
+    }
+
+    /// The caller that a request with this protection has; `None` without an association.
+    pub(super) fn caller(&self, protection: Protection) -> Option<Caller> {
+        let terms = self.terms()?;
+        Some(Caller {
+            client: terms.peer.client,
+            server: terms.peer.server,
+            context: terms.context,
+            mechanism: terms.mechanism,
+            suite: terms.suite,
+            protection,
+            conformance: terms.conformance,
+            send_max: terms.send_max,
+            receive_max: terms.receive_max,
+            status: if matches!(self, Self::Open { .. }) {
+                Status::Associated
+            } else {
+                Status::Pending
+            },
+        })
+    }
+}
+
+impl Terms {
+    /// The longest PDU that may be sent.
+    pub(super) fn pdu_max(&self) -> usize {
+        match usize::from(self.send_max) {
+            0 => PDU_MAX,
+            limit => limit.min(PDU_MAX),
+        }
+    }
+
+    fn initiate_response(&self) -> InitiateResponse {
+        InitiateResponse {
+            quality: None,
+            conformance: self.conformance,
+            receive_max: self.receive_max,
+        }
+    }
+}
+
+/// The method by which a client answers the server's challenge.
+pub(super) const REPLY_TO_CHALLENGE: Method = Method::new(15, Obis::new("0-0:40.0.0"), 1);
+
+/// Why an AARQ is refused: the diagnostic, and the service error when it is about the initiate request.
+struct Refusal {
+    diagnostic: Diagnostic,
+    error: Option<InitiateError>,
+    event: Option<SecurityEvent>,
+}
+
+impl From<Diagnostic> for Refusal {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self {
+            diagnostic,
+            error: None,
+            event: None,
+        }
+    }
+}
+
+impl From<InitiateError> for Refusal {
+    fn from(error: InitiateError) -> Self {
+        Self {
+            diagnostic: Diagnostic::NoReason,
+            error: Some(error),
+            event: None,
+        }
+    }
+}
+
+impl From<SecurityEvent> for Refusal {
+    fn from(event: SecurityEvent) -> Self {
+        Self {
+            diagnostic: Diagnostic::AuthenticationFailure,
+            error: None,
+            event: Some(event),
+        }
+    }
+}
+
+impl Session {
+    /// Ends the association, if there is one.
+    pub(super) fn close(&mut self, app: &mut dyn Application) {
+        self.transfer = Transfer::Idle;
+        if let Some(terms) = self.association.terms() {
+            app.observe(terms.peer.client, SecurityEvent::Released);
+            self.association = Association::Closed;
+        }
+    }
+
+    /// Answers an AARQ of `length` octets.
+    pub(super) fn associate(&mut self, peer: Peer, length: usize, app: &mut dyn Application) -> Result<(), Exception> {
+        self.close(app);
+        let Self {
+            inbox,
+            outbox,
+            store,
+            association,
+            ..
+        } = self;
+        let octets = inbox.get(HEADROOM..HEADROOM + length).unwrap_or(&[]);
+        let request = AssociationRequest::parse(octets).map_err(|_| Exception::MALFORMED)?;
+        let scratch = store.lend();
+        match negotiate(peer, &request, scratch, app) {
+            Ok(Granted {
+                terms,
+                challenges,
+                cover,
+            }) => {
+                let mechanism = terms.mechanism;
+                let initiate = seal_initiate(&terms, cover, scratch, app).ok_or(Exception::NOT_ALLOWED)?;
+                let title = app.system_title();
+                let high = mechanism.is_high();
+                let response = AssociationResponse {
+                    context: Some(terms.context),
+                    outcome: Outcome::Accepted,
+                    diagnostic: if high {
+                        Diagnostic::AuthenticationRequired
+                    } else {
+                        Diagnostic::Null
+                    },
+                    responding_title: (high || terms.context == Context::Ciphered).then_some(&title),
+                    responding_qualifier: None,
+                    mechanism: high.then_some(mechanism),
+                    authentication: challenges.as_ref().map(|(_, from_server)| from_server.octets()),
+                    information: Some(initiate),
+                };
+                outbox
+                    .write(PDU_MAX, |out| response.emit(out))
+                    .map_err(|_| Exception::TOO_LONG)?;
+                *association = match challenges {
+                    Some((from_client, from_server)) => Association::Pending {
+                        terms,
+                        from_client,
+                        from_server,
+                    },
+                    None => {
+                        app.observe(peer.client, SecurityEvent::Associated(mechanism));
+                        Association::Open { terms }
+                    }
+                };
+            }
+            Err(Refusal {
+                diagnostic,
+                error,
+                event,
+            }) => {
+                if let Some(event) = event {
+                    app.observe(peer.client, event);
+                }
+                let error = error.map(InitiateError::octets);
+                let information = error.as_ref().map(<[u8; 4]>::as_slice);
+                let response = AssociationResponse {
+                    information,
+                    ..AssociationResponse::refused(request.context, diagnostic)
+                };
+                outbox
+                    .write(PDU_MAX, |out| response.emit(out))
+                    .map_err(|_| Exception::TOO_LONG)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers an RLRQ of `length` octets; without an association too, since the client only wants to be sure.
+    ///
+    /// A sealed one must open, and is answered sealed. A plain one is accepted even from a client whose requests must be sealed: it
+    /// can do no more than closing the socket can.
+    pub(super) fn release(&mut self, peer: Peer, length: usize, app: &mut dyn Application) -> Result<(), Exception> {
+        let Self {
+            inbox,
+            outbox,
+            store,
+            association,
+            ..
+        } = self;
+        let octets = inbox.get(HEADROOM..HEADROOM + length).unwrap_or(&[]);
+        let request = ReleaseRequest::parse(octets).map_err(|_| Exception::MALFORMED)?;
+        let mine = association.terms().filter(|terms| terms.peer == peer);
+        let scratch = store.lend();
+        let information = match (request.information, mine) {
+            (Some(information), Some(terms)) if information.first().is_some_and(|&tag| Sealed::is_tag(tag)) => {
+                let (_, cover) = open_initiate(information, peer, terms.title, terms.policy, scratch, app)
+                    .map_err(|_| Exception::DECIPHERING)?;
+                Some(seal_initiate(terms, cover, scratch, app).ok_or(Exception::NOT_ALLOWED)?)
+            }
+            _ => None,
+        };
+        let response = ReleaseResponse {
+            reason: Some(0),
+            information,
+        };
+        outbox
+            .write(PDU_MAX, |out| response.emit(out))
+            .map_err(|_| Exception::TOO_LONG)?;
+        if mine.is_some() {
+            self.close(app);
+        }
+        Ok(())
+    }
+
+    /// Serves a request while the challenges are not answered: reply_to_HLS_authentication, and nothing else.
+    /// `floor` is the last counter before this very message. Answers whether the association stands.
+    pub(super) fn reply_to_challenge(
+        &mut self,
+        apdu: core::ops::Range<usize>,
+        floor: Option<u32>,
+        app: &mut dyn Application,
+    ) -> Result<bool, Exception> {
+        let Self {
+            inbox,
+            outbox,
+            association,
+            ..
+        } = self;
+        let Association::Pending {
+            terms,
+            from_client,
+            from_server,
+        } = association
+        else {
+            return Err(Exception::NOT_ALLOWED);
+        };
+        let (invoke, parameters) = match ActionRequest::parse(inbox.get(apdu).unwrap_or(&[])) {
+            Ok(ActionRequest::Normal(invoke, REPLY_TO_CHALLENGE, Some(parameters))) => (invoke, parameters),
+            Ok(_) => return Err(Exception::NOT_ALLOWED),
+            Err(_) => return Err(Exception::MALFORMED),
+        };
+        let client = terms.peer.client;
+        let answer = answer_challenges(terms.title, client, floor, parameters, from_client, from_server, app);
+        let mut data = [0; 2 + TOKEN_LENGTH];
+        let mut data = Writer::new(&mut data);
+        let written = answer.map(|token| data.value(Octets(&token)));
+        let stands = matches!(written, Some(Ok(())));
+        let result = if stands {
+            ActionResult {
+                result: Ok(()),
+                returned: Some(Ok(data.written())),
+            }
+        } else {
+            ActionResult {
+                result: Err(cosem::ActionError::ReadWriteDenied),
+                returned: None,
+            }
+        };
+        outbox
+            .write(PDU_MAX, |out| ActionResponse::Normal(invoke, result).emit(out))
+            .map_err(|_| Exception::TOO_LONG)?;
+        let mechanism = terms.mechanism;
+        if stands {
+            if let Association::Pending { terms, .. } = core::mem::replace(association, Association::Closed) {
+                *association = Association::Open { terms };
+            }
+            app.observe(client, SecurityEvent::Associated(mechanism));
+        } else {
+            app.observe(client, SecurityEvent::AuthenticationFailed);
+        }
+        Ok(stands)
+    }
+}
+
+/// Verifies the client's answer to our challenge and answers its own; `None` when it is wrong.
+fn answer_challenges(
+    title: Option<Title>,
+    client: u16,
+    floor: Option<u32>,
+    parameters: &[u8],
+    from_client: &Challenge,
+    from_server: &Challenge,
+    app: &mut dyn Application,
+) -> Option<[u8; TOKEN_LENGTH]> {
+    let mut reader = Reader::new(parameters);
+    let Octets(token) = reader.value().ok()?;
+    reader.end().ok()?;
+    let counter = verify_gmac_token(app.keys(client)?, title?, from_server, token)?;
+    // Clients count the token's number before the message around it, after it, or use the same one: it only must not be an old one.
+    if floor.is_some_and(|floor| counter <= floor) {
+        return None;
+    }
+    if app.last_counter(client).is_none_or(|last| last < counter) {
+        app.accept_counter(client, counter).ok()?;
+    }
+    let counter = app.next_counter(client).ok()?;
+    gmac_token(app.keys(client)?, app.system_title(), counter, from_client)
+}
+
+/// An association that is granted, CtoS and StoC when they are still to be answered, and how the initiate response is protected.
+struct Granted {
+    terms: Terms,
+    challenges: Option<(Challenge, Challenge)>,
+    cover: Cover,
+}
+
+fn negotiate(
+    peer: Peer,
+    request: &AssociationRequest<'_>,
+    scratch: &mut [u8],
+    app: &mut dyn Application,
+) -> Result<Granted, Refusal> {
+    request.version.map_err(|_| Diagnostic::NoCommonVersion)?;
+    let Some(context @ (Context::Plain | Context::Ciphered)) = request.context else {
+        return Err(Diagnostic::ContextNotSupported.into());
+    };
+    let mechanism = match request.mechanism {
+        None => Mechanism::None,
+        Some(Some(mechanism @ (Mechanism::None | Mechanism::Password | Mechanism::Gmac))) => mechanism,
+        Some(_) => return Err(Diagnostic::MechanismNotRecognised.into()),
+    };
+    let profile = app.admit(Proposal {
+        client: peer.client,
+        server: peer.server,
+        context,
+        mechanism,
+    })?;
+    let ciphered = context == Context::Ciphered;
+    if !ciphered && profile.policy != Policy::NONE {
+        return Err(Diagnostic::ContextNotSupported.into());
+    }
+
+    let title = request.calling_title.and_then(|title| Title::try_from(title).ok());
+    if ciphered || mechanism == Mechanism::Gmac {
+        // Our own title in the client's mouth: our own messages, reflected, would open.
+        let known = title.filter(|title| *title != app.system_title() && app.expects_title(peer.client, title));
+        if known.is_none() {
+            return Err(Diagnostic::CallingTitleNotRecognised.into());
+        }
+    }
+    let challenges = match mechanism {
+        Mechanism::Password => {
+            let given = request.authentication.ok_or(SecurityEvent::AuthenticationFailed)?;
+            let right = app
+                .secret(peer.client)
+                .is_some_and(|secret| passwords_match(secret, given));
+            if !right {
+                return Err(SecurityEvent::AuthenticationFailed.into());
+            }
+            None
+        }
+        Mechanism::Gmac => {
+            let from_client = request
+                .authentication
+                .and_then(Challenge::new)
+                .ok_or(SecurityEvent::AuthenticationFailed)?;
+            let mut octets = [0; CHALLENGE_LENGTH];
+            app.entropy(&mut octets);
+            // Equal challenges would let a client answer ours with our answer to its own.
+            let from_server = Challenge::new(&octets)
+                .filter(|it| *it != from_client)
+                .ok_or(Diagnostic::NoReason)?;
+            Some((from_client, from_server))
+        }
+        _ => None,
+    };
+
+    let information = request.information.ok_or(InitiateError::Refused)?;
+    let (plain, cover) = open_initiate(
+        information,
+        peer,
+        title.filter(|_| ciphered),
+        profile.policy,
+        scratch,
+        app,
+    )?;
+    let proposed = InitiateRequest::parse(scratch.get(plain).unwrap_or(&[])).map_err(|_| InitiateError::Refused)?;
+    if proposed.version < initiate::VERSION {
+        return Err(InitiateError::VersionTooLow.into());
+    }
+    let conformance = proposed.conformance & profile.conformance;
+    if conformance == Conformance::NONE {
+        return Err(InitiateError::IncompatibleConformance.into());
+    }
+    if proposed.receive_max != 0 && proposed.receive_max < PDU_MIN {
+        return Err(InitiateError::PduTooShort.into());
+    }
+    let suite = app.keys(peer.client).filter(|_| ciphered).map(|keys| keys.suite);
+    let dedicated = match proposed.dedicated_key {
+        None => None,
+        // A key that everybody could read, or of another suite, is none.
+        Some(key) => Some(
+            Key::new(key)
+                .filter(|_| cover.sealed.is_some())
+                .ok_or(InitiateError::Refused)?,
+        ),
+    };
+    let terms = Terms {
+        peer,
+        context,
+        mechanism,
+        policy: profile.policy,
+        conformance,
+        send_max: proposed.receive_max,
+        receive_max: profile.receive_max.min(u16::try_from(PDU_MAX).unwrap_or(u16::MAX)),
+        suite,
+        title,
+        dedicated: dedicated.map(|key| Dedicated { key, last: None }),
+    };
+    Ok(Granted {
+        terms,
+        challenges,
+        cover,
+    })
+}
+
+/// Opens the initiate request of an AARQ or RLRQ into `scratch` when it is sealed; answers where it is, and how the response goes back.
+fn open_initiate(
+    information: &[u8],
+    peer: Peer,
+    title: Option<Title>,
+    policy: Policy,
+    scratch: &mut [u8],
+    app: &mut dyn Application,
+) -> Result<(core::ops::Range<usize>, Cover), Refusal> {
+    let range = HEADROOM..HEADROOM + information.len();
+    scratch
+        .get_mut(range.clone())
+        .ok_or(InitiateError::Refused)?
+        .copy_from_slice(information);
+    let failed = Refusal::from(SecurityEvent::DecryptionFailed);
+    if !information.first().is_some_and(|&tag| Sealed::is_tag(tag)) {
+        if policy.admits(Protection::NONE) {
+            return Ok((
+                range,
+                Cover {
+                    sealed: None,
+                    pdu_max: PDU_MAX,
+                },
+            ));
+        }
+        return Err(SecurityEvent::Unprotected.into());
+    }
+    let (Ok(sealed), Some(title)) = (Sealed::parse(information), title) else {
+        return Err(failed);
+    };
+    if sealed.envelope.is_dedicated() || sealed.title.is_some_and(|said| said != title) {
+        return Err(failed);
+    }
+    if !policy.admits(sealed.protection()) {
+        return Err(SecurityEvent::Unprotected.into());
+    }
+    let keys = app.keys(peer.client).ok_or(SecurityEvent::DecryptionFailed)?;
+    let Ok(plain) = open(scratch, HEADROOM, &sealed, keys, title) else {
+        return Err(failed);
+    };
+    accept(peer.client, sealed.counter, app)?;
+    let protection = sealed.protection() | policy.response();
+    Ok((
+        plain,
+        Cover {
+            sealed: Some((sealed.envelope, protection)),
+            pdu_max: PDU_MAX,
+        },
+    ))
+}
+
+/// Accepts the counter of a message whose tag was verified.
+pub(super) fn accept(client: u16, counter: u32, app: &mut dyn Application) -> Result<(), SecurityEvent> {
+    let last = app.last_counter(client);
+    let fresh = last.is_none_or(|last| last < counter) && app.accept_counter(client, counter).is_ok();
+    let expected = last.map_or(0, |last| last.saturating_add(1));
+    if fresh {
+        Ok(())
+    } else {
+        Err(SecurityEvent::Replayed {
+            received: counter,
+            expected,
+        })
+    }
+}
+
+/// Writes the initiate response into `scratch`, sealed when the request was.
+fn seal_initiate<'s>(
+    terms: &Terms,
+    cover: Cover,
+    scratch: &'s mut [u8],
+    app: &mut dyn Application,
+) -> Option<&'s [u8]> {
+    let mut out = Writer::new(scratch.get_mut(HEADROOM..)?);
+    terms.initiate_response().emit(&mut out).ok()?;
+    let mut range = HEADROOM..HEADROOM + out.len();
+    if let Some((envelope, protection)) = cover.sealed {
+        let client = terms.peer.client;
+        let counter = app
+            .next_counter(client)
+            .inspect_err(|_| app.observe(client, SecurityEvent::CounterExhausted))
+            .ok()?;
+        let keys: Keys<'_> = app.keys(client)?;
+        range = seal(scratch, range, envelope, protection, keys, app.system_title(), counter).ok()?;
+    }
+    scratch.get(range)
+}
+
+/// The envelope that protected answers to plain requests go out in.
+pub(super) const ENVELOPE: Envelope = Envelope::Global;
