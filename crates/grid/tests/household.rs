@@ -401,6 +401,26 @@ fn a_whole_day_at_64_khz_stays_in_reason() {
     a_whole_day(64_000);
 }
 
+#[test]
+fn a_household_is_the_same_at_every_rate() {
+    let watts = [2000, 8000, 64_000].map(|rate_hz| {
+        let mut setting = setting(Connection::ThreePhase, 1);
+        setting.converter.rate_hz = rate_hz;
+        setting.begin = at(WINTER, 19, 0);
+        let mut world = World::new(&setting).expect("in range");
+        for _ in 0..15 {
+            window(&mut world);
+        }
+        window(&mut world).watts
+    });
+    let [slow, usual, fast] = watts;
+    for phase in 0..3 {
+        assert!(10.0 < usual[phase].abs());
+        assert!((slow[phase] / usual[phase] - 1.0).abs() < 0.01, "{watts:?}");
+        assert!((fast[phase] / usual[phase] - 1.0).abs() < 0.01, "{watts:?}");
+    }
+}
+
 /// The sum of power over a day, one window of every five minutes, is that of a household.
 #[test]
 fn the_energy_of_a_day_is_that_of_a_household() {
