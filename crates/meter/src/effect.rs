@@ -37,6 +37,8 @@ pub enum Record {
     Counters,
     /// Security policy.
     Security,
+    /// All memories are laid out: what is missing from now on was lost.
+    Laid,
 }
 
 /// The effects of one step, in order.

@@ -82,6 +82,8 @@ pub enum Input<'a> {
     Received {
         /// The link, lent by its owner.
         link: &'a mut Link,
+        /// Now on the time line of the link's timers. A virtual meter may live faster than its clients; a real one passes `now`.
+        at: Instant,
         /// The octets.
         octets: &'a [u8],
         /// Takes what is answered, during the call.
@@ -91,6 +93,8 @@ pub enum Input<'a> {
     Elapsed {
         /// The link.
         link: &'a mut Link,
+        /// Now on the time line of the link's timers.
+        at: Instant,
     },
     /// The link is gone.
     Lost {
@@ -233,12 +237,17 @@ impl Meter {
             Input::Contact(contact) => core.model.touch(contact),
             Input::Entropy(seed) => core.chance = Chance::new(seed),
             Input::PowerFailing => return core.power_failing(board).map_err(Fault::Memory),
-            Input::Received { link, octets, answer } => {
-                let served = link.receive(now, octets, &mut Service { core, board }, answer);
+            Input::Received {
+                link,
+                at,
+                octets,
+                answer,
+            } => {
+                let served = link.receive(at, octets, &mut Service { core, board }, answer);
                 outcome = served.map_err(|_| Fault::Closed).and(outcome);
             }
-            Input::Elapsed { link } => {
-                let served = link.elapse(now, &mut Service { core, board });
+            Input::Elapsed { link, at } => {
+                let served = link.elapse(at, &mut Service { core, board });
                 outcome = served.map_err(|_| Fault::Closed).and(outcome);
             }
             Input::Lost { link } => link.lost(&mut Service { core, board }),

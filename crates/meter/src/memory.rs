@@ -83,6 +83,9 @@ const _: () = assert!(
     "partitions overlap or do not fit the flash"
 );
 
+/// Version of this layout, in the mark that it is complete.
+const LAYOUT_VERSION: u8 = 1;
+
 /// Values that the store can hold.
 const KEYS: usize = 96;
 
@@ -217,6 +220,7 @@ const fn record_key(record: Record) -> Key {
         Record::Contacts => 2,
         Record::Counters => 3,
         Record::Security => 4,
+        Record::Laid => 5,
     })
 }
 
@@ -229,8 +233,12 @@ impl Memory {
         let sides = [SIDE_0.region(nor)?, SIDE_1.region(nor)?];
         let reserve = RESERVE.region(nor)?;
         let registers = Checkpoint::mount(nor, sides, reserve)?;
-        let nothing_there = matches!(store, Ok(None)) && registers.is_none();
-        report.first_boot = nothing_there;
+        // The store is laid out first and marked last, so a first boot that was cut is a first boot again.
+        report.first_boot = match &store {
+            Ok(None) => registers.is_none(),
+            Ok(Some((store, _))) => matches!(store.get(nor, record_key(Record::Laid), &mut [0; 1]), Ok(None)),
+            Err(_) => false,
+        };
 
         let store = match store {
             Ok(Some((store, mounted))) => {
@@ -238,14 +246,14 @@ impl Memory {
                 store
             }
             Ok(None) | Err(_) => {
-                report.parameters_lost = !nothing_there;
+                report.parameters_lost = !report.first_boot;
                 Store::format(nor, parameters)?
             }
         };
         let registers = match registers {
             Some((registers, _)) => registers,
             None => {
-                report.registers_lost = !nothing_there;
+                report.registers_lost = !report.first_boot;
                 let length = u16::try_from(SNAPSHOT_OCTETS).map_err(|_| MemoryError::Bound)?;
                 Checkpoint::format(nor, sides, reserve, length)?
             }
@@ -266,6 +274,9 @@ impl Memory {
             needs_tending: true,
         };
         memory.settle(nor)?;
+        if report.first_boot || report.parameters_lost {
+            memory.keep(nor, it, Record::Laid)?;
+        }
         memory.count(it);
         Ok((memory, report))
     }
@@ -307,6 +318,7 @@ impl Memory {
                 self.store.set(nor, key, &value)?;
             }
             Record::Security => self.store.set(nor, key, &[it.security.policy()])?,
+            Record::Laid => self.store.set(nor, key, &[LAYOUT_VERSION])?,
         }
         Ok(())
     }

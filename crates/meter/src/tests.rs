@@ -1,1 +1,472 @@
-//! The whole meter from outside: booted on a flash model, stepped, cut.
+//! The whole meter from outside: booted on a flash that wears, tears and loses power, and talked to in octets.
+
+extern crate std;
+
+use std::vec::Vec;
+use std::{format, println, vec};
+
+use base::{Civil, Instant, Micros, Utc};
+use cosem::axdr::Writer;
+use cosem::{Attribute, Obis, Role};
+use dlms::server::{Link, WrapperLink};
+use flash::Nor;
+use flash::model::{Cut, How, Model as Flash, Timing};
+use metrology::{Apparent, Element, Measurement, PhaseReading, Position, Quantity};
+
+use crate::config::test_secrets;
+use crate::profile::JournalId;
+use crate::{Board, BootReport, Config, Contact, Fault, Input, Meter, Secrets, Variant};
+
+/// As many sectors as the partitions reach.
+const TEST_SECTORS: usize = 1_376;
+const PASSWORD: &[u8] = b"12345678";
+const WINDOW: Micros = Micros::from_millis(200);
+
+type TestFlash = Flash<Vec<u8>, Vec<u32>>;
+
+struct Bench {
+    flash: TestFlash,
+    closed: Option<bool>,
+    rtc: Option<Utc>,
+}
+
+impl Board for Bench {
+    fn flash(&mut self) -> &mut dyn Nor {
+        &mut self.flash
+    }
+
+    fn drive_disconnector(&mut self, closed: bool) {
+        self.closed = Some(closed);
+    }
+
+    fn set_rtc(&mut self, utc: Utc) {
+        self.rtc = Some(utc);
+    }
+}
+
+impl Bench {
+    fn new() -> Self {
+        let cells = vec![0xFF; TEST_SECTORS * 4_096];
+        Self {
+            flash: Flash::new(cells, vec![0; TEST_SECTORS], Timing::TYPICAL, 1),
+            closed: None,
+            rtc: None,
+        }
+    }
+
+    /// The same flash after the power came back.
+    fn revived(self) -> Self {
+        let Self { mut flash, closed, rtc } = self;
+        flash.cut(None);
+        flash.power_up();
+        Self { flash, closed, rtc }
+    }
+}
+
+fn config() -> Config {
+    let password = heapless::Vec::from_slice(PASSWORD).expect("it fits");
+    Config::new(
+        Variant::St402d,
+        40_200_001,
+        Secrets {
+            lls_password: Some(password),
+            ..test_secrets()
+        },
+    )
+}
+
+fn start() -> Utc {
+    Civil::new(2026, 7, 1, 10, 14, 58).expect("the calendar has it").utc()
+}
+
+fn boot(bench: &mut Bench, rtc: Option<Utc>) -> (Meter, BootReport) {
+    Meter::boot(&config(), rtc, [7; 32], bench).expect("this flash works")
+}
+
+/// A meter with its bench, the instant, and what was measured so far.
+struct Life {
+    bench: Bench,
+    meter: Meter,
+    now: Instant,
+    link: Link,
+}
+
+impl Life {
+    fn begin(bench: Bench, rtc: Option<Utc>) -> (Self, BootReport) {
+        let mut bench = bench;
+        let (meter, report) = boot(&mut bench, rtc);
+        let link = Link::Wrapper(WrapperLink::new(Instant::START, Micros::from_secs(180)));
+        (
+            Self {
+                bench,
+                meter,
+                now: Instant::START,
+                link,
+            },
+            report,
+        )
+    }
+
+    fn step(&mut self, input: Input<'_>) -> Result<(), Fault> {
+        self.bench.flash.pass(Micros::from_millis(1));
+        self.meter.step(self.now, input, &mut self.bench)
+    }
+
+    /// One window of 3 x `watts`.
+    fn measure(&mut self, watts: i64) -> Result<(), Fault> {
+        self.now = self.now + WINDOW;
+        self.bench.flash.pass(WINDOW);
+        let reading = PhaseReading::steady(230_000_000, 10_000_000, watts * 1_000_000, 0, 200_000_000);
+        let (from, to) = (Position::START, Position::of_sample(1_600));
+        let window = Measurement::of_phases(from, to, 200_000_000, 50_000_000, [reading; 3], Apparent::Arithmetic);
+        self.meter.step(self.now, Input::Measured(&window), &mut self.bench)
+    }
+
+    /// Sends one APDU in a wrapper from client 1 and answers the APDU that comes back.
+    fn talk(&mut self, apdu: &[u8]) -> Result<Vec<u8>, Fault> {
+        let mut frame = vec![0, 1, 0, 1, 0, 1];
+        frame.extend(u16::try_from(apdu.len()).expect("a short APDU").to_be_bytes());
+        frame.extend(apdu);
+        let mut answer = Vec::new();
+        let Self {
+            bench,
+            meter,
+            now,
+            link,
+        } = self;
+        let mut take = |octets: &[u8]| answer.extend_from_slice(octets);
+        meter.step(
+            *now,
+            Input::Received {
+                link,
+                at: *now,
+                octets: &frame,
+                answer: &mut take,
+            },
+            bench,
+        )?;
+        Ok(answer.split_off(answer.len().min(8)))
+    }
+
+    fn associate(&mut self) -> Result<(), Fault> {
+        let answer = self.talk(&hex("6036A1090607608574050801018A0207808B0760857405080201AC0A80083132333435363738BE10040E01000000065F1F0400007E1F04B0"))?;
+        assert!(
+            answer.is_empty() || answer.starts_with(&hex("6129A109060760857405080101A203020100")),
+            "{answer:02X?}"
+        );
+        Ok(())
+    }
+
+    fn import(&self) -> i128 {
+        self.meter
+            .model()
+            .registers
+            .micro(Quantity::ActiveImport, Element::Total)
+    }
+
+    fn read(&self, class_id: u16, name: &str, index: i8) -> Vec<u8> {
+        let mut buffer = [0; 512];
+        let mut out = Writer::new(&mut buffer);
+        let what = Attribute::new(class_id, Obis::new(name), index);
+        self.meter
+            .read(Role::Management, what, &mut out)
+            .expect("management may read it");
+        out.written().to_vec()
+    }
+
+    fn log(&self, journal: JournalId) -> Vec<u8> {
+        let mut codes = Vec::new();
+        let mut visit = |_: Utc, row: &[u8]| codes.extend(row.last());
+        self.meter
+            .visit_rows(&self.bench.flash, journal, 0, &mut visit)
+            .expect("the flash can be read");
+        codes
+    }
+}
+
+fn hex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> = text
+        .bytes()
+        .filter_map(|it| char::from(it).to_digit(16))
+        .filter_map(|it| u8::try_from(it).ok())
+        .collect();
+    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+}
+
+/// SET of 0-0:96.1.1 to one octet.
+fn set_device_id(octet: u8) -> Vec<u8> {
+    let mut apdu = hex("C101C1 0001 0000600101FF 02 00 0901");
+    apdu.push(octet);
+    apdu
+}
+
+#[test]
+fn a_meter_from_the_factory_boots_and_says_so() {
+    let (life, report) = Life::begin(Bench::new(), Some(start()));
+    assert!(report.first_boot && !report.has_loss(), "{report:?}");
+    assert_eq!(life.log(JournalId::StandardLog), [2]);
+    assert_eq!(life.bench.closed, Some(true));
+    assert_eq!(life.read(1, "0-0:42.0.0", 2)[2..], *b"FRR1030140200001");
+}
+
+/// L1: rows at the boundaries hold exactly what was measured up to them.
+#[test]
+fn a_row_of_the_profile_holds_what_was_measured_up_to_its_stamp() {
+    let (mut life, _) = Life::begin(Bench::new(), Some(start()));
+    // 3 x 6 kW for 2 s until the boundary, then on: 10 Wh at 10:15:00
+    for _ in 0..30 {
+        life.measure(6_000).expect("a good step");
+    }
+    let mut rows = Vec::new();
+    let mut visit = |utc: Utc, row: &[u8]| rows.push((utc, row.to_vec()));
+    life.meter
+        .visit_rows(&life.bench.flash, JournalId::LoadProfile1, 0, &mut visit)
+        .expect("the flash can be read");
+    assert_eq!(rows.len(), 1);
+    let (utc, row) = &rows[0];
+    assert_eq!(
+        *utc,
+        Civil::new(2026, 7, 1, 10, 15, 0).expect("the calendar has it").utc()
+    );
+    assert_eq!(row[..14], hex("090C 07EA070103 0C0F00 00 FF88 80"));
+    assert_eq!(row[14..16], [0x11, 0x08]); // daylight saving
+    assert_eq!(row[16..21], [0x06, 0, 0, 0, 10]);
+    assert_eq!(life.import(), 30 * 3_600_000_000);
+}
+
+/// D1: the switch opens by remote command, the world follows, and the state outlives a power cut.
+#[test]
+fn the_switch_opens_and_stays_open_over_a_power_cut() {
+    let (mut life, _) = Life::begin(Bench::new(), Some(start()));
+    life.associate().expect("a good step");
+    assert_eq!(
+        life.talk(&hex("C301C1 0046 000060030AFF 01 01 0F00")),
+        Ok(hex("C701C10000"))
+    );
+    assert_eq!(life.bench.closed, Some(false));
+    assert_eq!(life.log(JournalId::DisconnectLog), [62]);
+    let (mut life, report) = Life::begin(life.bench.revived(), Some(start().plus(60)));
+    assert!(report.unclean);
+    assert_eq!(life.bench.closed, Some(false));
+    assert_eq!(life.read(70, "0-0:96.3.10", 2), [3, 0]);
+    life.associate().expect("a good step");
+    assert_eq!(
+        life.talk(&hex("C301C1 0046 000060030AFF 02 01 0F00")),
+        Ok(hex("C701C10000"))
+    );
+    assert_eq!(life.bench.closed, Some(true));
+}
+
+#[test]
+fn setting_the_clock_is_two_events_and_sets_the_backup_clock() {
+    let (mut life, _) = Life::begin(Bench::new(), Some(start()));
+    life.associate().expect("a good step");
+    let set = hex("C101C1 0008 0000010000FF 02 00 090C 07EA070103 0E0000 00 FF88 80");
+    assert_eq!(life.talk(&set), Ok(hex("C501C100")));
+    let wanted = Civil::new(2026, 7, 1, 12, 0, 0).expect("the calendar has it").utc();
+    assert_eq!(life.meter.model().utc(), wanted);
+    assert_eq!(life.bench.rtc, Some(wanted));
+    assert_eq!(life.log(JournalId::StandardLog), [2, 4, 5]);
+    // no moment, no date, out of range: refused, nothing changed
+    for time in [
+        "FFFFFFFFFF FFFFFF FF 8000 FF",
+        "07EA0D0103 0E0000 00 FF88 80",
+        "07CF070103 0E0000 00 FF88 80",
+    ] {
+        let set = hex(&format!("C101C1 0008 0000010000FF 02 00 090C {time}"));
+        assert_eq!(life.talk(&set), Ok(hex("C501C1FA")));
+    }
+    assert_eq!(life.meter.model().utc(), wanted);
+    assert_eq!(life.log(JournalId::StandardLog), [2, 4, 5]);
+}
+
+/// F1
+#[test]
+fn covers_are_events_once() {
+    let (mut life, _) = Life::begin(Bench::new(), Some(start()));
+    for open in [true, true, false] {
+        life.step(Input::Contact(Contact::TerminalCover { open }))
+            .expect("a good step");
+    }
+    assert_eq!(life.log(JournalId::FraudLog), [40, 41]);
+}
+
+#[test]
+fn refusals_are_those_of_the_standard() {
+    let (mut life, _) = Life::begin(Bench::new(), Some(start()));
+    life.associate().expect("a good step");
+    for (request, answer) in [
+        ("C001C1 0003 0100010900FF 02 00", "C401C10104"), // no such object
+        ("C001C1 0004 0100010800FF 02 00", "C401C10109"), // another class
+        ("C001C1 0003 0100010800FF 09 00", "C401C10103"), // no such attribute
+        ("C101C1 0003 0100010800FF 02 00 0600000000", "C501C103"), // no right
+        ("C101C1 0001 0000600101FF 02 00 0600000000", "C501C10C"), // another type
+        ("C301C1 0003 0100010800FF 01 01 0F00", "C701C10300"), // no such method for anybody
+        ("C001C1 0003 0100010800FF 02 01 01 00", "C401C1010D"), // no such selection
+        ("C001C1 0007 0100630100FF 02 01 07 00", "C401C1010D"),
+        ("C001C1 0007 0100630100FF 02 01 01 00", "C401C1010C"),
+    ] {
+        assert_eq!(life.talk(&hex(request)), Ok(hex(answer)), "{request}");
+    }
+}
+
+/// U2, reliability B1: power cut at every program and erase step, in every model, over a life with every kind of write that there is:
+/// first boot, captures, parameters, switch, clock, events, checkpoint, farewell, second boot. Nothing acknowledged is lost.
+#[test]
+fn nothing_acknowledged_is_lost_by_a_cut_at_any_step() {
+    let seed = 0xFE44_u64;
+    let whole = live(Bench::new());
+    let steps = whole.bench.flash.writes().steps;
+    assert!(whole.finished && 100 < steps, "the scenario must write: {steps}");
+    let mut tried = 0;
+    for step in 0..steps {
+        for how in [How::NotDone, How::HalfDone, How::Torn, How::Done] {
+            let mut bench = Bench::new();
+            bench.flash = Flash::new(
+                vec![0xFF; TEST_SECTORS * 4_096],
+                vec![0; TEST_SECTORS],
+                Timing::TYPICAL,
+                seed ^ step,
+            );
+            bench.flash.cut(Some(Cut { step, how }));
+            let cut = live(bench);
+            let context = format!("seed {seed:#x} step {step} {how:?}");
+            cut.verify(&context);
+            tried += 1;
+        }
+    }
+    println!("{tried} cuts tried of {steps} steps");
+}
+
+/// What a life had been promised when the power went.
+struct Promises {
+    bench: Bench,
+    finished: bool,
+    booted: bool,
+    device_id: Option<u8>,
+    pending_device_id: Option<u8>,
+    switch_open: Option<bool>,
+    rows: usize,
+    import: i128,
+    farewell: bool,
+}
+
+/// Lives the scenario until its end or until the power goes.
+fn live(bench: Bench) -> Promises {
+    let mut bench = bench;
+    let mut promises = Promises {
+        bench: Bench {
+            flash: Flash::new(Vec::new(), Vec::new(), Timing::TYPICAL, 0),
+            closed: None,
+            rtc: None,
+        },
+        finished: false,
+        booted: false,
+        device_id: None,
+        pending_device_id: None,
+        switch_open: None,
+        rows: 0,
+        import: 0,
+        farewell: false,
+    };
+    let Ok((meter, _)) = Meter::boot(&config(), Some(start()), [7; 32], &mut bench) else {
+        promises.bench = bench;
+        return promises;
+    };
+    promises.booted = true;
+    let link = Link::Wrapper(WrapperLink::new(Instant::START, Micros::from_secs(180)));
+    let mut life = Life {
+        bench,
+        meter,
+        now: Instant::START,
+        link,
+    };
+    let outcome = act(&mut life, &mut promises);
+    promises.finished = outcome.is_some();
+    promises.bench = life.bench;
+    promises
+}
+
+/// The acts of the scenario; none when the power went.
+fn act(life: &mut Life, promises: &mut Promises) -> Option<()> {
+    let powered = |life: &Life| life.bench.flash.is_powered().then_some(());
+    life.associate().ok()?;
+    life.talk(&hex("C101C1 0007 0100630100FF 04 00 060000003C")).ok()?; // a row a minute
+    powered(life)?;
+    for minute in 0..3_u8 {
+        promises.pending_device_id = Some(minute);
+        let answer = life.talk(&set_device_id(minute)).ok()?;
+        if answer == hex("C501C100") {
+            promises.device_id = promises.pending_device_id.take();
+        }
+        powered(life)?;
+        promises.pending_device_id = None;
+        let method = if minute % 2 == 0 { 1 } else { 2 };
+        promises.switch_open = None;
+        let answer = life
+            .talk(&hex(&format!("C301C1 0046 000060030AFF {method:02} 01 0F00")))
+            .ok()?;
+        if answer == hex("C701C10000") {
+            promises.switch_open = Some(method == 1);
+        }
+        powered(life)?;
+        life.step(Input::Contact(Contact::MeterCover { open: minute % 2 == 0 }))
+            .ok()?;
+        powered(life)?;
+        for _ in 0..300 {
+            let _reported_by_the_error_register = life.measure(6_000);
+            powered(life)?;
+            promises.rows = life.meter.model().journals[0].in_use as usize;
+            promises.import = life.import();
+        }
+    }
+    promises.switch_open = None;
+    let set = hex("C101C1 0008 0000010000FF 02 00 090C 07EA070103 0E0000 00 FF88 80");
+    life.talk(&set).ok()?;
+    powered(life)?;
+    promises.switch_open = Some(true);
+    life.step(Input::PowerFailing).ok()?;
+    powered(life)?;
+    promises.farewell = true;
+    Some(())
+}
+
+impl Promises {
+    /// Boots again and compares with what was promised.
+    fn verify(self, context: &str) {
+        let (life, report) = Life::begin(self.bench.revived(), Some(start().plus(600)));
+        assert!(!report.has_loss(), "{context}: {report:?}");
+        assert!(!self.booted || !report.first_boot, "{context}: {report:?}");
+        let id = life.read(1, "0-0:96.1.1", 2);
+        let acknowledged = self.device_id.map_or_else(|| vec![9, 0], |octet| vec![9, 1, octet]);
+        let maybe = self.pending_device_id.map(|octet| vec![9, 1, octet]);
+        assert!(id == acknowledged || Some(&id) == maybe.as_ref(), "{context}: {id:?}");
+        if let Some(open) = self.switch_open {
+            assert_eq!(life.bench.closed, Some(!open), "{context}");
+        }
+        let mut rows = Vec::new();
+        let mut visit = |_: Utc, row: &[u8]| rows.push(u32::from_be_bytes([row[17], row[18], row[19], row[20]]));
+        life.meter
+            .visit_rows(&life.bench.flash, JournalId::LoadProfile1, 0, &mut visit)
+            .expect("the flash can be read");
+        assert!(
+            self.rows <= rows.len() && rows.len() <= self.rows + 1,
+            "{context}: {rows:?} of {}",
+            self.rows
+        );
+        assert!(rows.is_sorted(), "{context}: {rows:?}");
+        // Without a warning at most what was measured since the last checkpoint, a minute ago, is gone; with one nothing.
+        let import = life.import();
+        let minute = 60 * 18_000 * 1_000_000;
+        let most = self.import + 3_600_000_000;
+        assert!(
+            self.import - minute - 3_600_000_000 <= import && import <= most,
+            "{context}: {import} of {}",
+            self.import
+        );
+        if self.farewell {
+            assert_eq!(import, self.import, "{context}");
+        }
+        assert_eq!(life.log(JournalId::StandardLog).last(), Some(&2), "{context}");
+    }
+}
