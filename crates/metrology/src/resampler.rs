@@ -1,7 +1,7 @@
 //! One channel, resampled on the fly to 2048 points over 10 or 12 cycles, so that every harmonic falls on a bin of the FFT.
 //!
 //! The kernel is a sinc under a Kaiser window, 24 taps wide; for rates above the new one it is stretched, so that what lies
-//! above does not fold. It is flat within 0.005 % up to 0.376 of the sampling rate.
+//! above does not fold. Up to 0.376 of the sampling rate it is right to 0.006 %, up to 0.39 to 0.1 %.
 
 use crate::rounding::nearest_u64;
 
@@ -9,7 +9,7 @@ use crate::rounding::nearest_u64;
 pub(crate) const POINTS: usize = 2_048;
 
 /// Highest frequency that comes through unharmed, as a part of the sampling rate.
-pub(crate) const PASSBAND: f64 = 0.376;
+pub(crate) const PASSBAND: f64 = 0.39;
 
 /// One span of one channel in the making.
 #[derive(Clone, Debug)]
@@ -219,17 +219,18 @@ mod tests {
 
     #[test]
     fn sines_in_the_passband_come_through() {
-        for (length, per_turn) in [
-            (1_600.0, 160.0),
-            (1_626.0, 3.2),
-            (1_600.0, 1.0 / PASSBAND),
-            (12_800.0, 25.6),
-            (400.0, 2.7),
-            (16_000.0, 32.0),
+        for (length, per_turn, tolerance) in [
+            (1_600.0, 160.0, 2e-5),
+            (1_626.0, 3.2, 2e-5),
+            (1_600.0, 1.0 / 0.376, 1e-4),
+            (1_600.0, 1.0 / PASSBAND, 2e-3),
+            (12_800.0, 25.6, 2e-5),
+            (400.0, 2.7, 1e-4),
+            (16_000.0, 32.0, 2e-5),
         ] {
             let worst = worst(length, per_turn);
             std::println!("{length} samples, {per_turn:.2} a turn: worst error {worst:.1e}");
-            assert!(worst < 2e-4, "{worst}");
+            assert!(worst < tolerance, "{worst}");
         }
     }
 }
