@@ -1,6 +1,6 @@
 //! The second walk: codes go through the metrology, its windows into registers and means.
 
-use core::f64::consts::TAU;
+use core::f64::consts::{SQRT_2, TAU};
 use std::path::Path;
 
 use metrology::{
@@ -202,11 +202,12 @@ fn setup_of(
     nominal: NominalFrequency,
 ) -> Result<Setup, String> {
     let [v1, v2, v3, i1, i2, i3, neutral] = *converter.steps();
-    let measured_volts = if survey.voltage_rms >= 1.0 {
-        survey.voltage_rms.min(1e6)
-    } else {
-        230.0
-    };
+    let [peak1, peak2, peak3, ..] = survey.peaks;
+    let later_volts = peak1.max(peak2).max(peak3) / SQRT_2;
+    let measured_volts = [survey.voltage_rms, later_volts]
+        .into_iter()
+        .find(|volts| *volts >= 1.0)
+        .map_or(230.0, |volts| volts.min(1e6));
     let mut setup = Setup {
         nominal_frequency: nominal,
         channels: wiring.channels,

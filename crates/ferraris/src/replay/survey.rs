@@ -20,7 +20,7 @@ pub(super) struct Survey {
     pub(super) fundamental: Option<Fundamental>,
     /// Alternating voltage without a fundamental that a meter could follow: its rms in volts and the input.
     pub(super) stray: Option<Channel>,
-    /// The greatest rms of the voltages at the beginning, in volts.
+    /// The greatest rms of the voltages at the beginning, in volts; 0 when all are silent.
     pub(super) voltage_rms: f64,
 }
 
@@ -38,6 +38,9 @@ const BEGINNING_S: f64 = 0.5;
 
 /// The frequencies that are looked at: the metrology follows 42.5 to 69 Hz.
 const LOOKED_AT_HZ: (f64, f64) = (35.0, 80.0);
+
+/// An input is silent at the beginning when its rms is below this share of the peak that it reaches in the recording.
+const SILENCE: f64 = 0.02;
 
 /// A wave with a smaller share of its alternating power in the fundamental is no supply.
 const LEAST_SHARE: f64 = 0.1;
@@ -64,7 +67,10 @@ impl Survey {
             .into_iter()
             .filter(present)
             .map(|input| (input, Wave::of(&beginning, input, recording.rate_hz())))
-            .filter(|(_, wave)| wave.rms > 0.0)
+            .filter(|(input, wave)| {
+                let peak = peaks.get(input.index()).copied().unwrap_or(0.0);
+                wave.rms > SILENCE * peak
+            })
             .collect();
         // Voltages before currents: a current may be all harmonics. Of the voltages the first one that is no mere pick-up.
         let voltage_rms = waves

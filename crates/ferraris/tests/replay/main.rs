@@ -5,6 +5,7 @@
     reason = "a test whose files cannot be written or read has failed"
 )]
 
+mod damage;
 mod formats;
 mod refusals;
 mod samples;

@@ -225,6 +225,46 @@ fn recordings_without_voltage_or_current_are_measured_as_far_as_they_go() {
 }
 
 #[test]
+fn voltage_that_comes_and_goes_is_told_with_its_time() {
+    let folder = folder("truth_events");
+    let file = folder.join("r.raw");
+    let wave = Wave::new(230.0, 0.0);
+    let mut bytes = Vec::new();
+    for n in 0..16_000_u32 {
+        let time = f64::from(n) / 4_000.0;
+        let volts = if (1.0..2.5).contains(&time) {
+            wave.at(50.0, time)
+        } else {
+            0.0
+        };
+        bytes.extend(code(volts / 1e-4).to_le_bytes());
+        bytes.extend(code(volts / 23.0 / 1e-5).to_le_bytes());
+    }
+    std::fs::write(&file, bytes).unwrap();
+    let sidecar = r#"{"rate_hz": 4000, "channels": ["v1", "i1"], "volts_per_lsb": 1e-4, "amps_per_lsb": 1e-5}"#;
+    std::fs::write(folder.join("r.raw.json"), sidecar).unwrap();
+    let result = result_of(&file, &[]);
+    assert!(
+        result["remarks"]
+            .to_string()
+            .contains("nothing alternates at the beginning"),
+        "{}",
+        result["remarks"]
+    );
+    let events = result["events"].as_array().unwrap();
+    let told = |kind: &str, at_s: f64| {
+        events.iter().any(|event| {
+            event["kind"] == kind && event["phase"] == "L1" && (number(event, &["at_s"]) - at_s).abs() < 0.03
+        })
+    };
+    assert!(told("voltage returned", 1.0) && told("voltage lost", 2.5), "{events:?}");
+    // 1.5 s of 2300 W lie inside the span, whatever windows they fall into.
+    let joules = wh(&result, "1-0:1.8.0") * 3_600.0;
+    println!("{joules} J of 3450 J");
+    assert!((joules / 3_450.0 - 1.0).abs() < 0.01, "{joules}");
+}
+
+#[test]
 fn a_long_recording_is_walked_and_not_kept() {
     let folder = folder("truth_long");
     let (voltage, current) = (Wave::new(230.0, 0.0), Wave::new(5.0, -60.0));
