@@ -1,0 +1,132 @@
+//! How fast a full load profile streams out of flash through the DLMS server into a sink, and what RAM an idle meter needs.
+//!
+//! `cargo run --release -p ferraris-meter --example profile_rate`
+
+use std::time::Instant as Stopwatch;
+
+use base::{Civil, Instant, Micros, Utc};
+use dlms::security::Key;
+use dlms::server::{Link, WrapperLink};
+use ferraris_meter::profile::JournalId;
+use ferraris_meter::{Board, Config, Input, Meter, Model, SECTORS, Secrets, Variant};
+use flash::model::{Model as Flash, Timing};
+use flash::{Nor, SECTOR_BYTES};
+
+const ROWS: u32 = 10_000;
+const GOAL: f64 = 1.0e6;
+
+struct Bench(Flash<Vec<u8>, Vec<u32>>);
+
+impl Board for Bench {
+    fn flash(&mut self) -> &mut dyn Nor {
+        &mut self.0
+    }
+
+    fn drive_disconnector(&mut self, _closed: bool) {}
+
+    fn set_rtc(&mut self, _utc: Utc) {}
+}
+
+fn main() {
+    let cells = vec![0xFF; (SECTORS * SECTOR_BYTES) as usize];
+    let mut board = Bench(Flash::new(cells, vec![0; SECTORS as usize], Timing::TYPICAL, 1));
+    let key = || Key::new(&[0; 16]).expect("16 octets");
+    let password = heapless::Vec::from_slice(b"12345678").expect("it fits");
+    let secrets = Secrets {
+        lls_password: Some(password),
+        encryption_key: key(),
+        authentication_key: key(),
+    };
+    let config = Config::new(Variant::St402d, 1, secrets);
+    let rtc = Civil::new(2026, 1, 1, 0, 0, 0).expect("the calendar has it").utc();
+    let (mut meter, _) = Meter::boot(&config, Some(rtc), [1; 32], &mut board).expect("this flash works");
+    let mut link = Link::Wrapper(WrapperLink::new(Instant::START, Micros::MAX));
+    let mut answer = Vec::new();
+
+    talk(&mut meter, &mut board, &mut link, Instant::START, AARQ, &mut answer);
+    let period = [&hex("C101C1 0007 0100630100FF 04 00 06")[..], &60_u32.to_be_bytes()].concat();
+    talk(&mut meter, &mut board, &mut link, Instant::START, &period, &mut answer);
+    let mut now = Instant::START;
+    while meter.model().journals[JournalId::LoadProfile1.index()].in_use < ROWS {
+        now = now + Micros::from_secs(20);
+        board.0.pass(Micros::from_secs(20));
+        meter.step(now, Input::Tick, &mut board).expect("a good step");
+    }
+    let columns = meter.model().columns(JournalId::LoadProfile1).len();
+
+    // The clock column would make each client decode 12 octets a row; it is streamed like the others.
+    let mut best = f64::MAX;
+    let mut octets = 0;
+    for _ in 0..20 {
+        let watch = Stopwatch::now();
+        octets = read_all(&mut meter, &mut board, &mut link, now, &mut answer);
+        best = best.min(watch.elapsed().as_secs_f64());
+    }
+    let rate = f64::from(ROWS) / best;
+    println!("profile of {ROWS} rows x {columns} columns ({octets} octets), flash -> server -> sink, best of 20:");
+    println!(
+        "  {rate:.0} rows/s, {:.1} MB/s; goal {GOAL:.0} rows/s; ratio {:.2}",
+        octets as f64 / best / 1e6,
+        rate / GOAL
+    );
+
+    println!("RAM of an idle meter besides its flash, octets; goal 12288:");
+    println!("  model (rules, registers, parameters)  {:6}", size_of::<Model>());
+    println!(
+        "    of it energy registers              {:6}",
+        size_of::<metrology::Registers>()
+    );
+    println!("  whole meter (model, memories, chance) {:6}", size_of::<Meter>());
+    println!(
+        "lent while somebody is connected: link with its session {:6}",
+        size_of::<Link>()
+    );
+}
+
+const AARQ: &[u8] = &[
+    0x60, 0x36, 0xA1, 0x09, 0x06, 0x07, 0x60, 0x85, 0x74, 0x05, 0x08, 0x01, 0x01, 0x8A, 0x02, 0x07, 0x80, 0x8B, 0x07,
+    0x60, 0x85, 0x74, 0x05, 0x08, 0x02, 0x01, 0xAC, 0x0A, 0x80, 0x08, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38,
+    0xBE, 0x10, 0x04, 0x0E, 0x01, 0x00, 0x00, 0x00, 0x06, 0x5F, 0x1F, 0x04, 0x00, 0x00, 0x7E, 0x1F, 0xFF, 0xFF,
+];
+
+/// Reads the whole buffer by block transfer and answers how many octets of it came.
+fn read_all(meter: &mut Meter, board: &mut Bench, link: &mut Link, now: Instant, answer: &mut Vec<u8>) -> usize {
+    let request = hex("C001C1 0007 0100630100FF 02 00");
+    talk(meter, board, link, now, &request, answer);
+    let mut octets = 0;
+    loop {
+        // wrapper 8, C4 02 iip last number(4) 00, length
+        let body = &answer[8..];
+        assert_eq!(body[..2], [0xC4, 0x02], "a block is expected");
+        octets += body.len() - 9;
+        if body[3] == 1 {
+            return octets;
+        }
+        let next = [&[0xC0, 0x02, 0xC1][..], &body[4..8]].concat();
+        talk(meter, board, link, now, &next, answer);
+    }
+}
+
+fn talk(meter: &mut Meter, board: &mut Bench, link: &mut Link, now: Instant, apdu: &[u8], answer: &mut Vec<u8>) {
+    let length = u16::try_from(apdu.len()).expect("a short request").to_be_bytes();
+    let frame = [&[0, 1, 0, 1, 0, 1][..], &length, apdu].concat();
+    answer.clear();
+    let mut take = |octets: &[u8]| answer.extend_from_slice(octets);
+    let received = Input::Received {
+        link,
+        at: now,
+        octets: &frame,
+        answer: &mut take,
+    };
+    meter.step(now, received, board).expect("a good step");
+}
+
+fn hex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let octet = |pair: &[u8]| {
+        core::str::from_utf8(pair)
+            .ok()
+            .and_then(|pair| u8::from_str_radix(pair, 16).ok())
+    };
+    digits.chunks(2).filter_map(octet).collect()
+}
