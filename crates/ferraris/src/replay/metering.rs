@@ -36,8 +36,8 @@ pub(super) struct Wiring {
     pub(super) direct_current: DirectCurrent,
 }
 
-/// The first window begins at this sample: its soft edge begins one sample earlier, and the chain takes one before that to get ready.
-const FIRST_SAMPLE: u64 = 2;
+/// The first window begins at this sample: its soft edge needs the one before it.
+const FIRST_SAMPLE: u64 = 1;
 
 /// Sample sets that are handed over together: less than the 0.2 s after which a channel may have a new spectrum.
 const BLOCK: usize = 256;

@@ -89,7 +89,8 @@ fn named(channels: &[Analog], forced: &Override) -> Result<usize, String> {
         Unit::Ampere
     };
     match channels.get(place) {
-        Some(channel) if channel.unit != wanted => Err(format!(
+        // Recorders of 1991 may leave the unit out; then whoever names the channel knows it.
+        Some(channel) if channel.unit != wanted && !channel.unit_text.is_empty() => Err(format!(
             "--map {name}: the channel \"{}\" is in \"{}\", but {name} needs {}",
             shown(&channel.name),
             shown(&channel.unit_text),
@@ -277,6 +278,15 @@ mod tests {
         assert_eq!(places[0], Some(1));
         let places = assign(&channels, &["v1=#1".parse().unwrap(), "v2=#2".parse().unwrap()]).unwrap();
         assert_eq!(places[..2], [Some(0), Some(1)]);
+    }
+
+    #[test]
+    fn a_channel_without_a_unit_is_taken_when_it_is_named() {
+        let mut bare = channel(1, "Va", "A", Unit::Other);
+        bare.unit_text = String::new();
+        let channels = [bare];
+        assert!(assign(&channels, &[]).is_err());
+        assert_eq!(assign(&channels, &["v1=Va".parse().unwrap()]).unwrap()[0], Some(0));
     }
 
     #[test]
