@@ -364,8 +364,7 @@ impl Reserve {
             };
             let parts: [&[u8]; 2] = [&record.head(payload), payload];
             self.place += 1;
-            self.region.program(nor, place_at(record.place), &parts)?;
-            if self.region.holds(nor, place_at(record.place), &parts)? {
+            if self.region.program_checked(nor, place_at(record.place), &parts)? {
                 self.record = Some(record);
                 return Ok(());
             }
@@ -403,12 +402,10 @@ impl Reserve {
             }
             self.erasing = false;
             self.attempts += 1;
-            if self.region.is_blank(nor, 0, SECTOR_BYTES)? {
-                self.region.program(nor, 0, &[&mark(KIND, 0)])?;
-                if self.region.holds(nor, 0, &[&mark(KIND, 0)])? {
-                    (self.ready, self.attempts, self.place) = (true, 0, 0);
-                    return Ok(Tended::Done);
-                }
+            let mark = mark(KIND, 0);
+            if self.region.is_blank(nor, 0, SECTOR_BYTES)? && self.region.program_checked(nor, 0, &[&mark])? {
+                (self.ready, self.attempts, self.place) = (true, 0, 0);
+                return Ok(Tended::Done);
             }
         }
         // A record that still counts stays, also in a full reserve.

@@ -303,8 +303,7 @@ impl Journal {
             let parts: [&[u8]; 3] = [&relative, row, &check];
             // The place counts as used before anything is written to it: it is never programmed twice.
             self.slot += 1;
-            self.ring.region.program(nor, at, &parts)?;
-            if self.ring.region.holds(nor, at, &parts)? {
+            if self.ring.region.program_checked(nor, at, &parts)? {
                 self.next = next;
                 (self.run, self.last) = (run, utc);
                 self.times = Some(Times::with(self.times, utc));
@@ -603,7 +602,11 @@ impl Journal {
                 run: self.run,
                 times,
             };
-            self.ring.region.program(nor, at, &[&footer.bytes(self.ring.newest)])?;
+            // One that does not hold is no worse than a torn one.
+            let _held = self
+                .ring
+                .region
+                .program_checked(nor, at, &[&footer.bytes(self.ring.newest)])?;
         }
         let Shape { width, tag } = self.shape;
         let header = Header {

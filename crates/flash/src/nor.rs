@@ -205,6 +205,18 @@ impl Region {
         }
     }
 
+    /// Programs as [`Region::program`] does, reads back, and answers whether all of it is there: not so on a worn place.
+    ///
+    /// # Errors
+    /// As [`Nor::program`], except [`NorError::Failed`].
+    pub fn program_checked(self, nor: &mut dyn Nor, at: u32, parts: &[&[u8]]) -> Result<bool, NorError> {
+        match self.program(nor, at, parts) {
+            Err(NorError::Failed) => Ok(false),
+            Err(error) => Err(error),
+            Ok(()) => self.holds(nor, at, parts),
+        }
+    }
+
     /// Whether the flash holds exactly the `parts`, one behind the other, from byte `at` of the region on.
     ///
     /// # Errors

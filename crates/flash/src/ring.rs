@@ -206,8 +206,7 @@ impl Ring {
         // Whatever happens, this sector is no longer clean, and those behind it no longer follow a clean one.
         let clean = core::mem::take(&mut self.clean);
         let erasing = core::mem::take(&mut self.erasing);
-        self.region.program(nor, at, &[&bytes, &bytes])?;
-        if !self.region.holds(nor, at, &[&bytes, &bytes])? {
+        if !self.region.program_checked(nor, at, &[&bytes, &bytes])? {
             return Err(Fault::Worn(self.index(ordinal)));
         }
         self.clean = clean - 1;
@@ -245,12 +244,9 @@ impl Ring {
         self.attempts += 1;
         let at = index * SECTOR_BYTES;
         let mark = mark(self.kind, ordinal);
-        if self.region.is_blank(nor, at, SECTOR_BYTES)? {
-            self.region.program(nor, at, &[&mark])?;
-            if self.region.holds(nor, at, &[&mark])? {
-                self.attempts = 0;
-                self.count_clean(nor)?;
-            }
+        if self.region.is_blank(nor, at, SECTOR_BYTES)? && self.region.program_checked(nor, at, &[&mark])? {
+            self.attempts = 0;
+            self.count_clean(nor)?;
         }
         Ok(if self.clean < self.spares {
             Tended::More

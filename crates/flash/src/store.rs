@@ -216,7 +216,8 @@ impl<const KEYS: usize> Store<KEYS> {
     /// Values that must change together are one value.
     ///
     /// # Errors
-    /// [`StoreError::TooLong`], [`StoreError::Full`]; [`Fault::Busy`] until tending has made room: tend and try again; [`Fault::Worn`].
+    /// [`StoreError::TooLong`], [`StoreError::Full`]; [`Fault::Busy`] until tending has made room: tend and try again. None of these
+    /// changes anything. After [`Fault::Worn`] or [`Fault::Nor`] the old value counts until the next boot, then either.
     pub fn set(&mut self, nor: &mut dyn Nor, key: Key, value: &[u8]) -> Result<(), StoreError> {
         if VALUE_BYTES < value.len() {
             return Err(StoreError::TooLong);
@@ -394,15 +395,13 @@ impl<const KEYS: usize> Store<KEYS> {
             let fill = padded(record.len) - u32::from(record.len);
             let fill = [0xFF; 8].get(..fill as usize).unwrap_or_default();
             let parts: [&[u8]; 4] = [&record.head(seed), value, fill, &record.tail(seed, value)];
-            self.ring.region.program(nor, at, &parts)?;
-            if !self.ring.region.holds(nor, at, &parts)? {
+            if !self.ring.region.program_checked(nor, at, &parts)? {
                 continue;
             }
-            let commit = at + size - COMMIT;
-            self.ring.region.program(nor, commit, &[&[0; COMMIT as usize]])?;
-            // From here on the number is taken, whether the commit held or not.
-            self.next = self.next.saturating_add(1);
-            if self.ring.region.holds(nor, commit, &[&[0; COMMIT as usize]])? {
+            // The record is whole, so its number is taken, also when the commit does not hold and it is written once more.
+            self.next = record.sequence.saturating_add(1);
+            let commit = [0; COMMIT as usize];
+            if self.ring.region.program_checked(nor, at + size - COMMIT, &[&commit])? {
                 return Ok(place);
             }
         }

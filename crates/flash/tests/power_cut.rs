@@ -235,6 +235,7 @@ struct Log {
     width: u16,
     now: i64,
     doubt: Option<Doubt>,
+    clearings: u32,
     cuts: u32,
 }
 
@@ -254,14 +255,16 @@ impl Log {
             width,
             now: 1_800_000_000,
             doubt: None,
+            clearings: 0,
             cuts: 0,
         }
     }
 
-    fn shape(width: u16) -> Shape {
+    /// The shape after one more clearing, or the present one; each has a tag of its own.
+    fn shape(&self, width: u16, more: u32) -> Shape {
         Shape {
             width,
-            tag: u32::from(width) * 3,
+            tag: self.clearings + more,
         }
     }
 
@@ -276,6 +279,7 @@ impl Log {
         self.base += u32::try_from(self.rows.len()).unwrap();
         self.rows.clear();
         self.width = width;
+        self.clearings += 1;
     }
 
     fn compare(&mut self, part: &Part, journal: &Journal) {
@@ -285,10 +289,10 @@ impl Log {
             {
                 self.rows.push((utc, row));
             }
-            Some(Doubt::Clear(width)) if journal.shape().tag == Self::shape(width).tag => self.cleared(width),
+            Some(Doubt::Clear(width)) if journal.shape() == self.shape(width, 1) => self.cleared(width),
             _ => {}
         }
-        assert_eq!(journal.shape(), Self::shape(self.width));
+        assert_eq!(journal.shape(), self.shape(self.width, 0));
         let next = self.base as usize + self.rows.len();
         assert_eq!(journal.next_sequence() as usize, next, "a row is missing or invented");
         let kept = self
@@ -335,7 +339,7 @@ impl Subject for Log {
         let place = region(part, 0, self.sectors);
         match op {
             Write::Format => {
-                let formatted = Journal::format(part, place, Self::shape(self.width));
+                let formatted = Journal::format(part, place, self.shape(self.width, 0));
                 self.journal = Some(dark(part, formatted)?);
             }
             Write::Append(seconds) => {
@@ -357,11 +361,12 @@ impl Subject for Log {
                 self.rows.push((self.now, row));
             }
             Write::Clear(width) => {
+                let shape = self.shape(*width, 1);
                 let journal = self.journal.as_mut().unwrap();
                 let settled = journal.settle(part);
                 dark(part, settled)?;
                 self.doubt = Some(Doubt::Clear(*width));
-                let cleared = journal.clear(part, Self::shape(*width));
+                let cleared = journal.clear(part, shape);
                 dark(part, cleared)?;
                 self.doubt = None;
                 self.cleared(*width);

@@ -92,6 +92,30 @@ fn a_full_store_takes_new_values_for_ever_and_wears_evenly() {
 }
 
 #[test]
+fn a_full_store_that_is_tended_too_seldom_never_gets_stuck() {
+    let (mut part, mut store) = laid(5);
+    let (_, most) = store.room();
+    // Two of the longest values and small ones up to the limit.
+    let small = (most - 2 * (40 + 1_024)) / 48;
+    let mut busy = 0;
+    for n in 0..6_000_u32 {
+        let (key, value) = match n % 3 {
+            0 => (n / 3 % 2, vec![n as u8; VALUE_BYTES]),
+            _ => (2 + n % small, vec![n as u8; 8]),
+        };
+        // Cleaning begins only when nothing else goes, and stops at once.
+        while store.set(&mut part, Key(key), &value) == Err(StoreError::Fault(Fault::Busy)) {
+            store.tend(&mut part).unwrap();
+            busy += 1;
+            assert!(busy < 6_000_000, "stuck");
+        }
+        let mut into = [0; VALUE_BYTES];
+        assert_eq!(store.get(&part, Key(key), &mut into), Ok(Some(value.as_slice())));
+    }
+    assert!(0 < busy);
+}
+
+#[test]
 fn no_call_waits_for_an_erase() {
     let (mut part, mut store) = laid(8);
     let mut busy = 0;
