@@ -65,6 +65,7 @@ class Report:
         self.passed += bool(good)
         if not good:
             self.failures.append((where, what, detail))
+        detail = " ".join(detail.split())
         say(f"{'ok    ' if good else 'FAILED'} {where:<28} {what:<46} {detail}")
         return good
 

@@ -98,10 +98,11 @@ class ByEntry:
 class DlmsCosem(Peer):
     """One association of dlms-cosem's client."""
 
-    def __init__(self, meter, transport, client):
+    def __init__(self, meter, transport, client, counter=None):
         self.meter = meter
         self.transport = transport
         self.description = client
+        self.counter = counter
         self.client = None
         self.undecoded = 0
 
@@ -120,7 +121,7 @@ class DlmsCosem(Peer):
                 "encryption_key": bytes.fromhex(description["encryption_key"]),
                 "authentication_key": bytes.fromhex(description["authentication_key"]),
                 "security_suite": description.get("suite", 0),
-                "client_initial_invocation_counter": self.read_counter() + 1,
+                "client_initial_invocation_counter": self.read_counter() + 1 if self.counter is None else self.counter,
                 # The library refuses a meter whose counter starts at 0 unless it has seen less.
                 "meter_initial_invocation_counter": -1,
             }
@@ -258,6 +259,7 @@ def main():
             ("a wrong authentication key is refused", {**high, "authentication_key": "FF" * 16}),
         ]:
             refuses(report, where, what, DlmsCosem(meter, transport, client))
+        refuses(report, where, "a used invocation counter is refused", DlmsCosem(meter, transport, high, counter=1))
         control(report, meter, f"dlms-cosem {transport} control", DlmsCosem(meter, transport, high))
     return report.close()
 

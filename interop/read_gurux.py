@@ -20,15 +20,16 @@ from checks import Association, Peer, Refused, Report, control, name_octets, pre
 from virtual_meter import VirtualMeter
 
 CLIENT_TITLE = b"GRX\x00\x00\x00\x00\x01"
+COUNTER = "0-0:43.1.0"
 
 
 class Gurux(Peer):
     """One association of Gurux' client."""
 
-    counter = 1
-
-    def __init__(self, meter, transport, client, general=False):
+    def __init__(self, meter, transport, client, general=False, counter=None):
         self.meter = meter
+        self.transport = transport
+        self.counter = counter
         self.address = meter.wrapper if transport == "wrapper" else meter.hdlc
         self.general = general
         self.description = client
@@ -46,14 +47,15 @@ class Gurux(Peer):
             self.client.ciphering.systemTitle = CLIENT_TITLE
             self.client.ciphering.blockCipherKey = bytes.fromhex(client["encryption_key"])
             self.client.ciphering.authenticationKey = bytes.fromhex(client["authentication_key"])
-            # Each association goes on where the last one ended, as a head-end's database would have it.
-            self.client.ciphering.invocationCounter = Gurux.counter
         if not general:
             # Without general protection Gurux sends service-specific ciphering (glo).
             self.client.proposedConformance &= ~Conformance.GENERAL_PROTECTION
         self.socket = None
 
     def associate(self):
+        if "encryption_key" in self.description:
+            counter = self.read_counter() + 1 if self.counter is None else self.counter
+            self.client.ciphering.invocationCounter = counter
         self.socket = socket.create_connection(self.address, timeout=20)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         snrm = self.client.snrmRequest()
@@ -71,6 +73,14 @@ class Gurux(Peer):
             if negotiated != self.general:
                 raise AssertionError(f"general protection: proposed {self.general}, negotiated {negotiated}")
 
+    def read_counter(self):
+        """The last counter that the meter took, which the public client may read before a ciphered association."""
+        public = Gurux(self.meter, self.transport, self.meter.client("none"))
+        public.associate()
+        counter = public.read(1, COUNTER, 2)
+        public.release()
+        return counter
+
     def release(self):
         requests = self.client.releaseRequest()
         for request in requests or []:
@@ -81,7 +91,6 @@ class Gurux(Peer):
 
     def abandon(self):
         """Closes the link without a word."""
-        Gurux.counter = max(Gurux.counter, self.client.ciphering.invocationCounter + 1)
         self.socket.close()
 
     def read(self, class_id, name, attribute, selection=None):
@@ -94,13 +103,16 @@ class Gurux(Peer):
                 _, first, last, left, right = selection
                 data = self.by_entry(profile, first, last, left, right)
             else:
-                requests = self.client.readRowsByRange(profile, gurux_time(selection[1]), gurux_time(selection[2]))
-                return self.answer(requests)
+                first, last = self.time(selection[1]), self.time(selection[2])
+                data = self.client.readRowsByRange(profile, first, last)
         if data is None:
             # pylint: disable=protected-access
-            requests = self.client._read(name, class_id, attribute)
-            return self.answer(requests)
+            data = self.client._read(name, class_id, attribute)
         return self.answer(data)
+
+    def time(self, octets):
+        """12 octets as Gurux' own date-time, which it encodes again by itself."""
+        return GXDateTime(_GXCommon.changeType(self.client.settings, bytearray(octets), DataType.DATETIME))
 
     def by_entry(self, profile, first, last, left, right):
         """Gurux asks by start and count, and by columns of the profile; the descriptor is the standard's."""
@@ -135,6 +147,9 @@ class Gurux(Peer):
         """The value that comes back, in plain Python."""
         for request in requests:
             reply = self.exchange(request)
+        if reply.value is None and bytes(reply.data).startswith(b"\x01\x00"):
+            # Gurux shows an empty array as nothing.
+            return []
         return plain(reply.value)
 
     def exchange(self, request):
@@ -156,11 +171,6 @@ class Gurux(Peer):
             received.set(octets)
         if reply.error:
             raise Refused(GXDLMSException(reply.error))
-
-
-def gurux_time(octets):
-    """12 octets as Gurux' own date-time, which it encodes again by itself."""
-    return GXDateTime(_GXCommon.changeType(None, bytearray(octets), DataType.DATETIME))
 
 
 def plain(value):
@@ -199,6 +209,7 @@ def main():
             ("a wrong authentication key is refused", {**high, "authentication_key": "FF" * 16}),
         ]:
             refuses(report, where, what, Gurux(meter, transport, client))
+        refuses(report, where, "a used invocation counter is refused", Gurux(meter, transport, high, counter=1))
         control(report, meter, f"gurux {transport} control", Gurux(meter, transport, high, True))
     return report.close()
 
