@@ -27,7 +27,7 @@ pub struct Model<C, W> {
     visited: Cell<u32>,
 }
 
-/// How long the model's part takes; what passes is seen in [`Model::elapsed`].
+/// How long the model's part takes; what passes is seen in [`Writes::elapsed`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
     /// A program call.
