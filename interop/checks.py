@@ -40,6 +40,10 @@ class Peer:
         with date-times of 12 octets. Raises `Refused` for a data-access-result."""
         raise NotImplementedError
 
+    def read_list(self, wanted):
+        """Several attributes, given as `(class, name, attribute)`, in one request."""
+        raise NotImplementedError
+
     def write(self, class_id, name, attribute, kind, value):
         """Sets an attribute; `kind` is `date-time` or `double-long-unsigned`."""
         raise NotImplementedError
@@ -147,6 +151,7 @@ class Association:
             self.check("reads every readable attribute", self.read_attributes)
             self.check("is refused what it may not read", self.read_forbidden)
             self.check("finds what is not there missing", self.read_missing)
+            self.check("reads several attributes at once", self.read_several)
             self.check("reads the values that the meter shows", lambda: self.compare_values(is_management))
             if any((class_id, name) == LOAD_PROFILE for class_id, name, _, _ in self.objects):
                 self.check("reads the load profile", self.read_profile)
@@ -212,6 +217,16 @@ class Association:
             except Refused:
                 continue
             raise AssertionError(f"{class_id} {name} {attribute} gave {value}")
+
+    def read_several(self):
+        """GET with list, against the same attributes read one by one."""
+        wanted = [key for key, value in self.values.items() if key[2] in (1, 2, 3) and key[0] in (1, 3, 15, 64, 70)]
+        wanted = [key for key in wanted if len(repr(self.values[key])) < 60][:8]
+        expect(len(wanted) > 4, f"only {wanted} to read")
+        values = self.peer.read_list(wanted)
+        expected = [self.values[key] for key in wanted]
+        expect(values == expected, f"{values} instead of {expected}")
+        return f"{len(wanted)} attributes"
 
     def compare_values(self, is_management):
         """Registers and quantities against the control interface, while the world stands still."""

@@ -184,6 +184,18 @@ class DlmsCosem(Peer):
             self.undecoded += 1
             return octets
 
+    def read_list(self, wanted):
+        items = [
+            cosem.CosemAttributeWithSelection(
+                cosem.CosemAttribute(class_id, cosem.Obis.from_bytes(name_octets(name)), attribute), None
+            )
+            for class_id, name, attribute in [*wanted, (1, "1-0:250.250.250", 2)]
+        ]
+        *values, missing = self.client.get_many(items).result
+        if missing != enumerations.DataAccessResult.OBJECT_UNDEFINED:
+            raise AssertionError(f"an object that is not there gave {missing}")
+        return plain(values)
+
     def notes(self):
         """What the library could not decode."""
         return f"{self.undecoded} of types it does not decode, checked for form only"

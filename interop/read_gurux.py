@@ -26,7 +26,7 @@ COUNTER = "0-0:43.1.0"
 class Gurux(Peer):
     """One association of Gurux' client."""
 
-    def __init__(self, meter, transport, client, general=False, counter=None):
+    def __init__(self, meter, transport, client, general=False, counter=None, pdu=0xFFFF, window=None):
         self.meter = meter
         self.transport = transport
         self.counter = counter
@@ -50,6 +50,11 @@ class Gurux(Peer):
         if not general:
             # Without general protection Gurux sends service-specific ciphering (glo).
             self.client.proposedConformance &= ~Conformance.GENERAL_PROTECTION
+        self.client.maxReceivePDUSize = pdu
+        if window:
+            # Frames as long as the meter lets them be, several before it waits.
+            self.client.hdlcSettings.maxInfoRX = self.client.hdlcSettings.maxInfoTX = 1024
+            self.client.hdlcSettings.windowSizeRX = self.client.hdlcSettings.windowSizeTX = window
         self.socket = None
 
     def associate(self):
@@ -131,6 +136,15 @@ class Gurux(Peer):
         # pylint: disable=protected-access
         return self.client._read(profile.logicalName, ObjectType.PROFILE_GENERIC, 2, descriptor)
 
+    def read_list(self, wanted):
+        items = []
+        for class_id, name, attribute in wanted:
+            item = self.client.createObject(class_id)
+            item.objectType = class_id
+            item.logicalName = ".".join(str(octet) for octet in name_octets(name))
+            items.append((item, attribute))
+        return [value for requests in self.client.readList(items) for value in self.answer(requests)]
+
     def write(self, class_id, name, attribute, kind, value):
         target = self.client.createObject(class_id)
         target.logicalName = ".".join(str(octet) for octet in name_octets(name))
@@ -202,6 +216,8 @@ def main():
         ]:
             where = f"gurux {transport} {title}"
             Association(report, meter, where, Gurux(meter, transport, client, general)).run(client is not public)
+        # Everything once more through the smallest messages, so that nearly every answer comes in blocks.
+        Association(report, meter, f"gurux {transport} lls 64", Gurux(meter, transport, low, pdu=64)).run(True)
         where = f"gurux {transport}"
         for what, client in [
             ("a wrong password is refused", {**low, "password": "wrong-one"}),
@@ -211,6 +227,7 @@ def main():
             refuses(report, where, what, Gurux(meter, transport, client))
         refuses(report, where, "a used invocation counter is refused", Gurux(meter, transport, high, counter=1))
         control(report, meter, f"gurux {transport} control", Gurux(meter, transport, high, True))
+    Association(report, meter, "gurux hdlc lls window", Gurux(meter, "hdlc", low, window=7)).run(True)
     return report.close()
 
 
