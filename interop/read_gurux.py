@@ -26,7 +26,7 @@ COUNTER = "0-0:43.1.0"
 class Gurux(Peer):
     """One association of Gurux' client."""
 
-    def __init__(self, meter, transport, client, general=False, counter=None, pdu=0xFFFF, window=None):
+    def __init__(self, meter, transport, client, general=False, counter=None, pdu=0xFFFF, long_frames=False):
         self.meter = meter
         self.transport = transport
         self.counter = counter
@@ -51,10 +51,10 @@ class Gurux(Peer):
             # Without general protection Gurux sends service-specific ciphering (glo).
             self.client.proposedConformance &= ~Conformance.GENERAL_PROTECTION
         self.client.maxReceivePDUSize = pdu
-        if window:
-            # Frames as long as the meter lets them be, several before it waits.
+        if long_frames:
+            # As long as the meter lets them be, and as many before it waits.
             self.client.hdlcSettings.maxInfoRX = self.client.hdlcSettings.maxInfoTX = 1024
-            self.client.hdlcSettings.windowSizeRX = self.client.hdlcSettings.windowSizeTX = window
+            self.client.hdlcSettings.windowSizeRX = self.client.hdlcSettings.windowSizeTX = 7
         self.socket = None
 
     def associate(self):
@@ -227,7 +227,7 @@ def main():
             refuses(report, where, what, Gurux(meter, transport, client))
         refuses(report, where, "a used invocation counter is refused", Gurux(meter, transport, high, counter=1))
         control(report, meter, f"gurux {transport} control", Gurux(meter, transport, high, True))
-    Association(report, meter, "gurux hdlc lls window", Gurux(meter, "hdlc", low, window=7)).run(True)
+    Association(report, meter, "gurux hdlc lls 1024", Gurux(meter, "hdlc", low, long_frames=True)).run(True)
     return report.close()
 
 
