@@ -5,6 +5,7 @@
 
 pub mod acse;
 pub mod apdu;
+pub mod client;
 pub mod hdlc;
 pub mod initiate;
 pub mod security;

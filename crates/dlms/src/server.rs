@@ -20,6 +20,7 @@ mod transfer;
 mod wrapper_link;
 
 pub use application::{Application, Caller, Exhausted, Profile, Proposal, Replay, STEP_MAX, SecurityEvent, Status};
+pub use association::REPLY_TO_CHALLENGE;
 pub use buffers::{PDU_MAX, STORE_MAX};
 pub use hdlc_link::{HdlcLink, HdlcSettings};
 pub use link::{Closed, Link};

@@ -11,6 +11,8 @@ pub struct Primary {
     own: Limits,
     limits: Limits,
     connected: bool,
+    /// DISC was sent; UA or DM will end the link.
+    leaving: bool,
     send: u8,
     acknowledged: u8,
     receive: u8,
@@ -47,6 +49,7 @@ impl Primary {
             own,
             limits: own,
             connected: false,
+            leaving: false,
             send: 0,
             acknowledged: 0,
             receive: 0,
@@ -64,6 +67,11 @@ impl Primary {
     /// Forgets the link.
     pub fn reset(&mut self) {
         *self = Self::new(self.own);
+    }
+
+    /// DISC is sent: the next UA or DM ends the link.
+    pub fn leave(&mut self) {
+        self.leaving = true;
     }
 
     /// What this side proposes in its SNRM.
@@ -129,17 +137,22 @@ impl Primary {
     /// Takes a frame of the station.
     pub fn on(&mut self, frame: &Frame<'_>) -> Heard {
         match frame.control {
-            Control::Acknowledge { .. } if !self.connected => match Limits::parse(frame.information) {
+            Control::Acknowledge { .. } if !self.connected && !self.leaving => match Limits::parse(frame.information) {
                 Ok(peer) => {
+                    // The request that made us connect still waits.
+                    let length = self.length;
                     *self = Self {
                         limits: self.own.agreed(peer),
                         connected: true,
+                        length,
                         ..Self::new(self.own)
                     };
                     Heard::Connected
                 }
                 Err(_) => Heard::Nothing,
             },
+            // The second answer to an SNRM that was sent twice.
+            Control::Acknowledge { .. } if !self.leaving => Heard::Nothing,
             Control::Acknowledge { .. } | Control::Disconnected { .. } | Control::Reject { .. } => {
                 self.reset();
                 Heard::Disconnected

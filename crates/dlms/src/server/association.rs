@@ -125,8 +125,8 @@ impl Terms {
     }
 }
 
-/// The method by which a client answers the server's challenge.
-pub(super) const REPLY_TO_CHALLENGE: Method = Method::new(15, Obis::new("0-0:40.0.0"), 1);
+/// reply_to_HLS_authentication, by which a client answers the challenge of the server: class 15, 0-0:40.0.0, method 1.
+pub const REPLY_TO_CHALLENGE: Method = Method::new(15, Obis::new("0-0:40.0.0"), 1);
 
 /// Why an AARQ is refused: the diagnostic, and the service error when it is about the initiate request.
 struct Refusal {
@@ -308,10 +308,10 @@ impl Session {
         else {
             return Err(Exception::NOT_ALLOWED);
         };
-        let (invoke, parameters) = match ActionRequest::parse(inbox.get(apdu).unwrap_or(&[])) {
-            Ok(ActionRequest::Normal(invoke, REPLY_TO_CHALLENGE, Some(parameters))) => (invoke, parameters),
-            Ok(_) => return Err(Exception::NOT_ALLOWED),
-            Err(_) => return Err(Exception::MALFORMED),
+        let Ok(ActionRequest::Normal(invoke, REPLY_TO_CHALLENGE, Some(parameters))) =
+            ActionRequest::parse(inbox.get(apdu).unwrap_or(&[]))
+        else {
+            return Err(Exception::NOT_ALLOWED);
         };
         let client = terms.peer.client;
         let answer = answer_challenges(terms.title, client, floor, parameters, from_client, from_server, app);
