@@ -175,9 +175,8 @@ proptest! {
     fn links_survive_random_octets_cut_anywhere(pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..20)) {
         for (mut link, transport) in links().into_iter().zip([Transport::Wrapper, Transport::Hdlc(128, 1)]) {
             let mut device = Device::new();
-            let mut open = true;
             for piece in &pieces {
-                open &= link.receive(Instant::START, piece, &mut device, &mut |_| ()).is_ok();
+                let _closed = link.receive(Instant::START, piece, &mut device, &mut |_| ());
             }
             // A closed connection comes back as a new one; a line goes on once the half frame on it is given up.
             if transport == Transport::Wrapper {
