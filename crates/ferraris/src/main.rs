@@ -1,34 +1,57 @@
-//! The command: `ferraris meter | replay`.
+//! The command: `ferraris meter | replay`; without a word it is `ferraris meter`.
 
+mod meter_command;
 mod replay;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
-/// An open smart meter
+use crate::meter_command::{Failure, MeterArgs};
+
+/// An open smart meter: a virtual one to talk to, and its metrology for recordings
 #[derive(Parser)]
-#[command(name = "ferraris", version)]
+#[command(name = "ferraris", version, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
 struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
+
+    #[command(flatten)]
+    meter: MeterArgs,
 }
 
 /// What it can do.
 #[derive(clap::Subcommand)]
 enum Command {
+    #[command(after_help = meter_command::EXAMPLES)]
+    Meter(MeterArgs),
     Replay(replay::ReplayArgs),
 }
 
 fn main() -> ExitCode {
-    let done = match Arguments::parse().command {
-        Command::Replay(args) => replay::run(args),
+    let Arguments { command, meter } = Arguments::parse();
+    let done = match command {
+        None => meter_command::run(meter),
+        Some(Command::Meter(args)) => meter_command::run(args),
+        Some(Command::Replay(args)) => replay::run(args).map_err(Failure::from),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
+        Err(Failure::Usage(why)) => Arguments::command()
+            .error(clap::error::ErrorKind::ValueValidation, why)
+            .exit(),
+        Err(Failure::Failed(error)) => {
             eprintln!("ferraris: {error:#}");
             ExitCode::FAILURE
         }
     }
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  ferraris                                 start a meter in real time: page, DLMS over TCP and HDLC, on this machine only
+  ferraris --speed 60                      one hour a minute
+  ferraris meter --help                    everything about the virtual meter
+  ferraris replay recording.cfg --json     measure a recording
+
+Exit codes: 0 done, 1 failed, 2 wrong usage";

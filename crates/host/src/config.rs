@@ -1,0 +1,249 @@
+//! The order of one meter as a TOML file: variant, serial number, options, keys.
+//!
+//! Unknown keys are refused, and so is what no meter can be. What is left out is as it is usually ordered; without a table
+//! `management` the meter has [demo keys](KeyRing::demo).
+
+use std::path::Path;
+
+use meter::{Config, Variant};
+
+use crate::demo::KeyRing;
+use crate::document::{FaultKind, Faults, Table};
+use crate::toml_file::{TomlFile, TomlFileError};
+
+/// The serial number of a meter that nobody numbered.
+pub(crate) const DEFAULT_SERIAL: u32 = 40_200_001;
+
+/// A meter as it was ordered, and what its owner is told.
+#[derive(Clone)]
+pub struct Order {
+    /// What the factory builds.
+    pub config: Config,
+    /// What goes to the owner in a sealed envelope.
+    pub keys: KeyRing,
+}
+
+impl Order {
+    /// A usual meter of this variant with demo keys.
+    #[must_use]
+    pub fn usual(variant: Variant) -> Self {
+        let keys = KeyRing::demo();
+        Self {
+            config: Config::new(variant, DEFAULT_SERIAL, keys.secrets()),
+            keys,
+        }
+    }
+
+    /// Reads the file at `path`. `variant`, if given, stands above the file's.
+    ///
+    /// # Errors
+    /// Every key that is wrong, with its line and what is allowed.
+    pub fn read(path: &Path, variant: Option<Variant>) -> Result<Self, TomlFileError> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| TomlFileError::unreadable(&name, &error))?;
+        Self::parse(&name, &text, variant)
+    }
+
+    /// Reads `text`; `name` is what messages call it.
+    ///
+    /// # Errors
+    /// As [`Order::read`].
+    pub fn parse(name: &str, text: &str, variant: Option<Variant>) -> Result<Self, TomlFileError> {
+        TomlFile::parse(name, text)?.read(|table, faults| fill_in(table, variant, faults))
+    }
+}
+
+fn fill_in(table: &mut Table<'_>, variant: Option<Variant>, faults: &mut Faults) -> Option<Order> {
+    let written = table.word("variant", VARIANTS, faults);
+    let mut order = Order::usual(variant.or(written).unwrap_or(Variant::St402d));
+    let config = &mut order.config;
+    if let Some(serial) = table.integer("serial", 1..=99_999_999, faults) {
+        config.serial = u32::try_from(serial).unwrap_or(config.serial);
+    }
+    if let Some(minutes) = table.integer("time_zone_minutes", -720..=840, faults) {
+        config.time_zone = i16::try_from(-minutes).unwrap_or(config.time_zone);
+    }
+    if let Some(summer_time) = table.boolean("daylight_saving", faults) {
+        config.daylight_saving = summer_time;
+    }
+    if let Some(hertz) = table.integer("nominal_hertz", 50..=60, faults) {
+        config.nominal_hertz = u8::try_from(hertz).unwrap_or(config.nominal_hertz);
+    }
+    if let Some(volts) = table.integer("nominal_volts", 110..=230, faults) {
+        config.nominal_volts = u16::try_from(volts).unwrap_or(config.nominal_volts);
+    }
+    if let Some(constant) = table.integer("constant", 1..=1_000_000, faults) {
+        config.constant = u32::try_from(constant).unwrap_or(config.constant);
+    }
+    if let Some(has_switch) = table.boolean("switching_module", faults) {
+        config.switching_module = has_switch;
+    }
+    config.client_system_title = octets(table, "client_system_title", faults);
+    if let Some(mut management) = table.table("management", faults) {
+        order.keys = key_ring(&mut management, faults)?;
+        order.config.secrets = order.keys.secrets();
+        management.close(faults);
+    }
+    if let Err(error) = order.config.check() {
+        faults.note(
+            FaultKind::OutOfRange,
+            table.path().key(error.key),
+            format!("must be {}", error.allowed),
+        );
+    }
+    Some(order)
+}
+
+fn key_ring(management: &mut Table<'_>, faults: &mut Faults) -> Option<KeyRing> {
+    let encryption_key = octets(management, "encryption_key", faults);
+    let encryption_key = management.required("encryption_key", encryption_key, faults);
+    let authentication_key = octets(management, "authentication_key", faults);
+    let authentication_key = management.required("authentication_key", authentication_key, faults);
+    let password = management.text("password", faults);
+    if let Some(password) = password.filter(|password| !(8..=16).contains(&password.len())) {
+        let detail = format!(
+            "has {} octets; allowed are 8 to 16, or no password at all",
+            password.len()
+        );
+        faults.note(FaultKind::OutOfRange, management.path().key("password"), detail);
+        return None;
+    }
+    let (encryption_key, authentication_key) = (encryption_key?, authentication_key?);
+    if encryption_key == authentication_key {
+        let detail = "is the encryption key; allowed are two different keys";
+        faults.note(
+            FaultKind::OutOfRange,
+            management.path().key("authentication_key"),
+            detail,
+        );
+    }
+    Some(KeyRing {
+        password: password.map(ToOwned::to_owned),
+        encryption_key,
+        authentication_key,
+    })
+}
+
+/// Octets in hexadecimal.
+fn octets<const N: usize>(table: &mut Table<'_>, name: &'static str, faults: &mut Faults) -> Option<[u8; N]> {
+    let text = table.text(name, faults)?;
+    let digits: Option<Vec<u8>> = text
+        .chars()
+        .map(|digit| u8::try_from(digit.to_digit(16)?).ok())
+        .collect();
+    let octets = digits.filter(|digits| digits.len() == 2 * N).map(|digits| {
+        let mut octets = [0; N];
+        for (octet, pair) in octets.iter_mut().zip(digits.chunks(2)) {
+            *octet = pair.iter().fold(0, |sum, digit| sum << 4 | digit);
+        }
+        octets
+    });
+    if octets.is_none() {
+        // The value is not repeated: it may be a key.
+        let detail = format!(
+            "is {} characters; allowed are {} hexadecimal digits",
+            text.chars().count(),
+            2 * N
+        );
+        faults.note(FaultKind::OutOfRange, table.path().key(name), detail);
+    }
+    octets
+}
+
+const VARIANTS: &[(&str, Variant)] = &[
+    ("SM402D", Variant::Sm402d),
+    ("ST402D", Variant::St402d),
+    ("ST402C", Variant::St402c),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn refused(text: &str, expected: &str) {
+        let said = Order::parse("meter.toml", text, None)
+            .map(|_| ())
+            .map_err(|error| error.to_string());
+        assert_eq!(said, Err(expected.to_owned()));
+    }
+
+    const KEYS: &str = "encryption_key = \"F0F1F2F3F4F5F6F7F8F9FAFBFCFDFEFF\"\n\
+                        authentication_key = \"e0e1e2e3e4e5e6e7e8e9eaebecedeeef\"\n";
+
+    #[test]
+    fn an_empty_order_is_the_usual_meter_with_demo_keys() {
+        let Order { config, keys } = Order::parse("meter.toml", "", None).expect("nothing is wrong");
+        assert_eq!((config.variant, config.serial), (Variant::St402d, DEFAULT_SERIAL));
+        assert!(keys.is_demo() && config.switching_module);
+    }
+
+    #[test]
+    fn everything_that_can_be_ordered_arrives() {
+        let text = format!(
+            "variant = \"SM402D\"\nserial = 7\ntime_zone_minutes = 120\ndaylight_saving = false\nnominal_hertz = 60\n\
+             nominal_volts = 127\nconstant = 500\nswitching_module = false\nclient_system_title = \"4D4D4D0000000001\"\n\
+             [management]\npassword = \"12345678\"\n{KEYS}"
+        );
+        let Order { config, keys } = Order::parse("meter.toml", &text, None).expect("nothing is wrong");
+        assert_eq!(
+            (config.variant, config.serial, config.time_zone),
+            (Variant::Sm402d, 7, -120)
+        );
+        assert_eq!(
+            (config.nominal_hertz, config.nominal_volts, config.constant),
+            (60, 127, 500)
+        );
+        assert!(!config.daylight_saving && !config.switching_module && !keys.is_demo());
+        assert_eq!(config.client_system_title, Some(*b"MMM\x00\x00\x00\x00\x01"));
+        assert_eq!(keys.authentication_key[0], 0xE0);
+        assert_eq!(config.secrets.lls_password.as_deref(), Some(b"12345678".as_slice()));
+    }
+
+    #[test]
+    fn a_variant_from_outside_stands_above_the_file() {
+        let Order { config, .. } =
+            Order::parse("meter.toml", "variant = \"ST402D\"", Some(Variant::St402c)).expect("fine");
+        assert!(config.variant == Variant::St402c && !config.switching_module && config.constant == 10_000);
+    }
+
+    /// Issue 2, bad input: which key, which line, what is allowed.
+    #[test]
+    fn a_broken_file_is_refused_with_key_line_and_what_is_allowed() {
+        refused(
+            "variant = \"ST402\"",
+            "meter.toml:1:1: variant is \"ST402\"; allowed are SM402D, ST402D, ST402C",
+        );
+        refused("\nserial = 0", "meter.toml:2:1: serial is 0; allowed are 1 to 99999999");
+        refused(
+            "serial = \"7\"",
+            "meter.toml:1:1: serial is the text \"7\"; allowed are whole numbers from 1 to 99999999",
+        );
+        refused("nominal_hertz = 55", "meter.toml:1:1: nominal_hertz must be 50 or 60");
+        refused(
+            "variant = \"ST402C\"\nswitching_module = true",
+            "meter.toml:2:1: switching_module must be false for ST402C: a switch of 100 A cannot open a CT circuit (V5)",
+        );
+        refused(
+            "[management]\npassword = \"short\"",
+            "meter.toml:1:2: management/encryption_key is missing\n\
+             meter.toml:1:2: management/authentication_key is missing\n\
+             meter.toml:2:1: management/password has 5 octets; allowed are 8 to 16, or no password at all",
+        );
+        refused(
+            "[management]\nencryption_key = \"00\"\nauthentication_key = \"zz\"\npass = 1",
+            "meter.toml:2:1: management/encryption_key is 2 characters; allowed are 32 hexadecimal digits\n\
+             meter.toml:3:1: management/authentication_key is 2 characters; allowed are 32 hexadecimal digits",
+        );
+        refused(
+            &format!("[management]\n{KEYS}pass = 1"),
+            "meter.toml:4:1: management/pass is not known here; allowed are authentication_key, encryption_key, password",
+        );
+        refused(
+            "colour = \"grey\"",
+            "meter.toml:1:1: colour is not known here; allowed are client_system_title, \
+             constant, daylight_saving, management, nominal_hertz, nominal_volts, serial, switching_module, \
+             time_zone_minutes, variant",
+        );
+    }
+}

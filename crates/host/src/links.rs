@@ -1,0 +1,234 @@
+//! The DLMS servers: a TCP port with the wrapper, and one with HDLC as a serial server would give it.
+//!
+//! A connection is a thread with a link of its own. What it reads it hands to the meter under the bench's lock, and writes the answer
+//! back. A port has [`MOST_CONNECTIONS`] places; when they are taken, the oldest connection without an association gives way.
+
+use core::net::SocketAddr;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::time::Duration;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+
+use crate::bench::Bench;
+use crate::conversation::{Conversation, Served};
+use crate::http::Connections;
+
+/// Connections that one port serves at once.
+pub(crate) const MOST_CONNECTIONS: usize = 16;
+
+/// The framing of a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// TCP-UDP wrapper (IEC 62056-4-7).
+    Wrapper,
+    /// HDLC (IEC 62056-46).
+    Hdlc,
+}
+
+/// The two DLMS ports of a meter.
+#[derive(Clone, Debug)]
+pub(crate) struct Links {
+    wrapper: Arc<Port>,
+    hdlc: Arc<Port>,
+}
+
+/// The addresses of a meter, and who is connected.
+#[derive(Clone, Debug)]
+pub(crate) struct Ports {
+    links: Links,
+    http: (SocketAddr, Connections),
+}
+
+#[derive(Debug)]
+struct Port {
+    framing: Framing,
+    address: SocketAddr,
+    places: Mutex<Vec<Place>>,
+    next: AtomicU64,
+}
+
+/// One connection of a port.
+#[derive(Debug)]
+struct Place {
+    number: u64,
+    associated: Arc<AtomicBool>,
+    stream: TcpStream,
+}
+
+impl Links {
+    /// Serves two bound sockets, each in a thread of its own, until the process ends.
+    ///
+    /// # Errors
+    /// When a socket has no address or a thread cannot be started.
+    pub(crate) fn serve(bench: &Arc<Bench>, wrapper: TcpListener, hdlc: TcpListener) -> io::Result<Self> {
+        Ok(Self {
+            wrapper: Port::serve(Framing::Wrapper, bench, wrapper)?,
+            hdlc: Port::serve(Framing::Hdlc, bench, hdlc)?,
+        })
+    }
+
+    /// Ends every connection.
+    pub(crate) fn hang_up(&self) {
+        for port in [&self.wrapper, &self.hdlc] {
+            for place in port.places.lock().iter() {
+                place.hang_up();
+            }
+        }
+    }
+}
+
+impl Ports {
+    pub(crate) const fn new(links: Links, http: SocketAddr, connections: Connections) -> Self {
+        Self {
+            links,
+            http: (http, connections),
+        }
+    }
+
+    /// As the control interface shows them.
+    pub(crate) fn json(&self) -> Value {
+        let port = |port: &Port| json!({ "address": port.address.to_string(), "open": port.places.lock().len() });
+        let (http, connections) = &self.http;
+        json!({
+            "wrapper": port(&self.links.wrapper),
+            "hdlc": port(&self.links.hdlc),
+            "http": { "address": http.to_string(), "open": connections.open() },
+        })
+    }
+}
+
+impl Port {
+    fn serve(framing: Framing, bench: &Arc<Bench>, socket: TcpListener) -> io::Result<Arc<Self>> {
+        let address = socket.local_addr()?;
+        let port = Arc::new(Self {
+            framing,
+            address,
+            places: Mutex::new(Vec::new()),
+            next: AtomicU64::new(0),
+        });
+        let (accepting, bench) = (Arc::clone(&port), Arc::clone(bench));
+        let name = match framing {
+            Framing::Wrapper => "wrapper",
+            Framing::Hdlc => "hdlc",
+        };
+        std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || accepting.accept(&bench, &socket))?;
+        Ok(port)
+    }
+
+    fn accept(self: &Arc<Self>, bench: &Arc<Bench>, socket: &TcpListener) {
+        loop {
+            let taken = socket.accept().and_then(|(stream, _)| self.take(bench, stream));
+            if let Err(error) = taken {
+                tracing::warn!(%error, port = %self.address, "a connection was not taken");
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }
+    }
+
+    /// Gives a connection a place and a thread.
+    fn take(self: &Arc<Self>, bench: &Arc<Bench>, stream: TcpStream) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        stream.set_write_timeout(Some(SLOWEST_READER))?;
+        let associated = Arc::new(AtomicBool::new(false));
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let place = Place {
+            number,
+            associated: Arc::clone(&associated),
+            stream: stream.try_clone()?,
+        };
+        {
+            let mut places = self.places.lock();
+            if MOST_CONNECTIONS <= places.len() {
+                let Some(oldest) = places
+                    .iter()
+                    .position(|place| !place.associated.load(Ordering::Acquire))
+                else {
+                    tracing::warn!(port = %self.address, "all places are taken by associated clients; a connection was refused");
+                    return Ok(());
+                };
+                places.remove(oldest).hang_up();
+            }
+            places.push(place);
+        }
+        let (port, bench) = (Arc::clone(self), Arc::clone(bench));
+        let thread = std::thread::Builder::new()
+            .name(format!("client {number}"))
+            .stack_size(STACK_BYTES);
+        let begun = thread.spawn(move || {
+            if let Err(error) = port.talk(&bench, &stream, &associated) {
+                tracing::debug!(%error, port = %port.address, "a connection ended");
+            }
+            port.leave(number);
+        });
+        if begun.is_err() {
+            self.leave(number);
+        }
+        begun.map(|_thread| ())
+    }
+
+    fn leave(&self, number: u64) {
+        self.places.lock().retain(|place| place.number != number);
+    }
+
+    /// Serves one connection until either side ends it.
+    fn talk(&self, bench: &Bench, stream: &TcpStream, associated: &AtomicBool) -> io::Result<()> {
+        let Some(mut talk) = bench.with(|meter| meter.open_link(self.framing)) else {
+            return Ok(());
+        };
+        let ended = converse(bench, stream, &mut talk, associated);
+        bench.with(|meter| meter.lose_link(&mut talk));
+        ended
+    }
+}
+
+/// Reads, asks the meter, answers, until either side has enough.
+fn converse(bench: &Bench, mut stream: &TcpStream, talk: &mut Conversation, associated: &AtomicBool) -> io::Result<()> {
+    let mut octets = [0; READ_OCTETS];
+    let mut answer = Vec::with_capacity(READ_OCTETS);
+    let mut patience = None;
+    loop {
+        let wanted = talk.patience();
+        if wanted != patience {
+            stream.set_read_timeout(wanted)?;
+            patience = wanted;
+        }
+        answer.clear();
+        let served = match stream.read(&mut octets) {
+            Ok(0) => return Ok(()),
+            Ok(count) => {
+                let heard = octets.get(..count).unwrap_or_default();
+                bench.with(|meter| meter.receive(talk, heard, &mut answer))
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                bench.with(|meter| meter.elapse_link(talk))
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => Served::Open,
+            Err(error) => return Err(error),
+        };
+        if !answer.is_empty() {
+            stream.write_all(&answer)?;
+        }
+        associated.store(talk.is_associated(), Ordering::Release);
+        if served == Served::Closed {
+            return Ok(());
+        }
+    }
+}
+
+impl Place {
+    fn hang_up(&self) {
+        // An error says that the connection is gone, which is what is wanted.
+        let _gone = self.stream.shutdown(Shutdown::Both);
+    }
+}
+
+/// A client that takes its answer slower than this is given up.
+const SLOWEST_READER: Duration = Duration::from_secs(10);
+const STACK_BYTES: usize = 256 << 10;
+const READ_OCTETS: usize = 4_096;

@@ -1,0 +1,130 @@
+//! What the world remembers between two runs: its time, the meter's battery-backed clock, how often power came.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use base::Utc;
+use serde_json::{Value, json};
+
+use crate::civil_text::{parse_utc, utc_text};
+
+/// The memory of the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Remembered {
+    /// Civil time of the world.
+    pub utc: Utc,
+    /// By how many seconds the meter's own clock is ahead of it.
+    pub rtc_ahead_seconds: i64,
+    /// How often the meter got power.
+    pub boots: u64,
+    /// Whether the meter cover is open.
+    pub meter_cover_open: bool,
+    /// Whether the terminal cover is open.
+    pub terminal_cover_open: bool,
+    /// Whether a strong magnetic field is near.
+    pub magnet_near: bool,
+}
+
+/// The file that holds it.
+#[derive(Debug)]
+pub(crate) struct WorldFile {
+    path: PathBuf,
+}
+
+impl WorldFile {
+    /// The file in the state folder.
+    #[must_use]
+    pub(crate) fn new(folder: &Path) -> Self {
+        Self {
+            path: folder.join("world.json"),
+        }
+    }
+
+    /// What was remembered; none when there is nothing, or nothing that can be read: then a message says so, and the world begins anew.
+    #[must_use]
+    pub(crate) fn read(&self) -> Option<Remembered> {
+        let text = match std::fs::read_to_string(&self.path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => {
+                tracing::warn!("{}: {error}; the world begins anew", self.path.display());
+                return None;
+            }
+        };
+        let remembered = serde_json::from_str(&text)
+            .ok()
+            .and_then(|value: Value| Remembered::from_json(&value));
+        if remembered.is_none() {
+            tracing::warn!("{} is damaged; the world begins anew", self.path.display());
+        }
+        remembered
+    }
+
+    /// Replaces what was remembered, all of it or nothing; the death of the process cannot tear it.
+    ///
+    /// # Errors
+    /// What the operating system said.
+    pub(crate) fn write(&self, remembered: &Remembered) -> io::Result<()> {
+        let new = self.path.with_extension("json.new");
+        let mut file = File::create(&new)?;
+        file.write_all(remembered.json().to_string().as_bytes())?;
+        file.write_all(b"\n")?;
+        std::fs::rename(&new, &self.path)
+    }
+}
+
+impl Remembered {
+    fn json(&self) -> Value {
+        json!({
+            "utc": utc_text(self.utc),
+            "rtc_ahead_s": self.rtc_ahead_seconds,
+            "boots": self.boots,
+            "meter_cover_open": self.meter_cover_open,
+            "terminal_cover_open": self.terminal_cover_open,
+            "magnet_near": self.magnet_near,
+        })
+    }
+
+    fn from_json(value: &Value) -> Option<Self> {
+        Some(Self {
+            utc: parse_utc(value.get("utc")?.as_str()?)?,
+            rtc_ahead_seconds: value
+                .get("rtc_ahead_s")?
+                .as_i64()
+                .filter(|seconds| seconds.abs() < 1 << 40)?,
+            boots: value.get("boots")?.as_u64()?,
+            meter_cover_open: value.get("meter_cover_open")?.as_bool()?,
+            terminal_cover_open: value.get("terminal_cover_open")?.as_bool()?,
+            magnet_near: value.get("magnet_near")?.as_bool()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scratch::Scratch;
+
+    #[test]
+    fn what_was_written_is_remembered_and_what_is_damaged_is_not() {
+        let scratch = Scratch::new("world");
+        let file = WorldFile::new(scratch.path());
+        assert_eq!(file.read(), None);
+        let utc = parse_utc("2026-01-05T11:00:07Z").expect("a time");
+        let remembered = Remembered {
+            utc,
+            rtc_ahead_seconds: -3,
+            boots: 7,
+            meter_cover_open: true,
+            terminal_cover_open: false,
+            magnet_near: true,
+        };
+        file.write(&remembered).expect("a disk");
+        assert_eq!(file.read(), Some(remembered));
+        for damaged in ["", "{", "{\"utc\":\"then\",\"rtc_ahead_s\":0,\"boots\":1}", "[]"] {
+            std::fs::write(scratch.join("world.json"), damaged).expect("a disk");
+            assert_eq!(file.read(), None, "{damaged}");
+        }
+    }
+}
