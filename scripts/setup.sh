@@ -2,12 +2,13 @@
 # Installs what `cargo xtask test` needs beyond Rust itself, and says what it does. Run it as often as you like.
 #
 #   scripts/setup.sh              everything below
-#   scripts/setup.sh PART...      only these parts: tools, portable, peers
+#   scripts/setup.sh PART...      only these parts: tools, portable, emulator, peers
 #
 # tools     Debian packages: chromium (the page's test), nodejs and npm (the page's build), python3-venv (the peers).
-# portable  a Rust for the bare-metal target. In this order: a toolchain that already has the target; `rustup target
+# portable  a Rust for the bare-metal targets. In this order: a toolchain that already has them; `rustup target
 #           add`, only if you ask for it with FERRARIS_RUSTUP=1 (it downloads from the Rust project's servers, which
 #           closed build machines do not reach); Debian's rustc-web, linked as the toolchain `debian`.
+# emulator  Debian's qemu-system-arm, on which `cargo xtask firmware test` runs the meter's image.
 # peers     the independent DLMS clients, pinned, each in its own Python environment under .venv/.
 #
 # Packages are installed as root or through a sudo that asks nothing; otherwise the command to run is printed and the
@@ -16,7 +17,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-target=thumbv7em-none-eabihf
+targets=(thumbv7em-none-eabihf thumbv8m.main-none-eabihf)
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
@@ -57,29 +58,31 @@ tools() {
 
 # ---------------------------------------------------------------------------------------------------------------------
 
-# Whether the compiler called with these arguments has a `core` for the target.
-has_target() {
-    local sysroot
+# Whether the compiler called with these arguments has a `core` for every target.
+has_targets() {
+    local sysroot target
     sysroot=$("$@" --print sysroot 2>/dev/null) || return 1
-    compgen -G "$sysroot/lib/rustlib/$target/lib/libcore-*.rlib" >/dev/null
+    for target in "${targets[@]}"; do
+        compgen -G "$sysroot/lib/rustlib/$target/lib/libcore-*.rlib" >/dev/null || return 1
+    done
 }
 
 default_toolchain() { rustup show active-toolchain 2>/dev/null | sed 's/^\([^- ]*\).*/+\1/'; }
 
 portable() {
-    if has_target rustc; then
-        say "the default toolchain has $target"
+    if has_targets rustc; then
+        say "the default toolchain has ${targets[*]}"
         echo "toolchain: $(default_toolchain)"
         return
     fi
     if [ "${FERRARIS_RUSTUP:-0}" = 1 ]; then
-        say "rustup target add $target"
-        rustup target add "$target"
+        say "rustup target add ${targets[*]}"
+        rustup target add "${targets[@]}"
         echo "toolchain: $(default_toolchain)"
         return
     fi
-    if ! may_install && ! has_target rustc +debian; then
-        fail "no Rust for $target. Either: FERRARIS_RUSTUP=1 scripts/setup.sh portable
+    if ! may_install && ! has_targets rustc +debian; then
+        fail "no Rust for ${targets[*]}. Either: FERRARIS_RUSTUP=1 scripts/setup.sh portable
        or, on Debian 12 and later, as root: scripts/setup.sh portable"
     fi
     debian_toolchain
@@ -87,7 +90,7 @@ portable() {
 }
 
 # Debian 12 carries a current rustc (packages *-web, kept for browsers) with the sources of `core`, but without a `core`
-# built for the target and without rust-lld. Both are added once, beside Debian's own files; nothing is replaced.
+# built for the targets and without rust-lld. Both are added once, beside Debian's own files; nothing is replaced.
 debian_toolchain() {
     local missing=()
     for package in rustc-web cargo-web rust-web-src lld-22; do installed "$package" || missing+=("$package"); done
@@ -107,9 +110,16 @@ debian_toolchain() {
         as_root ln -sfn /usr/bin/lld-22 "$linker"
     fi
 
-    # The stamp is this compiler's: after an upgrade of rustc-web, core is built anew.
-    local stamp=/usr/lib/rustlib/$target/ferraris-stamp
-    if [ "$(cat "$stamp" 2>/dev/null)" = "$(/usr/bin/rustc -vV)" ] && has_target rustc +debian; then
+    local target
+    for target in "${targets[@]}"; do debian_core "$target"; done
+}
+
+# Builds `core` for one target into Debian's toolchain. The stamp is this compiler's: after an upgrade of rustc-web, core is
+# built anew.
+debian_core() {
+    local target=$1
+    local stamp=/usr/lib/rustlib/$target/ferraris-stamp into=/usr/lib/rustlib/$target/lib
+    if [ "$(cat "$stamp" 2>/dev/null)" = "$(/usr/bin/rustc -vV)" ] && compgen -G "$into/libcore-*.rlib" >/dev/null; then
         say "Debian's toolchain has $target"
         return
     fi
@@ -122,7 +132,6 @@ debian_toolchain() {
     # Bitcode, or link-time optimisation fails later with "Can't find section .llvmbc".
     (cd "$work" && RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Cembed-bitcode=yes CARGO_TARGET_DIR=$work/target \
         cargo +debian build --quiet --release -Zbuild-std=core,alloc --target "$target")
-    local into=/usr/lib/rustlib/$target/lib
     as_root mkdir -p "$into"
     as_root find "$into" -name '*.rlib' -delete
     for crate in core alloc compiler_builtins; do
@@ -131,7 +140,12 @@ debian_toolchain() {
     /usr/bin/rustc -vV | as_root tee "$stamp" >/dev/null
     rm -rf "$work"
     # Cargo does not notice a new sysroot: what was built against the old one would fail with E0463.
-    rm -rf "${CARGO_TARGET_DIR:-target}/portable"
+    rm -rf "${CARGO_TARGET_DIR:-target}/portable" "${CARGO_TARGET_DIR:-target}/firmware"
+}
+
+emulator() {
+    command -v qemu-system-arm >/dev/null || apt_install qemu-system-arm
+    say "$(qemu-system-arm --version | head -n 1)"
 }
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -154,10 +168,10 @@ peers() {
 
 # ---------------------------------------------------------------------------------------------------------------------
 
-if [ $# -eq 0 ]; then set -- tools portable peers; fi
+if [ $# -eq 0 ]; then set -- tools portable emulator peers; fi
 for part in "$@"; do
     case $part in
-        tools | portable | peers) "$part" ;;
-        *) fail "no part called $part; there are tools, portable and peers" ;;
+        tools | portable | emulator | peers) "$part" ;;
+        *) fail "no part called $part; there are tools, portable, emulator and peers" ;;
     esac
 done
