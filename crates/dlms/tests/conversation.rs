@@ -615,3 +615,118 @@ fn a_counter_never_goes_back_after_a_ciphered_set() {
     }
     assert_eq!(pair.device.last_counter(1), Some(pair.client.next_counter() - 1));
 }
+
+#[test]
+fn a_request_longer_than_agreed_is_refused_and_the_line_goes_on() {
+    use ferraris_dlms::apdu::{Invoke, SetRequest};
+    use ferraris_dlms::hdlc::{Address, Control, Frame};
+    // Over TCP, longer than the profile allows.
+    let mut lent = vec![0; 1024];
+    let mut pair = Pair::new(
+        Transport::Wrapper,
+        Settings::public(16, 1, SERVICES),
+        PATIENCE,
+        &mut lent,
+    );
+    pair.device.receive_max = 100;
+    pair.run(Command::Associate).expect("the association is granted");
+    let value = vec![0; 120];
+    let mut buffer = [0; 256];
+    let mut out = Writer::new(&mut buffer);
+    SetRequest::Normal(Invoke::confirmed(1), whole(register(1)), &value)
+        .emit(&mut out)
+        .expect("there is room");
+    let length = u8::try_from(out.len()).expect("short");
+    let pdu = [&[0, 1, 0, 16, 0, 1, 0, length][..], out.written()].concat();
+    let mut answer = Vec::new();
+    pair.link
+        .receive(pair.now, &pdu, &mut pair.device, &mut |it| answer = it.to_vec())
+        .expect("the link stays");
+    assert_eq!(device::hex(&answer[8..]), "D80104");
+
+    // Over HDLC, longer than the buffer: segment after segment.
+    let mut lent = vec![0; 1024];
+    let mut pair = Pair::new(
+        Transport::Hdlc(128, 1),
+        Settings::public(16, 1, SERVICES),
+        PATIENCE,
+        &mut lent,
+    );
+    pair.run(Command::Associate).expect("the association is granted");
+    let mut answer = Vec::new();
+    for segment in 0..40_u8 {
+        let information = if segment == 0 {
+            [&[0xE6, 0xE6, 0][..], &[0xC1; 125]].concat()
+        } else {
+            vec![0; 128]
+        };
+        let send = (segment + 1) & 7;
+        let frame = Frame {
+            destination: Address::Four(1, 17),
+            source: Address::One(16),
+            control: Control::Information {
+                send,
+                receive: 1,
+                poll: true,
+            },
+            segmented: segment < 39,
+            information: &information,
+        };
+        let mut out = [0; 256];
+        let frame = frame.emit(&mut out).expect("there is room");
+        pair.link
+            .receive(pair.now, frame, &mut pair.device, &mut |it| answer = it.to_vec())
+            .expect("the line stays");
+    }
+    let (frame, _) = Frame::parse(&answer).expect("a frame").expect("whole");
+    assert_eq!(device::hex(frame.information), "E6E700D80104");
+    assert_eq!(converse(&mut pair, &[1, 300]), Ok(()));
+}
+
+#[test]
+fn stations_on_one_line_do_not_answer_for_each_other() {
+    // C4: up to 31 meters on one loop hear everything that is said on it.
+    let mut lent = vec![0; 8192];
+    let mut pair = Pair::new(
+        Transport::Hdlc(128, 1),
+        Settings::public(16, 1, SERVICES),
+        PATIENCE,
+        &mut lent,
+    );
+    pair.device.put_long(10, 1000);
+    let mut others: Vec<_> = (18..48)
+        .map(|physical| {
+            let settings = ferraris_dlms::server::HdlcSettings::standard(physical);
+            ferraris_dlms::server::Link::Hdlc(ferraris_dlms::server::HdlcLink::new(settings))
+        })
+        .collect();
+    let mut device = device::Device::new();
+    for command in [Command::Associate, Command::Get(whole(register(10))), Command::Release] {
+        let mut up = Vec::new();
+        pair.client
+            .start(pair.now, command, &mut |it| up.extend_from_slice(it))
+            .expect("it is sent");
+        loop {
+            let mut down = Vec::new();
+            pair.link
+                .receive(pair.now, &up, &mut pair.device, &mut |it| down.extend_from_slice(it))
+                .expect("served");
+            for other in &mut others {
+                for heard in [&up, &down] {
+                    other
+                        .receive(pair.now, heard, &mut device, &mut |_| panic!("it was not asked"))
+                        .expect("a line is never closed");
+                }
+            }
+            up.clear();
+            if pair
+                .client
+                .receive(pair.now, &down, &mut |it| up.extend_from_slice(it))
+                .expect("by the rules")
+            {
+                break;
+            }
+        }
+    }
+    assert!(device.events.is_empty());
+}

@@ -19,6 +19,8 @@ use super::{Address, Control, Frame, Limits};
 pub struct Station {
     /// The physical device address that is answered to.
     physical: u16,
+    /// The logical devices that there are.
+    logical: &'static [u16],
     /// What this device can do.
     own: Limits,
     state: State,
@@ -121,11 +123,12 @@ pub enum Offer {
 }
 
 impl Station {
-    /// A station without a link that answers to the physical address `physical`.
+    /// A station without a link that answers to the physical address `physical` for the logical devices `logical`.
     #[must_use]
-    pub const fn new(physical: u16, own: Limits) -> Self {
+    pub const fn new(physical: u16, logical: &'static [u16], own: Limits) -> Self {
         Self {
             physical,
+            logical,
             own,
             state: State::Silent,
         }
@@ -146,15 +149,27 @@ impl Station {
         }
     }
 
-    /// Whether a frame to `destination` is for this device. One-octet addresses have no physical part and meet every device.
+    /// Whether a frame from `source` to `destination` is for this device. One-octet addresses have no physical part and meet every
+    /// device that has the logical one.
+    ///
+    /// On a shared line a station also hears what the others answer: a client has an address of one octet, so a longer source is
+    /// another meter, and an upper address that is no logical device here is a client.
     #[must_use]
-    pub fn offer(&self, destination: Address) -> Offer {
+    pub fn offer(&self, destination: Address, source: Address) -> Offer {
+        if !matches!(source, Address::One(_)) {
+            return Offer::Foreign;
+        }
         if destination.is_all_stations() || destination.is_all_devices() {
             return Offer::Everybody;
         }
-        match destination.lower() {
-            Some(lower) if lower != self.physical && !destination.is_calling() => Offer::Foreign,
-            _ => Offer::Own,
+        let here = match destination.lower() {
+            Some(lower) => lower == self.physical || destination.is_calling(),
+            None => true,
+        };
+        if here && self.logical.contains(&destination.upper()) {
+            Offer::Own
+        } else {
+            Offer::Foreign
         }
     }
 
@@ -395,6 +410,7 @@ mod tests {
     fn station() -> Station {
         Station::new(
             17,
+            &[1],
             Limits {
                 transmit: 128,
                 receive: 128,
@@ -694,11 +710,18 @@ mod tests {
             (Address::Two(1, 0x7E), Offer::Own),
             (Address::Two(1, 18), Offer::Foreign),
             (Address::Four(1, 0), Offer::Foreign),
+            (Address::Four(2, 17), Offer::Foreign),
+            (Address::One(16), Offer::Foreign),
             (Address::Two(1, 0x7F), Offer::Everybody),
             (Address::Four(0x3FFF, 17), Offer::Everybody),
             (Address::One(0x7F), Offer::Everybody),
         ] {
-            assert_eq!(station.offer(address), offer, "{address:?}");
+            assert_eq!(station.offer(address, CLIENT), offer, "{address:?}");
+            assert_eq!(
+                station.offer(address, Address::Four(1, 18)),
+                Offer::Foreign,
+                "an answer of another meter"
+            );
         }
         assert_eq!(station.answering(Address::Two(1, 0x7E)), Address::Two(1, 17));
     }

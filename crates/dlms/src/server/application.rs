@@ -32,7 +32,7 @@ pub struct Profile {
     pub policy: Policy,
     /// The services it may use.
     pub conformance: Conformance,
-    /// The longest PDU it may send, at most [`super::PDU_MAX`].
+    /// The longest PDU it may send; 0 and anything over it mean [`super::PDU_MAX`].
     pub receive_max: u16,
 }
 
@@ -163,7 +163,7 @@ pub trait Application {
     /// Appends one step of an attribute's value: at most [`STEP_MAX`] octets, A-XDR that goes on where the step before ended.
     ///
     /// The session counts `cursor.step`; `cursor.words` belong to the object. Between two steps other requests may be served and the
-    /// model may move on. Attribute 0 is for the application to know.
+    /// model may move on. A step may append nothing, but it must come nearer to the end. Attribute 0 is for the application to know.
     ///
     /// # Errors
     /// Why it is refused; at a later step the transfer ends with it.

@@ -32,6 +32,10 @@ const CHALLENGE_LENGTH: usize = 32;
 /// The shortest PDU that a client may be limited to (IEC 62056-5-3, 7.3.2: 0C).
 const PDU_MIN: u16 = 12;
 
+/// The longest PDU that a client may be allowed to send.
+const PDU_LIMIT: u16 = 2048;
+const _: () = assert!(PDU_LIMIT as usize == PDU_MAX, "both say the same");
+
 /// Where an association is.
 pub(super) enum Association {
     /// There is none.
@@ -476,7 +480,10 @@ fn negotiate(
         policy: profile.policy,
         conformance,
         send_max: proposed.receive_max,
-        receive_max: profile.receive_max.min(u16::try_from(PDU_MAX).unwrap_or(u16::MAX)),
+        receive_max: match profile.receive_max.min(PDU_LIMIT) {
+            0 => PDU_LIMIT,
+            limit => limit,
+        },
         suite,
         title,
         dedicated: dedicated.map(|key| Dedicated { key, last: None }),

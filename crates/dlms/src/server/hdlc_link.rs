@@ -12,6 +12,8 @@ use crate::hdlc::{
 pub struct HdlcSettings {
     /// The physical device address, lower part; 16 to 16381.
     pub physical: u16,
+    /// The logical devices that are reached over the line; frames to others are passed over in silence.
+    pub logical: &'static [u16],
     /// The longest information fields and the windows. At most [`INFO_MAX`] and 7 are used.
     pub limits: Limits,
     /// How long a frame may pause between two octets; [`Micros::MAX`] for any time, as over TCP.
@@ -21,11 +23,12 @@ pub struct HdlcSettings {
 }
 
 impl HdlcSettings {
-    /// The standard's values: frames of 128 octets one at a time, 25 ms between octets, 120 s of silence.
+    /// The standard's values, and the management logical device alone: frames of 128 octets one at a time, 25 ms between octets, 120 s of silence.
     #[must_use]
     pub const fn standard(physical: u16) -> Self {
         Self {
             physical,
+            logical: &[1],
             limits: Limits::DEFAULT,
             octet_patience: Micros::from_millis(25),
             silence_patience: Micros::from_secs(120),
@@ -72,7 +75,7 @@ impl HdlcLink {
         };
         Self {
             session: Session::new(),
-            station: Station::new(settings.physical, limits),
+            station: Station::new(settings.physical, settings.logical, limits),
             deframer: Deframer::new(),
             settings,
             request: Assembly::Empty,
@@ -138,14 +141,10 @@ impl HdlcLink {
             let Some(Ok(frame)) = deframer.take(octet) else {
                 continue;
             };
-            let everybody = match station.offer(frame.destination) {
-                Offer::Foreign => continue,
-                // Only a UI frame may go to everybody, and none is answered. No service of this server is asked for in this way.
-                Offer::Everybody => true,
-                Offer::Own => false,
-            };
-            if everybody {
-                continue;
+            match station.offer(frame.destination, frame.source) {
+                Offer::Own => {}
+                // What goes to everybody is never answered, and no service of this server is asked for in this way.
+                Offer::Everybody | Offer::Foreign => continue,
             }
             let reply = station.on(&frame);
             self.last_frame = now;

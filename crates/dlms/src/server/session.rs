@@ -2,6 +2,8 @@
 
 use core::ops::Range;
 
+use zeroize::Zeroize;
+
 use super::answer::Cover;
 use super::application::{Application, Caller, SecurityEvent};
 use super::association::{Association, ENVELOPE, accept};
@@ -100,7 +102,13 @@ impl Session {
         let length = length.min(PDU_MAX);
         let served = match self.inbox.get(HEADROOM).filter(|_| 0 < length) {
             None => return false,
-            Some(&acse::REQUEST) => self.associate(peer, length, app),
+            Some(&acse::REQUEST) => {
+                let associated = self.associate(peer, length, app);
+                // Password and dedicated key have stood in these.
+                self.inbox.zeroize();
+                self.store.lend().zeroize();
+                associated
+            }
             Some(&acse::RELEASE_REQUEST) => self.release(peer, length, app),
             Some(_) => self.request(peer, length, app),
         };
@@ -159,6 +167,9 @@ impl Session {
         };
         if !known {
             return Err(Exception::UNKNOWN);
+        }
+        if usize::from(terms.receive_max) < length {
+            return Err(Exception::TOO_LONG);
         }
         let client = peer.client;
         let floor = app.last_counter(client);

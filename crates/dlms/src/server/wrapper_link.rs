@@ -37,6 +37,13 @@ impl WrapperLink {
         &self.session
     }
 
+    /// Whether a PDU has begun and not ended. On a line without connections its owner calls [`super::Link::lost`] when the rest of it
+    /// does not come: whoever connects next must not be taken for it.
+    #[must_use]
+    pub const fn is_under_way(&self) -> bool {
+        self.held != 0
+    }
+
     /// See [`super::Link::deadline`].
     #[must_use]
     pub const fn deadline(&self) -> Instant {
