@@ -12,10 +12,11 @@ export function Log({ state }: { state: State | null }) {
   const logs = state?.logs ?? {};
   const name = chosen in logs ? chosen : 'standard';
   const entries = logs[name] ?? [];
+  const present = state ? Object.keys(NAMES).filter((log) => log in logs) : ['standard'];
   return (
     <div class="log">
       <div class="buttons" role="group" aria-label="Which log">
-        {Object.keys(state ? logs : { standard: [] }).map((log) => (
+        {present.map((log) => (
           <button key={log} type="button" aria-pressed={log === name} onClick={() => setChosen(log)}>{NAMES[log] ?? log}</button>
         ))}
       </div>

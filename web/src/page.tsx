@@ -27,6 +27,7 @@ function Panel({ name, area, children }: { name: string; area: string; children:
   );
 }
 
+const SHOWN_LINKS = [['wrapper', 'DLMS wrapper'], ['hdlc', 'HDLC']] as const;
 const LINK = { connecting: 'Connecting', live: 'Live', lost: 'Connection lost' };
 
 export function Page({ meter }: { meter: Meter }) {
@@ -38,7 +39,7 @@ export function Page({ meter }: { meter: Meter }) {
     <div class={`page ${link}`} data-link={link}>
       <header class="top">
         <h1>Ferraris <span>{state?.variant ?? '\u00a0'}</span></h1>
-        <p class="links">{state && Object.entries(state.links).filter(([name]) => name !== 'http').map(([name, it]) => <span key={name}>{name === 'hdlc' ? 'HDLC' : 'DLMS wrapper'} <code>{it.address}</code></span>)}</p>
+        <p class="links">{SHOWN_LINKS.map(([name, title]) => { const it = state?.links[name]; return it && <span key={name}>{title} <code>{it.address}</code></span>; })}</p>
         <p class={`link ${link}`} role="status"><i />{LINK[link]}</p>
       </header>
       <main>

@@ -6,13 +6,13 @@ interface Row { name: string; unit: string; decimals: number; scale?: number; ph
 
 /** OBIS names C.D.E; where two stand, the row shows the first less the second. */
 const ROWS: Row[] = [
-  { name: 'Voltage', unit: 'V', decimals: 2, phases: [['32.7.0'], ['52.7.0'], ['72.7.0']], total: null },
-  { name: 'Current', unit: 'A', decimals: 3, phases: [['31.7.0'], ['51.7.0'], ['71.7.0']], total: ['91.7.0'] },
+  { name: 'Voltage', unit: 'V', decimals: 1, phases: [['32.7.0'], ['52.7.0'], ['72.7.0']], total: null },
+  { name: 'Current', unit: 'A', decimals: 2, phases: [['31.7.0'], ['51.7.0'], ['71.7.0']], total: ['91.7.0'] },
   { name: 'Active', unit: 'W', decimals: 0, phases: [['21.7.0', '22.7.0'], ['41.7.0', '42.7.0'], ['61.7.0', '62.7.0']], total: ['1.7.0', '2.7.0'] },
   { name: 'Reactive', unit: 'var', decimals: 0, phases: [['23.7.0', '24.7.0'], ['43.7.0', '44.7.0'], ['63.7.0', '64.7.0']], total: ['3.7.0', '4.7.0'] },
   { name: 'Apparent', unit: 'VA', decimals: 0, phases: [['29.7.0', '30.7.0'], ['49.7.0', '50.7.0'], ['69.7.0', '70.7.0']], total: ['9.7.0', '10.7.0'] },
   { name: 'Factor', unit: '', decimals: 3, phases: [['33.7.0'], ['53.7.0'], ['73.7.0']], total: ['13.7.0'] },
-  { name: 'THD U', unit: '%', decimals: 2, phases: [['32.7.124'], ['52.7.124'], ['72.7.124']], total: null },
+  { name: 'THD U', unit: '%', decimals: 1, phases: [['32.7.124'], ['52.7.124'], ['72.7.124']], total: null },
   { name: 'THD I', unit: '%', decimals: 1, phases: [['31.7.124'], ['51.7.124'], ['71.7.124']], total: null },
 ];
 

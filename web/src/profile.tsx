@@ -73,6 +73,7 @@ export function ProfileChart({ profile, deviation }: { profile: Profile | undefi
     () => [drawn.map((bar) => bar.at - deviation * 60), ...columns.map((_, nth) => drawn.map((bar) => bar.kilowatts[nth] ?? null))] as uPlot.AlignedData,
     [drawn, deviation],
   );
+  const period = profile?.period_s ?? 900;
   const options = (colour: Colours): Omit<uPlot.Options, 'width' | 'height'> => ({
     padding: [10, 22, 0, 0],
     legend: { show: false },
@@ -80,16 +81,16 @@ export function ProfileChart({ profile, deviation }: { profile: Profile | undefi
     hooks: { setCursor: [(plot) => setHovered(plot.cursor.idx ?? null)] },
     // The times in the data are the meter's wall clock already.
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC'),
-    scales: { y: { range: (_plot, _low, high) => [0, Math.max(0.1, high ?? 0) * 1.1] } },
+    scales: { x: { range: (_plot, low, high) => [(low ?? 0) - period, high ?? 1] }, y: { range: (_plot, _low, high) => [0, Math.max(0.1, high ?? 0) * 1.1] } },
     axes: [
       axis(colour, { space: 64, size: 30, values: (_plot, ticks) => ticks.map((tick) => { const text = new Date(tick * 1000).toISOString(); return text.slice(11, 16) === '00:00' ? text.slice(5, 10) : text.slice(11, 16); }) }),
       axis(colour, { size: 48 }),
     ],
     series: [{}, ...columns.map((_, nth) => ({
-      stroke: colour(nth === 0 ? 'import' : 'export'),
-      fill: colour(nth === 0 ? 'import-fill' : 'export-fill'),
-      width: 1.5,
-      paths: uPlot.paths.stepped?.({ align: -1 }) as uPlot.Series.PathBuilder,
+      fill: colour(nth === 0 ? 'import' : 'export'),
+      width: 0,
+      // A row is written at the end of its interval, so its bar stands to the left of it.
+      paths: uPlot.paths.bars?.({ size: [0.86, Infinity], align: -1 }) as uPlot.Series.PathBuilder,
       points: { show: false },
     }))],
   });
@@ -100,7 +101,7 @@ export function ProfileChart({ profile, deviation }: { profile: Profile | undefi
         <span class="number">{shown ? toWallClock(new Date(shown.at * 1000).toISOString(), deviation).slice(0, 16) : 'No complete interval yet'}</span>
         {columns.map((column, nth) => <span key={column.name} class={`key ${nth === 0 ? 'import' : 'export'}`}>{column.name} <b class="number">{figure(shown?.kilowatts[nth], 3)}</b> kW</span>)}
       </p>
-      <Chart label={`Load profile: ${drawn.length} intervals`} height={210} data={data} options={options} shape={columns.map((column) => column.name).join(' ')} />
+      <Chart label={`Load profile: ${drawn.length} intervals`} height={210} data={data} options={options} shape={`${period} ${columns.map((column) => column.name).join(' ')}`} />
       <p class="hint">{profile ? `${profile.obis}, every ${profile.period_s / 60} min, ${profile.entries_in_use} of ${profile.capacity} rows in use` : '\u00a0'}</p>
     </div>
   );
