@@ -36,6 +36,8 @@ pub mod standard {
     pub const CLOCK_INVALID: u8 = 6;
     /// The non-volatile memory lost something.
     pub const NV_MEMORY_ERROR: u8 = 14;
+    /// The program was started again by itself, by its watchdog or after a broken promise.
+    pub const WATCHDOG_ERROR: u8 = 15;
     /// The measuring system reports an error.
     pub const MEASUREMENT_SYSTEM_ERROR: u8 = 16;
     /// Parameters were changed.
@@ -96,6 +98,7 @@ pub const fn meaning(log: Log, code: u8) -> &'static str {
         (Log::Standard, standard::CLOCK_ADJUSTED_TO) => "clock adjusted (new time)",
         (Log::Standard, standard::CLOCK_INVALID) => "clock invalid",
         (Log::Standard, standard::NV_MEMORY_ERROR) => "NV memory error",
+        (Log::Standard, standard::WATCHDOG_ERROR) => "watchdog error",
         (Log::Standard, standard::MEASUREMENT_SYSTEM_ERROR) => "measurement system error",
         (Log::Standard, standard::PARAMETERS_CHANGED) => "one or more parameters changed",
         (Log::Standard, standard::PROFILE_CLEARED) => "load profile cleared",

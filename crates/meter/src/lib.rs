@@ -20,6 +20,7 @@ pub mod event_log;
 pub mod fraud;
 pub mod profile;
 pub mod security;
+pub mod trouble;
 
 mod capture;
 mod effect;
@@ -50,6 +51,7 @@ pub use memory::{BootReport, MemoryError, PARTITIONS, SECTORS};
 pub use model::{JournalState, Model, Partner, error_bit};
 pub use objects::DIRECTORY;
 pub use service::{MANAGEMENT_CLIENT, PUBLIC_CLIENT};
+pub use trouble::Trouble;
 
 use effect::Effect;
 use event_log::{Log, standard};
@@ -103,6 +105,8 @@ pub enum Input<'a> {
     },
     /// A contact or the button.
     Contact(Contact),
+    /// The board found a part of the meter failing.
+    Trouble(Trouble),
     /// Fresh entropy, mixed by replacing the generator's seed.
     Entropy([u8; 32]),
     /// The supply is failing: save what must be saved. No input comes after this one.
@@ -235,6 +239,7 @@ impl Meter {
             Input::Measured(measurement) => core.model.measure(measurement),
             Input::Distortion(permille) => core.model.distortion = permille,
             Input::Contact(contact) => core.model.touch(contact),
+            Input::Trouble(trouble) => core.model.suffer(trouble),
             Input::Entropy(seed) => core.chance = Chance::new(seed),
             Input::PowerFailing => return core.power_failing(board).map_err(Fault::Memory),
             Input::Received {

@@ -16,6 +16,7 @@ use crate::fraud::{Contact, Contacts, Press};
 use crate::limits::DEVICE_ID_OCTETS;
 use crate::profile::{JournalId, LoadProfile, status};
 use crate::security::Security;
+use crate::trouble::Trouble;
 
 /// Everything that a meter is, but for what lies in flash.
 #[derive(Debug)]
@@ -233,6 +234,14 @@ impl Model {
         if let Some((log, code)) = self.contacts.observe(contact) {
             self.effects.push(Effect::Event(log, code));
             self.effects.push(Effect::Keep(Record::Contacts));
+        }
+    }
+
+    /// Notes that a part of the meter fails: an event, unless the error register says it already.
+    pub fn suffer(&mut self, trouble: Trouble) {
+        if self.error_register & trouble.bit() == 0 {
+            self.error_register |= trouble.bit();
+            self.effects.push(Effect::Event(Log::Standard, trouble.code()));
         }
     }
 

@@ -14,8 +14,9 @@ use flash::model::{Cut, How, Model as Flash, Timing};
 use metrology::{Apparent, Element, Measurement, PhaseReading, Position, Quantity};
 
 use crate::config::test_secrets;
+use crate::model::error_bit;
 use crate::profile::JournalId;
-use crate::{Board, BootReport, Config, Contact, Fault, Input, Meter, Secrets, Variant};
+use crate::{Board, BootReport, Config, Contact, Fault, Input, Meter, Secrets, Trouble, Variant};
 
 /// As many sectors as the partitions reach.
 const TEST_SECTORS: usize = 1_376;
@@ -468,5 +469,23 @@ impl Promises {
             assert_eq!(import, self.import, "{context}");
         }
         assert_eq!(life.log(JournalId::StandardLog).last(), Some(&2), "{context}");
+    }
+}
+
+/// Issue 3, bad input: what the board finds is a bit and one event, until somebody clears the register.
+#[test]
+fn trouble_is_said_once_in_the_log_and_stays_in_the_error_register() {
+    let (mut life, _) = Life::begin(Bench::new(), None);
+    let events = |life: &Life| life.meter.model().journals[JournalId::StandardLog as usize].in_use;
+    for (trouble, bit) in [
+        (Trouble::Measurement, error_bit::MEASUREMENT_SYSTEM),
+        (Trouble::Memory, error_bit::NV_MEMORY),
+        (Trouble::Program, error_bit::PROGRAM),
+    ] {
+        let before = events(&life);
+        life.step(Input::Trouble(trouble)).expect("this flash works");
+        life.step(Input::Trouble(trouble)).expect("this flash works");
+        assert_eq!(life.meter.model().error_register & bit, bit);
+        assert_eq!(events(&life), before + 1);
     }
 }
