@@ -83,7 +83,7 @@ export function ProfileChart({ profile, deviation }: { profile: Profile | undefi
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC'),
     scales: { x: { range: (_plot, low, high) => [(low ?? 0) - period, high ?? 1] }, y: { range: (_plot, _low, high) => [0, Math.max(0.1, high ?? 0) * 1.1] } },
     axes: [
-      axis(colour, { space: 64, size: 30, values: (_plot, ticks) => ticks.map((tick) => { const text = new Date(tick * 1000).toISOString(); return text.slice(11, 16) === '00:00' ? text.slice(5, 10) : text.slice(11, 16); }) }),
+      axis(colour, { space: 64, size: 30, values: (plot, ticks) => ticks.map((tick) => { if (plot.data[0].length === 0) return ''; const text = new Date(tick * 1000).toISOString(); return text.slice(11, 16) === '00:00' ? text.slice(5, 10) : text.slice(11, 16); }) }),
       axis(colour, { size: 48 }),
     ],
     series: [{}, ...columns.map((_, nth) => ({
