@@ -18,6 +18,23 @@ pub fn host_seconds() -> i64 {
     i64::from(u32::try_from(call(TIME, 0)).unwrap_or(0))
 }
 
+/// Fills the octets with entropy of the host; false when it gives none.
+#[must_use]
+pub fn host_entropy(octets: &mut [u8]) -> bool {
+    const SOURCE: &[u8] = b"/dev/urandom\0";
+    let open = [SOURCE.as_ptr() as usize, READ_BINARY, SOURCE.len() - 1];
+    let file = call(OPEN, open.as_ptr() as usize);
+    if file == usize::MAX {
+        return false;
+    }
+    let mut read = [file, octets.as_mut_ptr() as usize, octets.len()];
+    // The answer is how many octets are missing.
+    let missing = call(READ, read.as_mut_ptr() as usize);
+    let close = [file];
+    call(CLOSE, close.as_ptr() as usize);
+    missing == 0
+}
+
 /// Ends the emulation with an exit code of 0 to 255.
 pub fn exit(code: u8) -> ! {
     let block = [APPLICATION_EXIT, usize::from(code)];
@@ -66,6 +83,11 @@ fn call(operation: usize, argument: usize) -> usize {
 }
 
 const PIECE: usize = 64;
+const OPEN: usize = 0x01;
+const CLOSE: usize = 0x02;
+const READ: usize = 0x06;
+/// Mode `rb` of the C library.
+const READ_BINARY: usize = 1;
 const WRITE_TEXT: usize = 0x04;
 const TIME: usize = 0x11;
 const GET_COMMAND_LINE: usize = 0x15;
