@@ -1,0 +1,297 @@
+//! GETs a second over TCP on loopback, one association: the virtual meter beside the server of `dlms-cosem-rs`, in the same run.
+//!
+//! `cargo bench -p ferraris --bench speed`. Both servers get the same request from the same loop, in turn, so that a slow machine is slow
+//! for both. Each is a process of its own. The peer serves its engine as its own example does: blocking sockets, one register in its store.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use dlms_cosem_rs::acse::AuthMechanism;
+use dlms_cosem_rs::axdr::Data;
+use dlms_cosem_rs::codec::{Encode, Writer};
+use dlms_cosem_rs::cosem::{AttributeAccess, MethodAccess};
+use dlms_cosem_rs::obis::Obis;
+use dlms_cosem_rs::security::{KeyRing, RandomSource, RustCryptoProvider, SecurityPolicy};
+use dlms_cosem_rs::server::{AuditEvent, ObjectStore, Server, ServerConfig, StoreResult};
+use dlms_cosem_rs::transport::wrapper::{StreamReassembler, Wpdu};
+use dlms_cosem_rs::xdlms::{ActionResult, DataAccessResult, SelectiveAccess};
+
+const ROUNDS: usize = 7;
+const GETS: u32 = 20_000;
+
+/// AARQ without security, for the peer.
+const AARQ_NONE: &[u8] = &[
+    0x60, 0x1D, 0xA1, 0x09, 0x06, 0x07, 0x60, 0x85, 0x74, 0x05, 0x08, 0x01, 0x01, 0xBE, 0x10, 0x04, 0x0E, 0x01, 0x00,
+    0x00, 0x00, 0x06, 0x5F, 0x1F, 0x04, 0x00, 0x00, 0x7E, 0x1F, 0x04, 0xB0,
+];
+
+/// GET of a register's value.
+fn get_energy() -> Vec<u8> {
+    vec![0xC0, 0x01, 0xC1, 0x00, 0x03, 1, 0, 1, 8, 0, 255, 0x02, 0x00]
+}
+
+/// AARQ with a password.
+fn aarq_lls(password: &str) -> Vec<u8> {
+    let octets = password.as_bytes();
+    let length = |plus: usize| u8::try_from(octets.len() + plus).expect("a short password");
+    let mut apdu = vec![
+        0x60,
+        length(0x2E),
+        0xA1,
+        0x09,
+        0x06,
+        0x07,
+        0x60,
+        0x85,
+        0x74,
+        0x05,
+        0x08,
+        0x01,
+        0x01,
+        0x8A,
+        0x02,
+        0x07,
+        0x80,
+    ];
+    apdu.extend([
+        0x8B,
+        0x07,
+        0x60,
+        0x85,
+        0x74,
+        0x05,
+        0x08,
+        0x02,
+        0x01,
+        0xAC,
+        length(2),
+        0x80,
+        length(0),
+    ]);
+    apdu.extend(octets);
+    apdu.extend(&AARQ_NONE[13..]);
+    apdu
+}
+
+fn main() {
+    if std::env::var_os(PEER).is_some() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        println!("{}", listener.local_addr().expect("it is bound"));
+        return serve(&listener);
+    }
+    let (mut meter, mut ours) = our_meter();
+    let (mut peer, mut theirs) = their_server();
+    let (mut our_best, mut their_best) = (f64::MAX, f64::MAX);
+    let mut ratios = Vec::new();
+    for _ in 0..ROUNDS {
+        let our = gets(&mut ours, 1);
+        let their = gets(&mut theirs, 16);
+        our_best = our_best.min(our);
+        their_best = their_best.min(their);
+        ratios.push(their / our);
+    }
+    ratios.sort_by(f64::total_cmp);
+    let rate = |seconds: f64| f64::from(GETS) / seconds;
+    println!("GET of one register over TCP on loopback, one association, {ROUNDS} rounds of {GETS} in turn");
+    println!("  ferraris meter   best {:8.0} GET/s", rate(our_best));
+    println!("  dlms-cosem-rs    best {:8.0} GET/s", rate(their_best));
+    println!(
+        "  ratio ours to theirs, median of the rounds {:.2} (goal: not below 1)",
+        ratios[ROUNDS / 2]
+    );
+    for process in [&mut meter, &mut peer] {
+        process.kill().expect("it can be killed");
+        let _status = process.wait();
+    }
+}
+
+/// Set for the process that is the peer's server.
+const PEER: &str = "FERRARIS_SPEED_PEER";
+
+/// Seconds for all GETs of a round.
+fn gets(stream: &mut TcpStream, client: u16) -> f64 {
+    let request = framed(client, &get_energy());
+    let mut answer = [0; 64];
+    let begun = Instant::now();
+    for _ in 0..GETS {
+        stream.write_all(&request).expect("the server listens");
+        let length = receive(stream, &mut answer);
+        assert_eq!(answer[..4], [0xC4, 0x01, 0xC1, 0x00], "success is expected");
+        assert!(4 < length, "a value is expected");
+    }
+    begun.elapsed().as_secs_f64()
+}
+
+fn framed(client: u16, apdu: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(apdu.len()).expect("a short request");
+    let head = [1_u16, client, 1, length].map(u16::to_be_bytes);
+    [head.concat(), apdu.to_vec()].concat()
+}
+
+/// One wrapped PDU into `into`; answers its length.
+fn receive(stream: &mut TcpStream, into: &mut [u8]) -> usize {
+    let mut head = [0; 8];
+    stream.read_exact(&mut head).expect("an answer comes");
+    let length = usize::from(u16::from_be_bytes([head[6], head[7]]));
+    stream.read_exact(&mut into[..length]).expect("all of it comes");
+    length
+}
+
+/// The virtual meter in a process of its own, in real time, and an association with it.
+fn our_meter() -> (Child, TcpStream) {
+    let state = std::env::temp_dir().join(format!("ferraris-speed-{}", std::process::id()));
+    let mut meter = Command::new(env!("CARGO_BIN_EXE_ferraris"))
+        .args([
+            "meter",
+            "--json",
+            "--seed",
+            "1",
+            "--wrapper",
+            "127.0.0.1:0",
+            "--hdlc",
+            "127.0.0.1:0",
+            "--http",
+            "127.0.0.1:0",
+        ])
+        .arg("--state")
+        .arg(state)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the meter starts");
+    let mut line = String::new();
+    let stdout = meter.stdout.take().expect("it was piped");
+    BufReader::new(stdout)
+        .read_line(&mut line)
+        .expect("it says where it is");
+    let said: serde_json::Value = serde_json::from_str(&line).expect("one JSON object");
+    let password = said["clients"]
+        .as_array()
+        .and_then(|clients| clients.iter().find_map(|client| client["password"].as_str()))
+        .expect("a client with a password");
+    let mut stream = TcpStream::connect(said["wrapper"].as_str().expect("an address")).expect("it listens");
+    stream.set_nodelay(true).expect("a TCP socket");
+    stream.write_all(&framed(1, &aarq_lls(password))).expect("it listens");
+    let mut answer = [0; 256];
+    receive(&mut stream, &mut answer);
+    (meter, stream)
+}
+
+/// The peer's engine behind a socket, in this program started once more, and an association with it.
+fn their_server() -> (Child, TcpStream) {
+    let this = std::env::current_exe().expect("a program knows where it is");
+    let mut peer = Command::new(this)
+        .env(PEER, "1")
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut address = String::new();
+    BufReader::new(peer.stdout.take().expect("it was piped"))
+        .read_line(&mut address)
+        .expect("it says where it is");
+    let mut stream = TcpStream::connect(address.trim()).expect("it listens");
+    stream.set_nodelay(true).expect("a TCP socket");
+    stream.write_all(&framed(16, AARQ_NONE)).expect("it listens");
+    let mut answer = [0; 256];
+    receive(&mut stream, &mut answer);
+    (peer, stream)
+}
+
+/// The loop of the peer's own example, without its printing.
+fn serve(listener: &TcpListener) {
+    let (mut stream, _) = listener.accept().expect("a client comes");
+    stream.set_nodelay(true).expect("a TCP socket");
+    let config = ServerConfig {
+        mechanism: AuthMechanism::None,
+        security: SecurityPolicy::NONE,
+        max_pdu_size: 1_024,
+        ..ServerConfig::default()
+    };
+    let provider = RustCryptoProvider::with_rng(KeyRing::default(), NoChance);
+    let mut server: Server<OneRegister, RustCryptoProvider<NoChance>, 2_048> =
+        Server::new(config, OneRegister, provider);
+    let reassembler = StreamReassembler::new(2_048);
+    let (mut buffered, mut chunk, mut out) = (Vec::new(), [0; 512], [0; 2_048]);
+    loop {
+        let count = stream.read(&mut chunk).unwrap_or(0);
+        if count == 0 {
+            return;
+        }
+        buffered.extend_from_slice(&chunk[..count]);
+        while let Ok(Some((wpdu, used))) = reassembler.next_pdu(&buffered) {
+            let (source, destination) = (wpdu.header.source, wpdu.header.destination);
+            let length = server.handle(wpdu.apdu, &mut out).expect("a good request");
+            let mut reply = Vec::new();
+            Wpdu::new(destination, source, &out[..length])
+                .expect("it fits")
+                .encode(&mut reply)
+                .expect("a vector takes all");
+            stream.write_all(&reply).expect("the client listens");
+            buffered.drain(..used);
+        }
+    }
+}
+
+struct OneRegister;
+
+impl ObjectStore for OneRegister {
+    fn get_attribute(
+        &self,
+        class_id: u16,
+        name: Obis,
+        attribute: i8,
+        _: Option<SelectiveAccess<'_>>,
+        out: &mut dyn Writer,
+    ) -> StoreResult<()> {
+        const ENERGY: Obis = Obis::new(1, 0, 1, 8, 0, 255);
+        match (class_id, name, attribute) {
+            (3, ENERGY, 2) => Data::DoubleLongUnsigned(12_345_678)
+                .encode(out)
+                .map_err(|_| DataAccessResult::OtherReason),
+            _ => Err(DataAccessResult::ObjectUndefined),
+        }
+    }
+
+    fn set_attribute(
+        &mut self,
+        _: u16,
+        _: Obis,
+        _: i8,
+        _: Option<SelectiveAccess<'_>>,
+        _: Data<'_>,
+    ) -> StoreResult<()> {
+        Err(DataAccessResult::ReadWriteDenied)
+    }
+
+    fn invoke_method(
+        &mut self,
+        _: u16,
+        _: Obis,
+        _: i8,
+        _: Option<Data<'_>>,
+        _: &mut dyn Writer,
+    ) -> Result<bool, ActionResult> {
+        Err(ActionResult::ObjectUndefined)
+    }
+
+    fn attribute_access(&self, _: u16, _: Obis, _: i8) -> AttributeAccess {
+        AttributeAccess::READ
+    }
+
+    fn method_access(&self, _: u16, _: Obis, _: i8) -> MethodAccess {
+        MethodAccess::empty()
+    }
+
+    fn audit(&mut self, _: AuditEvent) {}
+}
+
+/// Challenges are not drawn without security.
+struct NoChance;
+
+impl RandomSource for NoChance {
+    fn fill(&self, out: &mut [u8]) -> dlms_cosem_rs::codec::Result<()> {
+        out.fill(0);
+        Ok(())
+    }
+}
