@@ -59,7 +59,7 @@ fn main() -> ! {
     if last.cause.is_fault() {
         living.step(clock.now(), Input::Trouble(Trouble::Program));
     }
-    let metering = begin_metering(&mut clock, &living.meter);
+    let metering = begin_metering(&mut clock, &probe, &living.meter);
     let lines = [begin_hdlc(), begin_wrapper(clock.now())];
     board::alarm::start();
     let mut rooms = Rooms { clock, probe, first_life: last.restarts == 0, living, metering, lines };
@@ -99,9 +99,9 @@ struct Begun {
 }
 
 #[inline(never)]
-fn begin_metering(clock: &mut Clock, meter: &Meter) -> &'static mut Metering {
+fn begin_metering(clock: &mut Clock, probe: &Probe, meter: &Meter) -> &'static mut Metering {
     let now = clock.now();
-    METERING.put_with(|| match Metering::begin(&meter.model().config, meter, now) {
+    METERING.put_with(|| match Metering::begin(&meter.model().config, meter, probe, now) {
         Ok(metering) => metering,
         Err(error) => {
             say!("fault {error}");
@@ -139,7 +139,7 @@ impl Rooms {
             let now = self.clock.now();
             self.living.now = now;
             restart::alive(now, &self.living.meter);
-            self.metering.run(now, self.living, &self.probe);
+            self.metering.run(now, self.living);
             for line in &mut self.lines {
                 line.serve(now, self.living);
             }
@@ -157,7 +157,7 @@ impl Rooms {
     fn next(&self, now: Instant) -> Instant {
         let [hdlc, wrapper] = &self.lines;
         let due = self.living.meter.deadline().min(hdlc.deadline()).min(wrapper.deadline());
-        due.min(self.probe.next(now)).max(now)
+        due.min(self.metering.next(now)).min(self.probe.next(now)).max(now)
     }
 
     /// What a test asks of the program.

@@ -1,7 +1,9 @@
-//! The legally relevant part at work: samples into the chain, windows into the meter, energy into the LEDs.
+//! The legally relevant part at work: frames into samples, samples into the chain, windows into the meter, energy into the LEDs.
 
 use base::{Instant, Micros};
-use board::{sampling, say};
+use board::sampling::Sampling;
+use board::say;
+use frontend::{AMPS_PER_LSB, Assembler, Faults, Health, RATE_HZ, Source, VOLTS_PER_LSB, Waveform};
 use meter::{Config, Input, Meter, Trouble};
 use metrology::{
     Chain, Channel, Element, Measurement, NominalFrequency, PulseQuantity, Pulses, Quantity, SampleSet, Setup, SetupError,
@@ -13,22 +15,25 @@ use crate::trace::{self, Event};
 
 /// The chain with what feeds it and what hangs on it.
 pub(crate) struct Metering {
+    sampling: Sampling,
+    /// Stands for the converter: the frames that a real one would have sent by now.
+    source: Source<Waveform>,
+    assembler: Assembler,
     chain: Chain,
     leds: [Pulses; 2],
-    player: Player,
     distortion: [Option<u16>; 6],
-    /// Halves of the sample buffer that were taken or are lost; wraps as the counter does.
-    taken: u32,
-    halves_lost: u32,
-    last_good: Instant,
-    stopped: bool,
+    /// Halves of the sample buffer that were taken or are lost.
+    taken: u64,
+    overruns: u32,
+    /// As it was known after the last pass.
+    health: Health,
     windows: u32,
     first_measured: Option<Instant>,
 }
 
 impl Metering {
     /// Starts the samples.
-    pub(crate) fn begin(config: &Config, meter: &Meter, now: Instant) -> Result<Self, SetupError> {
+    pub(crate) fn begin(config: &Config, meter: &Meter, probe: &Probe, now: Instant) -> Result<Self, SetupError> {
         let registers = &meter.model().registers;
         let counted = |quantity| registers.micro(quantity, Element::Total).unsigned_abs();
         let led = |quantity, counted| {
@@ -39,50 +44,55 @@ impl Metering {
             led(PulseQuantity::Active, counted(Quantity::ActiveAbsolute)),
             led(PulseQuantity::Reactive, reactive),
         ];
-        sampling::start(HALF);
+        let assembler = Assembler::new(0);
         Ok(Self {
+            sampling: Sampling::start(now, HALF),
+            source: Source::new(Waveform::ORDINARY, faults(probe)),
+            health: assembler.health(),
+            assembler,
             chain: Chain::new(&setup(config))?,
             leds,
-            player: Player::new(),
             distortion: [None; 6],
-            taken: sampling::halves(),
-            halves_lost: 0,
-            last_good: now,
-            stopped: false,
+            taken: 0,
+            overruns: 0,
             windows: 0,
             first_measured: None,
         })
     }
 
     /// Takes every half that is full.
-    pub(crate) fn run(&mut self, now: Instant, living: &mut Living, probe: &Probe) {
-        let full = sampling::halves();
-        let mut waiting = full.wrapping_sub(self.taken);
-        if MOST_WAITING < waiting {
-            let lost = waiting - MOST_WAITING;
-            self.halves_lost = self.halves_lost.saturating_add(lost);
-            self.taken = self.taken.wrapping_add(lost);
-            waiting = MOST_WAITING;
-            trace::note(now, Event::Overrun(lost));
+    pub(crate) fn run(&mut self, now: Instant, living: &mut Living) {
+        let full = self.sampling.halves(now);
+        if MOST_WAITING < full - self.taken {
+            // The assembler fills the hole when the next frames come.
+            let lost = full - self.taken - MOST_WAITING;
+            let lost_halves = u32::try_from(lost).unwrap_or(u32::MAX);
+            self.overruns = self.overruns.saturating_add(lost_halves);
+            self.taken += lost;
+            trace::note(now, Event::Overrun(lost_halves));
         }
-        for _ in 0..waiting {
-            self.taken = self.taken.wrapping_add(1);
-            if !probe.converter_stopped(now) {
-                self.last_good = now;
-                self.push(now, living);
+        while self.taken < full {
+            let first = self.taken * HALF_SETS as u64;
+            self.taken += 1;
+            let mut finished = None;
+            self.take_half(first, &mut finished);
+            if let Some(measurement) = &finished {
+                self.measure(now, measurement, living);
             }
         }
         self.watch_converter(now, living);
     }
 
-    fn push(&mut self, now: Instant, living: &mut Living) {
-        let mut half = [[0; 7]; HALF_SETS];
-        self.player.fill(&mut half);
-        let mut finished: Option<Measurement> = None;
-        // A window has 1 600 sets and a half 32, so that a half finishes one window at most.
-        self.chain.push_block(&half, |measurement| finished = Some(*measurement));
-        if let Some(measurement) = &finished {
-            self.measure(now, measurement, living);
+    /// Frames of one half into the chain. A window has 1 600 sets or more and a half 32: it finishes one window at most, unless it
+    /// fills a hole before it; then the windows before the last are silence.
+    fn take_half(&mut self, first: u64, finished: &mut Option<Measurement>) {
+        let Self { source, assembler, chain, .. } = self;
+        let each = &mut |sets: &[SampleSet]| chain.push_block(sets, |measurement| *finished = Some(*measurement));
+        let mut frames = [[0; 30]; HALF_SETS];
+        if source.frames(first, &mut frames) {
+            assembler.block(first, &frames, each);
+        } else {
+            assembler.catch_up(first, each);
         }
     }
 
@@ -105,14 +115,22 @@ impl Metering {
     }
 
     fn watch_converter(&mut self, now: Instant, living: &mut Living) {
-        let silent = PATIENCE <= now.since(self.last_good);
-        if silent && !self.stopped {
+        let (before, health) = (self.health, self.assembler.health());
+        self.health = health;
+        let many_damaged = before.damaged.saturating_add(MANY_DAMAGED) < health.damaged;
+        if health.stopped && !before.stopped {
             trace::note(now, Event::ConverterStopped);
-            living.step(now, Input::Trouble(Trouble::Measurement));
-        } else if !silent && self.stopped {
+        } else if before.stopped && !health.stopped {
             trace::note(now, Event::ConverterResumed);
         }
-        self.stopped = silent;
+        if health.stopped || many_damaged {
+            living.step(now, Input::Trouble(Trouble::Measurement));
+        }
+    }
+
+    /// When the next half is full.
+    pub(crate) fn next(&self, now: Instant) -> Instant {
+        self.sampling.next(now)
     }
 
     /// Prints what was counted.
@@ -121,7 +139,8 @@ impl Metering {
         say!("windows {}", self.windows);
         say!("first_measured_us {}", self.first_measured.map_or(0, Instant::as_micros));
         say!("pulses {} {}", active.count(), reactive.count());
-        say!("halves {} lost {}", self.taken, self.halves_lost);
+        let Health { damaged, lost, stops, .. } = self.health;
+        say!("halves {} overruns {} damaged {damaged} lost {lost} stops {stops}", self.taken, self.overruns);
     }
 }
 
@@ -132,12 +151,20 @@ fn distortion(chain: &Chain) -> [Option<u16>; 6] {
     })
 }
 
+/// What a test wants to go wrong with the converter.
+fn faults(probe: &Probe) -> Faults {
+    let number = |at: Option<Instant>, otherwise| {
+        at.map_or(otherwise, |at: Instant| at.as_micros().saturating_mul(u64::from(RATE_HZ)) / 1_000_000)
+    };
+    Faults { damage_every: probe.damage_every, stopped: number(probe.stop_from, u64::MAX)..number(probe.stop_to, u64::MAX) }
+}
+
 fn setup(config: &Config) -> Setup {
-    let (volts, amps) = (VOLTS_PEAK / FULL_SCALE, AMPS_PEAK / FULL_SCALE);
+    let rate = f64::from(RATE_HZ);
     let mut setup = if config.variant.is_three_phase() {
-        Setup::three_phase(RATE_HZ, volts, amps)
+        Setup::three_phase(rate, VOLTS_PER_LSB, AMPS_PER_LSB)
     } else {
-        Setup::single_phase(RATE_HZ, volts, amps)
+        Setup::single_phase(rate, VOLTS_PER_LSB, AMPS_PER_LSB)
     };
     setup.nominal_frequency = if config.nominal_hertz == 60 { NominalFrequency::Hz60 } else { NominalFrequency::Hz50 };
     setup.nominal_volts = f64::from(config.nominal_volts);
@@ -146,37 +173,10 @@ fn setup(config: &Config) -> Setup {
     setup
 }
 
-struct Player {
-    at: usize,
-}
-
-impl Player {
-    const fn new() -> Self {
-        Self { at: 0 }
-    }
-
-    fn fill(&mut self, half: &mut [SampleSet; HALF_SETS]) {
-        for set in half {
-            // A triangle per phase, an eighth of full scale.
-            let code = |shift: usize, peak: i32| {
-                let place = i32::try_from((self.at + shift) % 480).unwrap_or(0);
-                (if place < 240 { place - 120 } else { 360 - place }) * (peak / 120)
-            };
-            *set = [code(0, 4_500_000), code(320, 4_500_000), code(160, 4_500_000), code(0, 300_000), code(320, 300_000), code(160, 300_000), 0];
-            self.at = (self.at + 3) % 480;
-        }
-    }
-}
-
-const RATE_HZ: f64 = 8_000.0;
 /// Sample sets in one half of the DMA buffer, and how long it takes to fill.
 const HALF_SETS: usize = 32;
 const HALF: Micros = Micros::from_millis(4);
-/// Halves that may wait: the emulator may be held up by its host for so long.
-const MOST_WAITING: u32 = 64;
-/// How long the converter may give nothing.
-const PATIENCE: Micros = Micros::from_millis(500);
-const VOLTS_PEAK: f64 = 600.0;
-const AMPS_PEAK: f64 = 200.0;
-/// Codes of 24 bits.
-const FULL_SCALE: f64 = 8_388_608.0;
+/// Halves that may wait: the host may hold the emulator up for so long. A real buffer has two.
+const MOST_WAITING: u64 = 64;
+/// Damaged frames in one pass that are worth an event: a tenth of a half.
+const MANY_DAMAGED: u32 = 3;

@@ -25,6 +25,8 @@ pub(crate) struct Probe {
     /// The converter gives nothing from one to the other.
     pub(crate) stop_from: Option<Instant>,
     pub(crate) stop_to: Option<Instant>,
+    /// Frames whose number this divides are damaged.
+    pub(crate) damage_every: u64,
 }
 
 impl Probe {
@@ -57,14 +59,10 @@ impl Probe {
             "fault-at" => self.fault_at = Some(at()?),
             "stop-from" => self.stop_from = Some(at()?),
             "stop-to" => self.stop_to = Some(at()?),
+            "damage-every" => self.damage_every = value.parse().ok()?,
             _ => return None,
         }
         Some(())
-    }
-
-    /// Whether the converter is to give nothing now.
-    pub(crate) fn converter_stopped(&self, now: Instant) -> bool {
-        self.stop_from.is_some_and(|from| from <= now) && self.stop_to.is_none_or(|to| now < to)
     }
 
     /// The next instant at which something was asked for, after `now`.
