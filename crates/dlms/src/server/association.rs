@@ -212,7 +212,8 @@ impl Session {
                     },
                     responding_title: (high || terms.context == Context::Ciphered).then_some(&title),
                     responding_qualifier: None,
-                    mechanism: high.then_some(mechanism),
+                    // The standard's example of a password leaves the name out; a client that is strict about it wants its mechanism confirmed.
+                    mechanism: (mechanism != Mechanism::None).then_some(mechanism),
                     authentication: challenges.as_ref().map(|(_, from_server)| from_server.octets()),
                     information: Some(initiate),
                 };

@@ -54,6 +54,11 @@ impl Outbox {
         self.end = self.end.min(self.start + len);
     }
 
+    /// Takes the first `count` octets off.
+    pub(super) fn skip(&mut self, count: usize) {
+        self.start = self.end.min(self.start + count);
+    }
+
     /// Octets that fit behind.
     pub(super) fn room(&self) -> usize {
         self.octets.len() - self.end

@@ -84,6 +84,9 @@ enum Service {
 const GET_BLOCK_HEAD: usize = 3 + 1 + 4 + 1;
 const ACTION_BLOCK_HEAD: usize = 3 + 1 + 4;
 
+/// Octets of a result before the data that a method returned: success, data present, the choice of data.
+const RESULT_HEAD: usize = 3;
+
 /// Octets that may come back from a block to what waits, and a choice octet.
 const SLACK: usize = 24;
 
@@ -531,6 +534,11 @@ impl Desk<'_> {
         }
         let block = self.cover.block_room(ACTION_BLOCK_HEAD).ok_or(Exception::TOO_LONG)?;
         self.allowed(Conformance::BLOCKS_WITH_ACTION)?;
+        if !list {
+            // Blocks carry what the method returned and nothing else: that it succeeded goes without saying. The grammar leaves this
+            // open; it is how clients read it. The results of a list keep their count and their codes.
+            self.outbox.skip(RESULT_HEAD);
+        }
         let over = self.outbox.octets().get(block..).unwrap_or(&[]);
         if !(self.store.keep(&[], 0) && self.store.put(over)) {
             return Err(Exception::TOO_LONG);
@@ -754,10 +762,9 @@ fn invoke_all(
             let mut reader = Reader::new(given);
             reader.skip_value().is_ok() && reader.is_at_end()
         });
-        // Success, data present, and the choice of data stand before what a method returns; the others need two octets each.
-        let gap = 3;
-        let room = outbox.room().saturating_sub(gap + 2 * left);
-        let (result, length) = outbox.write_behind(gap, room, |out| {
+        // The results that are still to come need two octets each.
+        let room = outbox.room().saturating_sub(RESULT_HEAD + 2 * left);
+        let (result, length) = outbox.write_behind(RESULT_HEAD, room, |out| {
             if !whole {
                 Err(ActionError::TypeUnmatched)
             } else if method == REPLY_TO_CHALLENGE {
