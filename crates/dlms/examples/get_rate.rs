@@ -1,6 +1,8 @@
-//! How long one GET of a register takes from octets to octets: `cargo run --release -p ferraris-dlms --example get_rate`.
+//! How long one GET of a register takes from octets to octets: `cargo run --release -p ferraris-dlms --example
+//! get_rate`.
 //!
-//! One core, no socket: wrapped requests go into a link and the answers are counted. The device behind it holds one register.
+//! One core, no socket: wrapped requests go into a link and the answers are counted. The device behind it holds one
+//! register.
 
 use std::time::Instant as Clock;
 

@@ -1,6 +1,7 @@
 //! ACSE: how an association is asked for, granted, refused and released (IEC 62056-5-3, 7.2; ISO/IEC 15954).
 //!
-//! The APDUs are BER with definite lengths. Every optional field of a request is tolerated; a field that is unknown is passed over.
+//! The APDUs are BER with definite lengths. Every optional field of a request is tolerated; a field that is unknown is
+//! passed over.
 
 mod names;
 mod release;
@@ -91,5 +92,6 @@ fn put_apdu(out: &mut Writer<'_>, tag: u8, fields: impl Fn(&mut Writer<'_>) -> R
     out.put(scratch.written())
 }
 
-/// The longest ACSE APDU that is written: names, two titles, a challenge of 64 octets and a sealed initiate APDU stay far below.
+/// The longest ACSE APDU that is written: names, two titles, a challenge of 64 octets and a sealed initiate APDU stay
+/// far below.
 const APDU_MAX: usize = 320;

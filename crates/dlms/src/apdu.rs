@@ -1,7 +1,7 @@
 //! The xDLMS services with logical names (IEC 62056-5-3, 7.3): GET, SET, ACTION, and the exception.
 //!
-//! Requests and responses are read into borrowed values. What is written is split into a head and the data behind it, so that a server
-//! can put a head before data that already stands in its buffer.
+//! Requests and responses are read into borrowed values. What is written is split into a head and the data behind it,
+//! so that a server can put a head before data that already stands in its buffer.
 
 mod action;
 mod descriptor;

@@ -1,7 +1,7 @@
 //! The client's side: what a reader says on a link. The twin of [`crate::server`], from the same vocabulary.
 //!
-//! A [`Client`] is given a [`Command`], octets and the time; what is to be sent goes out during the call, and what came of the command
-//! is its [`Outcome`]. Long values are assembled in, and cut from, a buffer that the caller lends.
+//! A [`Client`] is given a [`Command`], octets and the time; what is to be sent goes out during the call, and what came
+//! of the command is its [`Outcome`]. Long values are assembled in, and cut from, a buffer that the caller lends.
 
 mod error;
 mod link;

@@ -1,8 +1,9 @@
 //! HDLC as DLMS uses it (IEC 62056-46): frames, the negotiation of their sizes, the meter's station and the reader's.
 //!
-//! A [`Frame`] borrows the octets it was found in. [`Deframer`] finds frames in a stream of octets by their length field, so that a
-//! flag octet inside a check sequence does not end a frame. [`Station`] is the secondary (server) machine, [`Primary`] the client's.
-//! None of them holds a PDU: what must be sent again is cut again from the response that is still in the session's buffer.
+//! A [`Frame`] borrows the octets it was found in. [`Deframer`] finds frames in a stream of octets by their length
+//! field, so that a flag octet inside a check sequence does not end a frame. [`Station`] is the secondary (server)
+//! machine, [`Primary`] the client's. None of them holds a PDU: what must be sent again is cut again from the response
+//! that is still in the session's buffer.
 
 mod address;
 mod deframer;

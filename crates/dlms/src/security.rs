@@ -1,7 +1,9 @@
-//! Protection of APDUs and proof of identity (IEC 62056-5-3, 5): AES-GCM in place on the caller's buffer, suites as values.
+//! Protection of APDUs and proof of identity (IEC 62056-5-3, 5): AES-GCM in place on the caller's buffer, suites as
+//! values.
 //!
-//! [`Key`] is zeroed when it is dropped and cannot be printed. [`seal`] and [`open`] work on a buffer with [`HEADROOM`] octets before
-//! the APDU, so that nothing is copied. Counters are not kept here: who calls [`open`] checks them, and only when it succeeded.
+//! [`Key`] is zeroed when it is dropped and cannot be printed. [`seal`] and [`open`] work on a buffer with [`HEADROOM`]
+//! octets before the APDU, so that nothing is copied. Counters are not kept here: who calls [`open`] checks them, and
+//! only when it succeeded.
 
 mod challenge;
 mod cipher;

@@ -6,8 +6,9 @@
 //!                 +------------- answer ---------+
 //! ```
 //!
-//! A [`Link`] is lent bytes, the time, and an [`Application`] that knows objects, keys and counters; what it has to say goes out during
-//! the call. It holds everything it needs in itself: no heap, no clock, no chance. A link that is not in use need not exist.
+//! A [`Link`] is lent bytes, the time, and an [`Application`] that knows objects, keys and counters; what it has to say
+//! goes out during the call. It holds everything it needs in itself: no heap, no clock, no chance. A link that is not
+//! in use need not exist.
 
 mod answer;
 mod application;

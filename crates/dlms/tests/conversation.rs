@@ -597,8 +597,8 @@ fn the_caller_says_what_was_negotiated_and_how_the_request_was_protected() {
 
 #[test]
 fn a_counter_never_goes_back_after_a_ciphered_set() {
-    // Defect of a peer (GuruxDLMS.c): after a ciphered SET its counter restarts at 0. The device of these tests panics when a number
-    // comes twice, and the client refuses one that is not greater.
+    // Defect of a peer (GuruxDLMS.c): after a ciphered SET its counter restarts at 0. The device of these tests panics
+    // when a number comes twice, and the client refuses one that is not greater.
     let secrets = Secrets::new();
     let (_, settings) = secrets.associations().swap_remove(4);
     let mut lent = vec![0; 8192];

@@ -1,4 +1,5 @@
-//! Octets that mean harm: random, cut, doubled, changed in one place. Nothing panics, and afterwards the meter serves the next client.
+//! Octets that mean harm: random, cut, doubled, changed in one place. Nothing panics, and afterwards the meter serves
+//! the next client.
 
 mod device;
 mod pair;

@@ -1,4 +1,5 @@
-//! Known octets from the standard's examples and from captures of real devices: read, written again, and cut at each length.
+//! Known octets from the standard's examples and from captures of real devices: read, written again, and cut at each
+//! length.
 
 use std::collections::BTreeMap;
 use std::path::Path;

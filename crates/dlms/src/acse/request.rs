@@ -75,7 +75,8 @@ impl<'a> AssociationRequest<'a> {
                 0x8B => request.mechanism = Some(Mechanism::from_octets(content)),
                 0xAC => request.authentication = Some(super::inner(content, 0x80)?),
                 0xBE => request.information = Some(super::inner(content, 0x04)?),
-                // Called titles, invocation identifiers, requirements, implementation information: nothing hangs on them.
+                // Called titles, invocation identifiers, requirements, implementation information: nothing hangs on
+                // them.
                 _ => {}
             }
         }

@@ -30,8 +30,9 @@ pub struct Patience {
 
 /// A reader of one meter.
 ///
-/// Life: [`Client::start`] a command, hand in what comes by [`Client::receive`] until it answers true, then ask [`Client::outcome`];
-/// call [`Client::elapse`] at [`Client::deadline`]. The first command is [`Command::Associate`], which connects an HDLC link too.
+/// Life: [`Client::start`] a command, hand in what comes by [`Client::receive`] until it answers true, then ask
+/// [`Client::outcome`]; call [`Client::elapse`] at [`Client::deadline`]. The first command is [`Command::Associate`],
+/// which connects an HDLC link too.
 pub struct Client<'b> {
     session: Session<'b>,
     line: Line,
@@ -62,8 +63,8 @@ enum Line {
 }
 
 impl<'b> Client<'b> {
-    /// A client that has said nothing. `counter` is the first number that its messages are protected with: it must be greater than any
-    /// used before with the same keys. Long values are assembled in `lent`.
+    /// A client that has said nothing. `counter` is the first number that its messages are protected with: it must be
+    /// greater than any used before with the same keys. Long values are assembled in `lent`.
     #[must_use]
     pub fn new(settings: Settings<'b>, framing: Framing, patience: Patience, counter: u32, lent: &'b mut [u8]) -> Self {
         let line = match framing {

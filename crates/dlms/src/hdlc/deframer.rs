@@ -5,9 +5,9 @@ use super::{FRAME_MAX, Frame, FrameError};
 
 /// Collects octets until a frame is whole.
 ///
-/// It trusts the length field and then wants the closing flag at its place; when that is missing it looks for the next flag among
-/// the octets it already holds. A flag octet in the data or in a check sequence therefore never ends a frame, and noise before a
-/// frame costs nothing but itself. The closing flag of one frame may open the next.
+/// It trusts the length field and then wants the closing flag at its place; when that is missing it looks for the next
+/// flag among the octets it already holds. A flag octet in the data or in a check sequence therefore never ends a
+/// frame, and noise before a frame costs nothing but itself. The closing flag of one frame may open the next.
 pub struct Deframer {
     octets: [u8; FRAME_MAX],
     held: usize,
@@ -32,8 +32,8 @@ impl Deframer {
         }
     }
 
-    /// Takes one octet; answers the frame that it completes, or why the octets held so far were no frame.
-    /// After an error the octets behind the bad flag are looked at again, so one octet may end one frame and an error before it.
+    /// Takes one octet; answers the frame that it completes, or why the octets held so far were no frame. After an
+    /// error the octets behind the bad flag are looked at again, so one octet may end one frame and an error before it.
     pub fn take(&mut self, octet: u8) -> Option<Result<Frame<'_>, FrameError>> {
         if self.given {
             // The closing flag stays: it may be the opening one of the next frame.
@@ -84,8 +84,9 @@ impl Deframer {
         !self.given && 1 < self.held
     }
 
-    /// Lends the buffer to build outgoing frames in: the line is half duplex, so what was given out is answered and nothing else has
-    /// come yet. An unfinished frame is forgotten; the closing flag of a finished one may still open the next.
+    /// Lends the buffer to build outgoing frames in: the line is half duplex, so what was given out is answered and
+    /// nothing else has come yet. An unfinished frame is forgotten; the closing flag of a finished one may still open
+    /// the next.
     pub fn lend(&mut self) -> &mut [u8] {
         if !self.given {
             self.reset();

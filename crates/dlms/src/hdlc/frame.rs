@@ -191,8 +191,8 @@ impl Control {
 }
 
 impl<'a> Frame<'a> {
-    /// The frame at the start of `octets`, which begin with its opening flag, and how many octets it takes, both flags counted.
-    /// `Ok(None)` means that more octets are needed.
+    /// The frame at the start of `octets`, which begin with its opening flag, and how many octets it takes, both flags
+    /// counted. `Ok(None)` means that more octets are needed.
     ///
     /// # Errors
     /// When the octets cannot become a frame however many follow.
@@ -249,7 +249,8 @@ impl<'a> Frame<'a> {
         Ok(Some((frame, length + 2)))
     }
 
-    /// The length field of the frame that starts with the flag `octets[0]`: its octets without the flags. `None`: more are needed.
+    /// The length field of the frame that starts with the flag `octets[0]`: its octets without the flags. `None`: more
+    /// are needed.
     pub(crate) fn length(octets: &[u8]) -> Result<Option<usize>, FrameError> {
         let Some(&high) = octets.get(1) else { return Ok(None) };
         if high & 0xF0 != 0xA0 {
@@ -271,7 +272,8 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// Writes the frame with its flags into `out` and answers its octets; `None` when it does not fit, or is longer than a frame can be.
+    /// Writes the frame with its flags into `out` and answers its octets; `None` when it does not fit, or is longer
+    /// than a frame can be.
     #[must_use]
     pub fn emit<'o>(&self, out: &'o mut [u8]) -> Option<&'o [u8]> {
         let (destination, to) = self.destination.octets();

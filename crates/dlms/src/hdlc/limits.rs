@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-/// The longest information field that this station takes or sends. The standard ends at 2030; a kilobyte keeps a link's buffers,
-/// session included, within 8 kB.
+/// The longest information field that this station takes or sends. The standard ends at 2030; a kilobyte keeps a link's
+/// buffers, session included, within 8 kB.
 pub const INFO_MAX: usize = 1024;
 
 /// Sizes of information fields in octets and windows in frames, as one side sees them.
@@ -81,7 +81,8 @@ impl Limits {
         }
     }
 
-    /// The information field for an SNRM or UA and how many of its octets count: sizes in one octet where they fit, else in two.
+    /// The information field for an SNRM or UA and how many of its octets count: sizes in one octet where they fit,
+    /// else in two.
     #[must_use]
     pub fn octets(self) -> ([u8; 23], usize) {
         let size = |item, size: u16| match size.to_be_bytes() {

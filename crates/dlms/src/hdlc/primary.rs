@@ -1,7 +1,8 @@
-//! The reader's side of an HDLC line: the primary station in normal response mode (IEC 62056-46, 6.4), twin of [`super::Station`].
+//! The reader's side of an HDLC line: the primary station in normal response mode (IEC 62056-46, 6.4), twin of
+//! [`super::Station`].
 //!
-//! The primary speaks, the station answers; what is not answered in time is asked again. Like its twin it keeps numbers, not frames:
-//! the request stays in the client's buffer and is cut again when it was lost.
+//! The primary speaks, the station answers; what is not answered in time is asked again. Like its twin it keeps
+//! numbers, not frames: the request stays in the client's buffer and is cut again when it was lost.
 
 use super::{Control, Cut, Frame, Limits};
 

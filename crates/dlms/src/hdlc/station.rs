@@ -9,8 +9,9 @@
 //!     +----------------------------- DISC/UA ----------------------------+
 //! ```
 //!
-//! The station keeps numbers, not frames. Of the response it knows the length and how much of it was acknowledged; [`Station::cut`]
-//! says which octets of it the next frame carries, again after a loss. It never speaks unless it was polled.
+//! The station keeps numbers, not frames. Of the response it knows the length and how much of it was acknowledged;
+//! [`Station::cut`] says which octets of it the next frame carries, again after a loss. It never speaks unless it was
+//! polled.
 
 use super::{Address, Control, Frame, Limits};
 
@@ -149,11 +150,11 @@ impl Station {
         }
     }
 
-    /// Whether a frame from `source` to `destination` is for this device. One-octet addresses have no physical part and meet every
-    /// device that has the logical one.
+    /// Whether a frame from `source` to `destination` is for this device. One-octet addresses have no physical part and
+    /// meet every device that has the logical one.
     ///
-    /// On a shared line a station also hears what the others answer: a client has an address of one octet, so a longer source is
-    /// another meter, and an upper address that is no logical device here is a client.
+    /// On a shared line a station also hears what the others answer: a client has an address of one octet, so a longer
+    /// source is another meter, and an upper address that is no logical device here is a client.
     #[must_use]
     pub fn offer(&self, destination: Address, source: Address) -> Offer {
         if !matches!(source, Address::One(_)) {

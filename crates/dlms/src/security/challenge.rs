@@ -1,4 +1,5 @@
-//! How each side shows that it knows a secret: password, and GMAC over the other side's challenge (IEC 62056-5-3, 5.7.4).
+//! How each side shows that it knows a secret: password, and GMAC over the other side's challenge (IEC 62056-5-3,
+//! 5.7.4).
 
 use heapless::Vec;
 use subtle::ConstantTimeEq;

@@ -1,4 +1,5 @@
-//! The ciphered forms of an APDU (IEC 62056-5-3, 7.3.13): what is around the octets, and how they get in and out in place.
+//! The ciphered forms of an APDU (IEC 62056-5-3, 7.3.13): what is around the octets, and how they get in and out in
+//! place.
 
 use core::fmt;
 use core::ops::Range;
@@ -9,8 +10,9 @@ use zeroize::Zeroize;
 use super::cipher::{TAG_LENGTH, decrypt, encrypt};
 use super::{Keys, Protection, Title};
 
-/// Octets that must stand free before an APDU that is sealed or opened: security control and authentication key of suite 2 go there for
-/// a moment, and the ciphered form's head (18 octets), a block head (12) and a link's header (8) for good.
+/// Octets that must stand free before an APDU that is sealed or opened: security control and authentication key of
+/// suite 2 go there for a moment, and the ciphered form's head (18 octets), a block head (12) and a link's header (8)
+/// for good.
 pub const HEADROOM: usize = 64;
 
 /// Security control and invocation counter.
@@ -207,8 +209,8 @@ pub fn overhead(envelope: Envelope, protection: Protection, apdu: usize) -> usiz
 /// `title` and `counter` make the initialisation vector: the counter must never have been used with this key before.
 ///
 /// # Errors
-/// When the buffer has less than [`HEADROOM`] octets before the APDU or none for the tag behind it, when the APDU has no form of this
-/// kind, or the keys do not fit their suite. Then nothing may be sent, and the counter is spent.
+/// When the buffer has less than [`HEADROOM`] octets before the APDU or none for the tag behind it, when the APDU has
+/// no form of this kind, or the keys do not fit their suite. Then nothing may be sent, and the counter is spent.
 pub fn seal(
     buffer: &mut [u8],
     apdu: Range<usize>,
@@ -284,9 +286,11 @@ pub fn seal(
     Ok(start..end)
 }
 
-/// Opens, in place, the ciphered APDU that starts at `start` of `buffer` and whose head is `sealed`; answers where the APDU is.
+/// Opens, in place, the ciphered APDU that starts at `start` of `buffer` and whose head is `sealed`; answers where the
+/// APDU is.
 ///
-/// A wrong tag changes nothing but the octets before the body. The caller checks the counter afterwards, and the policy before.
+/// A wrong tag changes nothing but the octets before the body. The caller checks the counter afterwards, and the policy
+/// before.
 ///
 /// # Errors
 /// When the keys do not open it, or what comes out is not what its form promises.

@@ -42,7 +42,8 @@ impl BitOr for Protection {
     }
 }
 
-/// The security policy of an association: what each request must have and each response gets, coded as in class 64 version 1.
+/// The security policy of an association: what each request must have and each response gets, coded as in class 64
+/// version 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Policy(u8);
 
@@ -54,7 +55,8 @@ impl Policy {
     /// Requests and responses authenticated and encrypted.
     pub const BOTH: Self = Self(0x6C);
 
-    /// The policy of this bit mask: 04 authenticated, 08 encrypted, 10 signed request; 20, 40, 80 the same of the response.
+    /// The policy of this bit mask: 04 authenticated, 08 encrypted, 10 signed request; 20, 40, 80 the same of the
+    /// response.
     #[must_use]
     pub const fn from_mask(mask: u8) -> Self {
         Self(mask)
@@ -92,8 +94,8 @@ impl Policy {
 
     /// Whether a request with this protection may be served.
     ///
-    /// A protected request must be authenticated unless the policy asks for encryption alone: without a tag anybody could move the
-    /// invocation counter and so lock the client out.
+    /// A protected request must be authenticated unless the policy asks for encryption alone: without a tag anybody
+    /// could move the invocation counter and so lock the client out.
     #[must_use]
     pub fn admits(self, request: Protection) -> bool {
         let asked = self.request();

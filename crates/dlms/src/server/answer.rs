@@ -30,7 +30,8 @@ impl Cover {
         (longest..longest + 3).rev().find(|&apdu| fits(apdu)).unwrap_or(longest)
     }
 
-    /// The longest piece of raw data in a block with `head` octets before its length; `None` when not even one octet fits.
+    /// The longest piece of raw data in a block with `head` octets before its length; `None` when not even one octet
+    /// fits.
     pub(super) fn block_room(self, head: usize) -> Option<usize> {
         let room = self.room().checked_sub(head + 1)?;
         let room = match room {

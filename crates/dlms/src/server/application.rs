@@ -139,7 +139,8 @@ pub trait Application {
     /// Whether a client may come with this system title. The server itself refuses its own title.
     fn expects_title(&self, client: u16, title: &Title) -> bool;
 
-    /// The next number to seal a message to this client with. It never comes twice for one key, not even after a power cut.
+    /// The next number to seal a message to this client with. It never comes twice for one key, not even after a power
+    /// cut.
     ///
     /// # Errors
     /// [`Exhausted`] when there is none left.
@@ -160,10 +161,12 @@ pub trait Application {
     /// Takes note of what happened with a client.
     fn observe(&mut self, client: u16, event: SecurityEvent);
 
-    /// Appends one step of an attribute's value: at most [`STEP_MAX`] octets, A-XDR that goes on where the step before ended.
+    /// Appends one step of an attribute's value: at most [`STEP_MAX`] octets, A-XDR that goes on where the step before
+    /// ended.
     ///
-    /// The session counts `cursor.step`; `cursor.words` belong to the object. Between two steps other requests may be served and the
-    /// model may move on. A step may append nothing, but it must come nearer to the end. Attribute 0 is for the application to know.
+    /// The session counts `cursor.step`; `cursor.words` belong to the object. Between two steps other requests may be
+    /// served and the model may move on. A step may append nothing, but it must come nearer to the end. Attribute 0 is
+    /// for the application to know.
     ///
     /// # Errors
     /// Why it is refused; at a later step the transfer ends with it.
@@ -188,8 +191,8 @@ pub trait Application {
         value: &[u8],
     ) -> Result<(), AccessError>;
 
-    /// Invokes a method with `parameters`, one whole A-XDR value if any; what it returns is appended to `out` as one value.
-    /// reply_to_HLS_authentication (class 15, method 1 of 0-0:40.0.0) never comes here.
+    /// Invokes a method with `parameters`, one whole A-XDR value if any; what it returns is appended to `out` as one
+    /// value. reply_to_HLS_authentication (class 15, method 1 of 0-0:40.0.0) never comes here.
     ///
     /// # Errors
     /// Why it is refused; then nothing has changed.

@@ -212,7 +212,8 @@ impl Session {
                     },
                     responding_title: (high || terms.context == Context::Ciphered).then_some(&title),
                     responding_qualifier: None,
-                    // The standard's example of a password leaves the name out; a client that is strict about it wants its mechanism confirmed.
+                    // The standard's example of a password leaves the name out; a client that is strict about it wants
+                    // its mechanism confirmed.
                     mechanism: (mechanism != Mechanism::None).then_some(mechanism),
                     authentication: challenges.as_ref().map(|(_, from_server)| from_server.octets()),
                     information: Some(initiate),
@@ -256,8 +257,8 @@ impl Session {
 
     /// Answers an RLRQ of `length` octets; without an association too, since the client only wants to be sure.
     ///
-    /// A sealed one must open, and is answered sealed. A plain one is accepted even from a client whose requests must be sealed: it
-    /// can do no more than closing the socket can.
+    /// A sealed one must open, and is answered sealed. A plain one is accepted even from a client whose requests must
+    /// be sealed: it can do no more than closing the socket can.
     pub(super) fn release(&mut self, peer: Peer, length: usize, app: &mut dyn Application) -> Result<(), Exception> {
         let Self {
             inbox,
@@ -365,7 +366,8 @@ fn answer_challenges(
     let Octets(token) = reader.value().ok()?;
     reader.end().ok()?;
     let counter = verify_gmac_token(app.keys(client)?, title?, from_server, token)?;
-    // Clients count the token's number before the message around it, after it, or use the same one: it only must not be an old one.
+    // Clients count the token's number before the message around it, after it, or use the same one: it only must not be
+    // an old one.
     if floor.is_some_and(|floor| counter <= floor) {
         return None;
     }
@@ -376,7 +378,8 @@ fn answer_challenges(
     gmac_token(app.keys(client)?, app.system_title(), counter, from_client)
 }
 
-/// An association that is granted, CtoS and StoC when they are still to be answered, and how the initiate response is protected.
+/// An association that is granted, CtoS and StoC when they are still to be answered, and how the initiate response is
+/// protected.
 struct Granted {
     terms: Terms,
     challenges: Option<(Challenge, Challenge)>,
@@ -496,7 +499,8 @@ fn negotiate(
     })
 }
 
-/// Opens the initiate request of an AARQ or RLRQ into `scratch` when it is sealed; answers where it is, and how the response goes back.
+/// Opens the initiate request of an AARQ or RLRQ into `scratch` when it is sealed; answers where it is, and how the
+/// response goes back.
 fn open_initiate(
     information: &[u8],
     peer: Peer,

@@ -6,7 +6,8 @@ use cosem::axdr::Writer;
 
 use crate::security::HEADROOM;
 
-/// The longest PDU in either direction, protection included. With it a session takes about 6.5 kB, an HDLC link 1 kB more.
+/// The longest PDU in either direction, protection included. With it a session takes about 6.5 kB, an HDLC link 1 kB
+/// more.
 pub const PDU_MAX: usize = 2048;
 
 /// Octets of a long request that is assembled, or of the references and the remainder of a long answer.
@@ -93,8 +94,8 @@ impl Outbox {
         result
     }
 
-    /// Lets `write` fill at most `room` octets `gap` octets behind the end, and answers how many it filled. They are not part of the
-    /// APDU until [`Outbox::extend`] says so.
+    /// Lets `write` fill at most `room` octets `gap` octets behind the end, and answers how many it filled. They are
+    /// not part of the APDU until [`Outbox::extend`] says so.
     pub(super) fn write_behind<T>(
         &mut self,
         gap: usize,
@@ -117,7 +118,8 @@ impl Outbox {
 /// Octets before the remainder, so that a few can be put back before it.
 const GAP: usize = 16;
 
-/// What a transfer keeps between its requests: at the front what was kept of the first request, behind it the octets that wait.
+/// What a transfer keeps between its requests: at the front what was kept of the first request, behind it the octets
+/// that wait.
 pub(super) struct Store {
     octets: [u8; STORE_MAX],
     kept: usize,

@@ -23,7 +23,8 @@ pub struct HdlcSettings {
 }
 
 impl HdlcSettings {
-    /// The standard's values, and the management logical device alone: frames of 128 octets one at a time, 25 ms between octets, 120 s of silence.
+    /// The standard's values, and the management logical device alone: frames of 128 octets one at a time, 25 ms
+    /// between octets, 120 s of silence.
     #[must_use]
     pub const fn standard(physical: u16) -> Self {
         Self {

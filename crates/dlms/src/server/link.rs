@@ -31,9 +31,9 @@ impl core::error::Error for Closed {}
 
 /// One connection to a client, over TCP (wrapper) or a serial line (HDLC), with the session on it.
 ///
-/// Life: made when the connection is; [`Link::receive`] for every piece of octets, however cut; [`Link::elapse`] at or after
-/// [`Link::deadline`]; [`Link::lost`] when the connection goes. What is to be sent goes to `out` during the call, a frame or wrapped
-/// PDU at a time. No octets make it panic or block; being called early or twice changes nothing.
+/// Life: made when the connection is; [`Link::receive`] for every piece of octets, however cut; [`Link::elapse`] at or
+/// after [`Link::deadline`]; [`Link::lost`] when the connection goes. What is to be sent goes to `out` during the call,
+/// a frame or wrapped PDU at a time. No octets make it panic or block; being called early or twice changes nothing.
 #[expect(
     clippy::large_enum_variant,
     reason = "a link is a buffer; the two differ by a frame, and there is no heap to box it on"
@@ -78,7 +78,8 @@ impl Link {
     /// Time has passed.
     ///
     /// # Errors
-    /// [`Closed::Inactive`] when a TCP connection was silent for too long. A serial line is never closed, its association is released.
+    /// [`Closed::Inactive`] when a TCP connection was silent for too long. A serial line is never closed, its
+    /// association is released.
     pub fn elapse(&mut self, now: Instant, app: &mut dyn Application) -> Result<(), Closed> {
         match self {
             Self::Wrapper(link) => link.elapse(now, app),

@@ -24,8 +24,8 @@ pub struct Peer {
 
 /// The state of one link above its framing: buffers, one association, one transfer. About 6.5 kB, no heap.
 ///
-/// A request is written into [`Session::inbox`] and served by [`Session::serve`]; its answer stays in [`Session::answer`] until the
-/// next request is served, so that a link can send it again.
+/// A request is written into [`Session::inbox`] and served by [`Session::serve`]; its answer stays in
+/// [`Session::answer`] until the next request is served, so that a link can send it again.
 pub struct Session {
     pub(super) inbox: [u8; HEADROOM + PDU_MAX],
     pub(super) outbox: Outbox,
@@ -270,7 +270,8 @@ impl Session {
         };
         let terms = self.association.terms().ok_or(Exception::NOT_ALLOWED)?;
         let client = terms.peer.client;
-        // A dedicated key takes its numbers from the same counter: a client may come with the same "dedicated" key again and again.
+        // A dedicated key takes its numbers from the same counter: a client may come with the same "dedicated" key
+        // again and again.
         let Ok(counter) = app.next_counter(client) else {
             app.observe(client, SecurityEvent::CounterExhausted);
             return Err(Exception::NOT_ALLOWED);

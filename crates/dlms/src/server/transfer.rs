@@ -80,7 +80,8 @@ enum Service {
     Action,
 }
 
-/// Octets of a block's head before the length of its raw data: tag, form, invoke, last, number, and in a GET the choice of data.
+/// Octets of a block's head before the length of its raw data: tag, form, invoke, last, number, and in a GET the choice
+/// of data.
 const GET_BLOCK_HEAD: usize = 3 + 1 + 4 + 1;
 const ACTION_BLOCK_HEAD: usize = 3 + 1 + 4;
 
@@ -535,8 +536,9 @@ impl Desk<'_> {
         let block = self.cover.block_room(ACTION_BLOCK_HEAD).ok_or(Exception::TOO_LONG)?;
         self.allowed(Conformance::BLOCKS_WITH_ACTION)?;
         if !list {
-            // Blocks carry what the method returned and nothing else: that it succeeded goes without saying. The grammar leaves this
-            // open; it is how clients read it. The results of a list keep their count and their codes.
+            // Blocks carry what the method returned and nothing else: that it succeeded goes without saying. The
+            // grammar leaves this open; it is how clients read it. The results of a list keep their count and their
+            // codes.
             self.outbox.skip(RESULT_HEAD);
         }
         let over = self.outbox.octets().get(block..).unwrap_or(&[]);
@@ -585,7 +587,8 @@ impl Reading {
         }
     }
 
-    /// Takes steps of the references until all are answered or more than `limit` octets stand in outbox and store together.
+    /// Takes steps of the references until all are answered or more than `limit` octets stand in outbox and store
+    /// together.
     fn fill(&mut self, desk: &mut Desk<'_>, limit: usize) -> Result<(), AccessError> {
         let limit = limit.min(PDU_MAX);
         while 0 < self.left && desk.standing() <= limit {
@@ -688,7 +691,8 @@ fn set_one(caller: &Caller, item: Item<'_>, value: &[u8], app: &mut dyn Applicat
     app.set(caller, item.attribute, item.selection, value)
 }
 
-/// Sets attributes to counted values, and puts the counted results into `outbox`. Nothing is set when the values are not whole.
+/// Sets attributes to counted values, and puts the counted results into `outbox`. Nothing is set when the values are
+/// not whole.
 fn set_list(
     outbox: &mut Outbox,
     room: usize,
@@ -733,8 +737,8 @@ enum Parameters<'a> {
     Counted(&'a [u8]),
 }
 
-/// Invokes methods and puts their results into `outbox`, counted when the parameters are. Nothing is invoked when the parameters of a
-/// list are not whole.
+/// Invokes methods and puts their results into `outbox`, counted when the parameters are. Nothing is invoked when the
+/// parameters of a list are not whole.
 fn invoke_all(
     outbox: &mut Outbox,
     caller: &Caller,

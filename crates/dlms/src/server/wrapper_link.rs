@@ -18,8 +18,8 @@ pub struct WrapperLink {
 }
 
 impl WrapperLink {
-    /// A connection that was made at `now` and is closed after `patience` without an octet; [`Micros::MAX`] for never (class 41,
-    /// inactivity_time_out 0).
+    /// A connection that was made at `now` and is closed after `patience` without an octet; [`Micros::MAX`] for never
+    /// (class 41, inactivity_time_out 0).
     #[must_use]
     pub fn new(now: Instant, patience: Micros) -> Self {
         Self {
@@ -37,8 +37,8 @@ impl WrapperLink {
         &self.session
     }
 
-    /// Whether a PDU has begun and not ended. On a line without connections its owner calls [`super::Link::lost`] when the rest of it
-    /// does not come: whoever connects next must not be taken for it.
+    /// Whether a PDU has begun and not ended. On a line without connections its owner calls [`super::Link::lost`] when
+    /// the rest of it does not come: whoever connects next must not be taken for it.
     #[must_use]
     pub const fn is_under_way(&self) -> bool {
         self.held != 0

@@ -1,4 +1,5 @@
-//! A device for the tests: attributes in a map, clients with their keys, counters, and a log of what the server told it.
+//! A device for the tests: attributes in a map, clients with their keys, counters, and a log of what the server told
+//! it.
 #![allow(dead_code, reason = "each test file uses its part of the device")]
 
 use std::collections::{BTreeMap, BTreeSet};
