@@ -1,4 +1,5 @@
-//! How fast a full load profile streams out of flash through the DLMS server into a sink, and what RAM an idle meter needs.
+//! How fast a full load profile streams out of flash through the DLMS server into a sink, how fast a register is read, and what RAM an
+//! idle meter needs.
 //!
 //! `cargo run --release -p ferraris-meter --example profile_rate`
 
@@ -14,6 +15,7 @@ use flash::{Nor, SECTOR_BYTES};
 
 const ROWS: u32 = 10_000;
 const GOAL: f64 = 1.0e6;
+const GETS: u32 = 200_000;
 
 struct Bench(Flash<Vec<u8>, Vec<u32>>);
 
@@ -68,6 +70,21 @@ fn main() {
         "  {rate:.0} rows/s, {:.1} MB/s; goal {GOAL:.0} rows/s; ratio {:.2}",
         octets as f64 / best / 1e6,
         rate / GOAL
+    );
+
+    let get = hex("C001C1 0003 0100010800FF 02 00");
+    let mut best = f64::MAX;
+    for _ in 0..5 {
+        let watch = Stopwatch::now();
+        for _ in 0..GETS {
+            talk(&mut meter, &mut board, &mut link, now, &get, &mut answer);
+        }
+        best = best.min(watch.elapsed().as_secs_f64());
+    }
+    assert_eq!(answer[8..12], [0xC4, 0x01, 0xC1, 0x00], "success is expected");
+    println!(
+        "GET of one register through the whole meter, without a socket: {:.0} a second",
+        f64::from(GETS) / best
     );
 
     println!("RAM of an idle meter besides its flash, octets; goal 12288:");
