@@ -11,7 +11,8 @@ use crate::meter_command::{Failure, MeterArgs};
 
 /// An open smart meter: a virtual one to talk to, and its metrology for recordings
 #[derive(Parser)]
-#[command(name = "ferraris", version, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
+#[command(name = "ferraris", version, args_conflicts_with_subcommands = true, args_override_self = true)]
+#[command(after_help = EXAMPLES)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -23,7 +24,7 @@ struct Arguments {
 /// What it can do.
 #[derive(clap::Subcommand)]
 enum Command {
-    #[command(after_help = meter_command::EXAMPLES)]
+    #[command(after_help = meter_command::EXAMPLES, args_override_self = true)]
     Meter(MeterArgs),
     Replay(replay::ReplayArgs),
 }

@@ -284,7 +284,7 @@ impl Station {
         let (farewell, broken, remembered) = self.bench.with(|meter| {
             let farewell = Farewell {
                 registers: meter.registers_json(),
-                time: meter.time_json(),
+                time: meter.clock_json(),
                 time_is_over: end == End::World,
             };
             meter.shut_down();

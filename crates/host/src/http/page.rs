@@ -56,5 +56,5 @@ fn media_type(name: &str) -> &'static str {
 }
 
 /// The page fetches nothing from anywhere else and is shown in nobody's frame.
-const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+const POLICY: &str = "default-src 'self'; style-src 'self'; img-src 'self' data:; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";

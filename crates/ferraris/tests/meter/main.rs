@@ -1,0 +1,9 @@
+//! `ferraris meter` as its users have it: the built command, its ports, its state folder, and clients that we did not write.
+
+mod control;
+mod dlms;
+mod foreign;
+mod garbage;
+mod refusals;
+mod running;
+mod survival;
