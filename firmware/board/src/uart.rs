@@ -1,6 +1,6 @@
 //! The two UARTs: the optical port or RS 485 with HDLC, and a line to a modem with the wrapper. Both are interrupt-driven.
 //!
-//! What comes waits in a queue of [`QUEUE_OCTETS`]; what comes beyond that is lost and counted, as on any UART. What goes is queued too, so
+//! What comes waits in a queue of [`RECEIVED_OCTETS`]; what comes beyond that is lost and counted, as on any UART. What goes is queued too, so
 //! that no step of the meter waits for a line.
 
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -27,13 +27,15 @@ pub struct Uart {
 
 /// What the interrupts of a line share with the main loop.
 struct Line {
-    received: Queue<QUEUE_OCTETS>,
-    to_send: Queue<QUEUE_OCTETS>,
+    received: Queue<RECEIVED_OCTETS>,
+    to_send: Queue<TO_SEND_OCTETS>,
     lost: AtomicU32,
 }
 
-/// Octets that wait in either direction: two of the longest frames.
-pub const QUEUE_OCTETS: usize = 4_096;
+/// Octets that may wait to be read: a fifth of a second of the line.
+pub const RECEIVED_OCTETS: usize = 2_048;
+/// Octets that may wait to be sent: the longest answer fits.
+pub const TO_SEND_OCTETS: usize = 4_096;
 
 impl Uart {
     /// Starts a line.
