@@ -21,6 +21,7 @@
 //! assert!(f64::from(v1).abs() * world.volts_per_lsb() < 400.0);
 //! ```
 
+mod bursts;
 mod chance;
 mod converter;
 mod daytime;

@@ -45,6 +45,17 @@ impl Truth {
             phases,
         }
     }
+
+    /// The means over currents that flow only for this share of the time, in whole cycles.
+    pub(crate) fn switched(mut self, share_on: f64) -> Self {
+        for phase in &mut self.phases {
+            phase.amps *= libm::sqrt(share_on);
+            phase.active_watts *= share_on;
+            phase.fundamental_active_watts *= share_on;
+            phase.fundamental_reactive_vars *= share_on;
+        }
+        self
+    }
 }
 
 fn phase(source: &PhaseSupply, drawn: &PhaseLoad, first_lost_order: f64) -> PhaseTruth {

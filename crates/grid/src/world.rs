@@ -1,5 +1,6 @@
 //! The world around one meter: supply, load and converter put together, asked for one sample set after the other.
 
+use crate::bursts::Bursts;
 use crate::chance::Chance;
 use crate::converter::{Converter, ConverterSetting, SampleSet};
 use crate::daytime::DayTime;
@@ -65,6 +66,7 @@ pub struct World {
     angle: Angle,
     turn: Angle,
     fixed: Waves<6>,
+    bursts: Option<Bursts>,
     household: Household,
     converter: Converter,
 }
@@ -149,6 +151,7 @@ impl World {
             angle: Angle(0),
             turn: Angle(0),
             fixed: Waves::new(&[silence; 6], Angle(0), Angle(0)),
+            bursts: None,
             household: Household::new(house, setting.seed, n_phases, fine_steps, f64::from(rate_hz)),
             converter: Converter::new(
                 &setting.converter,
@@ -241,6 +244,20 @@ impl World {
         self.apply(&self.supply_now());
     }
 
+    /// Switches fixed currents on for `cycles_on` whole cycles and off for `cycles_off`, again and again, each phase from a rising
+    /// zero crossing of its own current to the next (the burst control of IEC 62053-21). 1 to 1000 cycles each; `cycles_off` 0
+    /// ends it. The phases begin with their first rising crossing from now on.
+    ///
+    /// # Errors
+    /// The number of cycles that is out of range.
+    pub fn set_bursts(&mut self, cycles_on: u16, cycles_off: u16) -> Result<(), SettingError> {
+        Field::of("cycles_on").check(f64::from(cycles_on), 1.0, 1000.0)?;
+        Field::of("cycles_off").check(f64::from(cycles_off), 0.0, 1000.0)?;
+        self.bursts = (0 < cycles_off).then(|| Bursts::new(cycles_on, cycles_off));
+        self.apply(&self.supply_now());
+        Ok(())
+    }
+
     /// Switches the whole mains off or on, with its settings kept. Off, there is neither voltage nor current.
     pub fn set_powered(&mut self, powered: bool) {
         self.powered = powered;
@@ -320,12 +337,11 @@ impl World {
         } else {
             3
         };
-        Some(Truth::of(
-            &supply,
-            &load,
-            n_phases,
-            f64::from(self.converter_setting.rate_hz),
-        ))
+        let truth = Truth::of(&supply, &load, n_phases, f64::from(self.converter_setting.rate_hz));
+        Some(match &self.bursts {
+            Some(bursts) => truth.switched(bursts.share_on()),
+            None => truth,
+        })
     }
 
     /// What goes on in the household, if there is one behind the meter.
@@ -339,7 +355,11 @@ impl World {
         if matches!(self.load, LoadSetting::Fixed(_)) {
             for set in sets {
                 let [v1, v2, v3, i1, i2, i3] = self.fixed.next();
-                *set = self.converter.convert([v1, v2, v3], [i1, i2, i3]);
+                let mut amps = [i1, i2, i3];
+                if let Some(bursts) = &mut self.bursts {
+                    bursts.switch(&mut amps);
+                }
+                *set = self.converter.convert([v1, v2, v3], amps);
             }
         } else {
             let connected = self.connected;
@@ -436,6 +456,11 @@ impl World {
             }
         });
         self.fixed = Waves::new(&[v1, v2, v3, i1, i2, i3], self.angle, self.turn);
+        if let Some(bursts) = &mut self.bursts {
+            let currents =
+                [i1.degrees, i2.degrees, i3.degrees].map(|degrees| self.angle.plus(Angle::from_degrees(degrees)));
+            bursts.follow(currents, self.turn);
+        }
     }
 }
 

@@ -11,6 +11,7 @@
 //! Floating point stays inside, with `libm` for every function and no fused multiply-add, so that a host, an emulator and a
 //! target give the same bits. The variants of the meter differ in their `Setup` only.
 
+mod adjustment;
 mod calibration;
 mod chain;
 mod channel;
@@ -32,6 +33,7 @@ mod spectrum;
 mod sums;
 mod tracker;
 
+pub use adjustment::{Comparison, Reading, adjusted};
 pub use calibration::Calibration;
 pub use chain::Chain;
 pub use channel::{Channel, ChannelSet, N_CHANNELS, N_PHASES, Phase, SampleSet};
