@@ -1,0 +1,436 @@
+//! The whole meter of a script: front end, metrology, LEDs, links, memory, display.
+
+use core::fmt::{self, Write as _};
+
+use base::{Instant, Micros, Utc};
+use dlms::security::Key;
+use dlms::server::{HdlcLink, HdlcSettings, Link, WrapperLink};
+use flash::Nor;
+use frontend::{AMPS_PER_LSB, Assembler, RATE_HZ, VOLTS_PER_LSB};
+use meter::{Board, Config, Input, Meter, Secrets, Variant, display};
+use metrology::{Chain, Channel, Element, Measurement, PulseQuantity, Pulses, Quantity, SampleSet, Setup};
+
+use crate::memory::Memory;
+use crate::script::{Entry, Event, Port};
+use crate::{Part, Watch};
+
+/// Where the large parts of a rig stand: 50 kB that no stack has to hold at once.
+#[derive(Default)]
+pub struct Rooms {
+    meter: Option<Meter>,
+    measuring: Option<Measuring>,
+    hdlc: Option<Link>,
+    wrapper: Option<Link>,
+}
+
+impl Rooms {
+    /// Empty ones.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            meter: None,
+            measuring: None,
+            hdlc: None,
+            wrapper: None,
+        }
+    }
+}
+
+/// A meter with all that feeds it.
+pub struct Rig<'a, W> {
+    meter: &'a mut Meter,
+    board: Bench<'a, W>,
+    assembler: Assembler,
+    measuring: &'a mut Measuring,
+    links: [&'a mut Link; 2],
+    shown: Option<display::Shown>,
+    /// The second whose display was taken down.
+    second: Option<u64>,
+    watch: &'a W,
+}
+
+/// What makes measurements of samples.
+struct Measuring {
+    chain: Chain,
+    leds: [Pulses; 2],
+    distortion: [Option<u16>; 6],
+    windows: usize,
+}
+
+/// The meter's board.
+struct Bench<'a, W> {
+    memory: Memory<'a, W>,
+    watch: &'a W,
+}
+
+impl<W: Watch> Board for Bench<'_, W> {
+    fn flash(&mut self) -> &mut dyn Nor {
+        &mut self.memory
+    }
+
+    fn drive_disconnector(&mut self, closed: bool) {
+        Line::new(self.watch).put(format_args!("switch {}", if closed { "closed" } else { "open" }));
+    }
+
+    fn set_rtc(&mut self, utc: Utc) {
+        Line::new(self.watch).put(format_args!("rtc {}", utc.unix()));
+    }
+}
+
+impl<'a, W: Watch> Rig<'a, W> {
+    /// A meter on blank or used flash, which must have `meter::SECTORS` sectors.
+    ///
+    /// # Panics
+    /// When the meter does not boot: then there is nothing to compare.
+    #[must_use]
+    pub fn boot(rooms: &'a mut Rooms, cells: &'a mut [u8], watch: &'a W) -> Self {
+        let mut board = Bench {
+            memory: Memory::new(cells, watch),
+            watch,
+        };
+        let Rooms {
+            meter,
+            measuring,
+            hdlc,
+            wrapper,
+        } = rooms;
+        let meter = begin(meter, &mut board);
+        let measuring = Measuring::begin(measuring, meter);
+        hdlc_link(hdlc);
+        wrapper_link(wrapper, Instant::START);
+        let (Some(hdlc), Some(wrapper)) = (hdlc, wrapper) else {
+            unreachable!("both were just put there")
+        };
+        Self {
+            meter,
+            board,
+            assembler: Assembler::new(0),
+            measuring,
+            links: [hdlc, wrapper],
+            shown: None,
+            second: None,
+            watch,
+        }
+    }
+
+    /// The meter.
+    #[must_use]
+    pub const fn meter(&self) -> &Meter {
+        self.meter
+    }
+
+    /// Lets one thing happen, after everything that was due before it. What the meter answers goes to `answer` too.
+    pub fn apply(&mut self, entry: &Entry<'_>, answer: &mut dyn FnMut(Port, &[u8])) {
+        let now = entry.at;
+        self.elapse(now);
+        match entry.event {
+            Event::Frames(first, frames) => self.measure(now, |assembler, take| {
+                let _counted_in_its_health = assembler.block(first, frames, take);
+            }),
+            Event::Silence(due) => self.measure(now, |assembler, take| {
+                let _counted_in_its_health = assembler.catch_up(due, take);
+            }),
+            Event::Octets(port, octets) => self.serve(now, port, octets, answer),
+            Event::Contact(contact) => self.step(now, Input::Contact(contact)),
+            Event::Time => self.step(now, Input::Tick),
+            Event::PowerFailing => self.step(now, Input::PowerFailing),
+            Event::Label(..) => {}
+        }
+        self.show(now);
+        self.watch.turn_to(Part::Script);
+    }
+
+    /// The meter's and the links' own deadlines before `now`, each at its time.
+    fn elapse(&mut self, now: Instant) {
+        loop {
+            let [hdlc, wrapper] = &self.links;
+            let due = self.meter.deadline().min(hdlc.deadline()).min(wrapper.deadline());
+            if now <= due {
+                return;
+            }
+            for port in Port::ALL {
+                let [hdlc, wrapper] = &mut self.links;
+                let link = if port == Port::Hdlc {
+                    &mut **hdlc
+                } else {
+                    &mut **wrapper
+                };
+                if link.deadline() <= due {
+                    self.watch.turn_to(Part::Stepping);
+                    let outcome = self.meter.step(due, Input::Elapsed { link, at: due }, &mut self.board);
+                    say_fault(self.watch, outcome);
+                }
+            }
+            if self.meter.deadline() <= due {
+                self.step(due, Input::Tick);
+            }
+        }
+    }
+
+    fn step(&mut self, now: Instant, input: Input<'_>) {
+        self.watch.turn_to(Part::Stepping);
+        let outcome = self.meter.step(now, input, &mut self.board);
+        say_fault(self.watch, outcome);
+    }
+
+    fn measure(&mut self, now: Instant, feed: impl FnOnce(&mut Assembler, &mut dyn FnMut(&[SampleSet]))) {
+        let Self {
+            meter,
+            board,
+            assembler,
+            measuring,
+            watch,
+            ..
+        } = self;
+        let health = assembler.health();
+        watch.turn_to(Part::FrontEnd);
+        feed(assembler, &mut |sets| {
+            watch.turn_to(Part::Metrology);
+            let mut finished: Option<Measurement> = None;
+            // A window has hundreds of sets and a batch a few, so that a batch finishes one window at most.
+            measuring
+                .chain
+                .push_block(sets, |measurement| finished = Some(*measurement));
+            if let Some(measurement) = &finished {
+                measuring.book(now, measurement, meter, board, *watch);
+            }
+            watch.turn_to(Part::FrontEnd);
+        });
+        if health != assembler.health() {
+            Line::new(*watch).put(format_args!("{} converter {:?}", now.as_micros(), assembler.health()));
+        }
+    }
+
+    fn serve(&mut self, now: Instant, port: Port, octets: &[u8], answer: &mut dyn FnMut(Port, &[u8])) {
+        let Self {
+            meter,
+            board,
+            links: [hdlc, wrapper],
+            watch,
+            ..
+        } = self;
+        let link = if port == Port::Hdlc {
+            &mut **hdlc
+        } else {
+            &mut **wrapper
+        };
+        watch.turn_to(Part::Serving);
+        let mut send = |octets: &[u8]| {
+            Line::new(*watch).put(format_args!("{} frame {port:?} {}", now.as_micros(), Hex(octets)));
+            answer(port, octets);
+        };
+        let input = Input::Received {
+            link,
+            at: now,
+            octets,
+            answer: &mut send,
+        };
+        let outcome = meter.step(now, input, board);
+        say_fault(*watch, outcome);
+        if outcome == Err(meter::Fault::Closed) && port == Port::Wrapper {
+            // A module that was sent nonsense connects anew.
+            **wrapper = Link::Wrapper(WrapperLink::new(now, Micros::MAX));
+        }
+    }
+
+    /// Once a second, what the glass shows.
+    fn show(&mut self, now: Instant) {
+        let second = now.as_micros() / 1_000_000;
+        if self.second == Some(second) {
+            return;
+        }
+        self.second = Some(second);
+        self.watch.turn_to(Part::Display);
+        let shown = self.meter.display(now);
+        if self.shown.as_ref() != Some(&shown) {
+            Line::new(self.watch).put(format_args!("{} display {shown:?}", now.as_micros()));
+            self.shown = Some(shown);
+        }
+    }
+}
+
+/// Boots the meter in its room.
+#[inline(never)]
+fn begin<'m, W: Watch>(room: &'m mut Option<Meter>, board: &mut Bench<'_, W>) -> &'m mut Meter {
+    let booted = Meter::boot(&config(), Some(Utc::from_unix(FIRST_SECOND)), [0x5A; 32], board);
+    let (meter, report) = booted.expect("the memory is sound and the order is right");
+    Line::new(board.watch).put(format_args!("booted {report:?}"));
+    room.insert(meter)
+}
+
+#[inline(never)]
+fn hdlc_link(room: &mut Option<Link>) {
+    *room = Some(Link::Hdlc(HdlcLink::new(HdlcSettings::standard(17))));
+}
+
+#[inline(never)]
+fn wrapper_link(room: &mut Option<Link>, now: Instant) {
+    *room = Some(Link::Wrapper(WrapperLink::new(now, Micros::MAX)));
+}
+
+impl Measuring {
+    #[inline(never)]
+    fn begin<'m>(room: &'m mut Option<Self>, meter: &Meter) -> &'m mut Self {
+        let registers = &meter.model().registers;
+        let counted = registers.micro(Quantity::ActiveAbsolute, Element::Total).unsigned_abs();
+        let led = |quantity, counted| {
+            let constant = Variant::St402d.default_constant();
+            Pulses::new(quantity, registers.direction(), constant, counted).expect("the constant is in range")
+        };
+        let leds = [led(PulseQuantity::Active, counted), led(PulseQuantity::Reactive, 0)];
+        let setup = Setup::three_phase(f64::from(RATE_HZ), VOLTS_PER_LSB, AMPS_PER_LSB);
+        let chain = Chain::new(&setup).expect("the setup is an ordinary one");
+        room.insert(Self {
+            chain,
+            leds,
+            distortion: [None; 6],
+            windows: 0,
+        })
+    }
+
+    fn book<W: Watch>(
+        &mut self,
+        now: Instant,
+        measurement: &Measurement,
+        meter: &mut Meter,
+        board: &mut Bench<'_, W>,
+        watch: &W,
+    ) {
+        self.windows = self.windows.wrapping_add(1);
+        if W::WRITES {
+            let hash = Hash::of(format_args!("{measurement:?}"));
+            let channel = Channel::ALL
+                .get(self.windows % Channel::ALL.len())
+                .copied()
+                .unwrap_or(Channel::V1);
+            let spectrum = Hash::of(format_args!("{:?}", self.chain.spectrum(channel)));
+            Line::new(watch).put(format_args!(
+                "{} measured {hash:016x} spectrum {spectrum:016x}",
+                now.as_micros()
+            ));
+        }
+        watch.turn_to(Part::Leds);
+        for led in &mut self.leds {
+            for sample in led.book(measurement) {
+                Line::new(watch).put(format_args!("pulse {sample}"));
+            }
+        }
+        watch.turn_to(Part::Booking);
+        let outcome = meter.step(now, Input::Measured(measurement), board);
+        say_fault(watch, outcome);
+        let distortion = distortion(&self.chain);
+        if distortion != self.distortion {
+            self.distortion = distortion;
+            let outcome = meter.step(now, Input::Distortion(distortion), board);
+            say_fault(watch, outcome);
+        }
+    }
+}
+
+/// Tenths of a percent, voltages and currents of the phases.
+fn distortion(chain: &Chain) -> [Option<u16>; 6] {
+    [
+        Channel::V1,
+        Channel::V2,
+        Channel::V3,
+        Channel::I1,
+        Channel::I2,
+        Channel::I3,
+    ]
+    .map(|channel| {
+        let millionths = chain.spectrum(channel)?.thd_millionths?;
+        Some(u16::try_from(millionths / 1_000).unwrap_or(u16::MAX))
+    })
+}
+
+fn say_fault<W: Watch>(watch: &W, outcome: Result<(), meter::Fault>) {
+    if let Err(fault) = outcome {
+        Line::new(watch).put(format_args!("fault {fault}"));
+    }
+}
+
+/// The meter of every script.
+///
+/// # Panics
+/// Never: its keys have the right length.
+#[must_use]
+pub fn config() -> Config {
+    let key = |octets: [u8; 16]| Key::new(&octets).expect("16 octets are a key");
+    let secrets = Secrets {
+        lls_password: heapless::Vec::from_slice(PASSWORD).ok(),
+        encryption_key: key(ENCRYPTION_KEY),
+        authentication_key: key(AUTHENTICATION_KEY),
+    };
+    Config::new(Variant::St402d, 40_200_077, secrets)
+}
+
+/// The key that scripts are encrypted with.
+pub const ENCRYPTION_KEY: [u8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+/// The key that scripts are authenticated with.
+pub const AUTHENTICATION_KEY: [u8; 16] = [
+    0xD0, 0xD1, 0xD2, 0xD3, 0xD4, 0xD5, 0xD6, 0xD7, 0xD8, 0xD9, 0xDA, 0xDB, 0xDC, 0xDD, 0xDE, 0xDF,
+];
+const PASSWORD: &[u8] = b"demo-password";
+/// 2026-01-05T12:00:00Z.
+const FIRST_SECOND: i64 = 1_767_614_400;
+
+/// A line of the trace.
+pub(crate) struct Line<'w, W>(&'w W);
+
+impl<'w, W: Watch> Line<'w, W> {
+    pub(crate) const fn new(watch: &'w W) -> Self {
+        Self(watch)
+    }
+
+    pub(crate) fn put(mut self, text: fmt::Arguments<'_>) {
+        if W::WRITES {
+            // A watch takes everything.
+            let _written = self.write_fmt(text).and_then(|()| self.write_char('\n'));
+        }
+    }
+}
+
+impl<W: Watch> fmt::Write for Line<'_, W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.write(text);
+        Ok(())
+    }
+}
+
+/// FNV-1a with 64 bits: enough to tell two machines apart that mean well.
+pub(crate) struct Hash(u64);
+
+impl Hash {
+    pub(crate) fn of_octets(octets: &[u8]) -> u64 {
+        octets
+            .iter()
+            .fold(BASIS, |hash, octet| (hash ^ u64::from(*octet)).wrapping_mul(PRIME))
+    }
+
+    fn of(text: fmt::Arguments<'_>) -> u64 {
+        let mut hash = Self(BASIS);
+        // A hash takes everything.
+        let _written = hash.write_fmt(text);
+        hash.0
+    }
+}
+
+impl fmt::Write for Hash {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 = text
+            .bytes()
+            .fold(self.0, |hash, octet| (hash ^ u64::from(octet)).wrapping_mul(PRIME));
+        Ok(())
+    }
+}
+
+const BASIS: u64 = 0xCBF2_9CE4_8422_2325;
+const PRIME: u64 = 0x0100_0000_01B3;
+
+struct Hex<'o>(&'o [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+    }
+}
