@@ -14,7 +14,6 @@
 mod bench;
 mod change;
 mod civil_text;
-mod clock_setter;
 mod config;
 mod conversation;
 mod demo;

@@ -4,7 +4,6 @@
 //! that the same seed and the same calls give the same bytes. The meter's own time line begins at zero whenever it gets power.
 
 use base::{Instant, Micros, Utc};
-use cosem::DateTime;
 use grid::{Connection, DayTime, HouseholdSetting, SampleSet, SupplySetting, World, WorldSetting};
 use meter::{Board, BootReport, Config, Contact, Fault as MeterFault, Input, Meter, Model, Variant};
 use metrology::{Chain, Channel, Element, Measurement, NominalFrequency, PulseQuantity, Pulses, Quantity, Setup};
@@ -14,7 +13,6 @@ use serde_json::{Value, json};
 
 use crate::change::{ContactsChange, LoadChange, Speed, SupplyChange, TimeChange, load_json, plain, supply_json};
 use crate::civil_text::{local_text, utc_text};
-use crate::clock_setter::set_clock;
 use crate::conversation::{Conversation, Served};
 use crate::document::{Fault, FaultKind, Path};
 use crate::flash_file::FlashFile;
@@ -319,35 +317,20 @@ impl VirtualMeter {
     }
 
     fn jump(&mut self, seconds: i64) -> Result<(), Fault> {
-        let refused = |detail: String| Fault {
-            kind: FaultKind::OutOfRange,
-            path: Path::default().key("jump_s"),
-            detail,
-        };
         let (world, clock) = (self.utc().plus(seconds), self.meter_utc().plus(seconds));
         let years = FIRST_SECOND..=LAST_SECOND;
         if !years.contains(&world.unix()) || !years.contains(&clock.unix()) {
-            let detail = format!("is {seconds}; allowed are jumps that stay within the years 2000 to 2099");
-            return Err(refused(detail));
+            return Err(Fault {
+                kind: FaultKind::OutOfRange,
+                path: Path::default().key("jump_s"),
+                detail: format!("is {seconds}; allowed are jumps that stay within the years 2000 to 2099"),
+            });
         }
-        // The battery-backed clock moves on with the world; the meter's own is set by a client.
-        let password = self.config.secrets.lls_password.clone();
-        if self.is_on() && password.is_none() {
-            return Err(refused(format!(
-                "is {seconds}; this meter has no LLS password by which its clock could be set"
-            )));
-        }
+        // The battery-backed clock moves on with the world; the meter's own is set as by a time source of its board.
         self.remembered.utc = self.remembered.utc.plus(seconds);
         self.world.set_time(day_time(world, &self.config));
-        if let Some(password) = password.filter(|_| self.is_on()) {
-            let rules = &self.model().clock;
-            let time = DateTime::from_utc(clock, rules.deviation(clock), rules.status(clock));
-            let set = set_clock(&password, time, &mut |input| {
-                self.step(input);
-            });
-            if !set {
-                tracing::warn!("the meter refused to have its clock set");
-            }
+        if self.is_on() {
+            self.step(Input::Time(clock));
         }
         Ok(())
     }

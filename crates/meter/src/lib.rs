@@ -107,6 +107,8 @@ pub enum Input<'a> {
     Contact(Contact),
     /// The board found a part of the meter failing.
     Trouble(Trouble),
+    /// A time source of the board, such as a laboratory's or the network's, says what time it is: the clock is set as by a client (T1).
+    Time(Utc),
     /// Fresh entropy, mixed by replacing the generator's seed.
     Entropy([u8; 32]),
     /// The supply is failing: save what must be saved. No input comes after this one.
@@ -120,6 +122,8 @@ pub enum Fault {
     Closed,
     /// The memory did not take something; the error register and the log say so too.
     Memory(AccessError),
+    /// The time is not in 2000 to 2099; the clock stays as it was.
+    Time,
 }
 
 impl core::fmt::Display for Fault {
@@ -127,6 +131,7 @@ impl core::fmt::Display for Fault {
         match self {
             Self::Closed => f.write_str("the link must be closed"),
             Self::Memory(error) => write!(f, "the memory refused: {error}"),
+            Self::Time => f.write_str("the time is not in 2000 to 2099"),
         }
     }
 }
@@ -240,6 +245,10 @@ impl Meter {
             Input::Distortion(permille) => core.model.distortion = permille,
             Input::Contact(contact) => core.model.touch(contact),
             Input::Trouble(trouble) => core.model.suffer(trouble),
+            Input::Time(utc) => {
+                let set = core.model.set_utc(utc).map_err(|_| Fault::Time);
+                outcome = outcome.and(set);
+            }
             Input::Entropy(seed) => core.chance = Chance::new(seed),
             Input::PowerFailing => return core.power_failing(board).map_err(Fault::Memory),
             Input::Received {

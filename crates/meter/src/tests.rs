@@ -281,6 +281,18 @@ fn setting_the_clock_is_two_events_and_sets_the_backup_clock() {
     assert_eq!(life.log(JournalId::StandardLog), [2, 4, 5]);
 }
 
+/// T1: a time source of the board sets the clock like a client, and is refused like one.
+#[test]
+fn a_time_source_of_the_board_sets_the_clock() {
+    let (mut life, _) = Life::begin(Bench::new(), Some(start()));
+    life.step(Input::Time(start().plus(3_600))).expect("a good step");
+    assert_eq!(life.meter.model().utc(), start().plus(3_600));
+    assert_eq!(life.log(JournalId::StandardLog), [2, 4, 5]);
+    assert_eq!(life.step(Input::Time(Utc::from_unix(0))), Err(Fault::Time));
+    assert_eq!(life.meter.model().utc(), start().plus(3_600));
+    assert_eq!(life.log(JournalId::StandardLog), [2, 4, 5]);
+}
+
 /// F1
 #[test]
 fn covers_are_events_once() {
