@@ -4,6 +4,7 @@
 
 mod bench;
 mod browser;
+mod firmware;
 mod house;
 mod interop;
 mod portable;
@@ -25,6 +26,7 @@ cargo xtask COMMAND
   portable      the portable rooms for bare metal, without std and without heap
   interop       independent DLMS clients read a running meter
   browser       the meter's page in a real browser
+  firmware ..   the meter on bare metal: build, test, cost
   bench [NAME]  the benchmarks
 
 The steps of `test`:";
@@ -98,6 +100,7 @@ fn main() -> ExitCode {
     };
     match arguments.split_first() {
         Some((command, names)) if command == "test" => steps::run(&house, STEPS, names),
+        Some((command, words)) if command == "firmware" => firmware::run(&house, words),
         Some((command, names)) if command == "bench" => bench::run(&house, names),
         Some((command, [])) if STEPS.iter().any(|step| step.name == command) => {
             steps::run(&house, STEPS, core::slice::from_ref(command))

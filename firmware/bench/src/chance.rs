@@ -11,7 +11,9 @@ impl Chance {
         let given = std::env::var("FERRARIS_SEED").ok().and_then(|seed| seed.parse().ok());
         let seed = given.unwrap_or_else(|| {
             let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-            since.map_or(1, |since| u64::from(since.subsec_nanos()) << 20 | since.as_secs() & 0xF_FFFF)
+            since.map_or(1, |since| {
+                u64::from(since.subsec_nanos()) << 20 | since.as_secs() & 0xF_FFFF
+            })
         });
         println!("{test}: FERRARIS_SEED={seed}");
         Self(seed | 1)

@@ -12,8 +12,9 @@ pub const PASSWORD: &[u8] = b"demo-password";
 /// Its encryption key.
 pub const ENCRYPTION_KEY: [u8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 /// Its authentication key.
-pub const AUTHENTICATION_KEY: [u8; 16] =
-    [0xD0, 0xD1, 0xD2, 0xD3, 0xD4, 0xD5, 0xD6, 0xD7, 0xD8, 0xD9, 0xDA, 0xDB, 0xDC, 0xDD, 0xDE, 0xDF];
+pub const AUTHENTICATION_KEY: [u8; 16] = [
+    0xD0, 0xD1, 0xD2, 0xD3, 0xD4, 0xD5, 0xD6, 0xD7, 0xD8, 0xD9, 0xDA, 0xDB, 0xDC, 0xDD, 0xDE, 0xDF,
+];
 /// Its serial number.
 pub const SERIAL: u32 = 40_200_001;
 
@@ -25,8 +26,11 @@ pub const SERIAL: u32 = 40_200_001;
 pub fn config(variant: Variant, serial: u32) -> Config {
     let key = |octets: &[u8; 16]| Key::new(octets).expect("16 octets are a key");
     let lls_password = heapless::Vec::from_slice(PASSWORD).ok();
-    let secrets =
-        Secrets { lls_password, encryption_key: key(&ENCRYPTION_KEY), authentication_key: key(&AUTHENTICATION_KEY) };
+    let secrets = Secrets {
+        lls_password,
+        encryption_key: key(&ENCRYPTION_KEY),
+        authentication_key: key(&AUTHENTICATION_KEY),
+    };
     Config::new(variant, serial, secrets)
 }
 

@@ -63,7 +63,8 @@ impl Board {
 
     /// Its image, as `cargo xtask firmware build` leaves it.
     fn image(self) -> PathBuf {
-        let folder = std::env::var_os("FERRARIS_IMAGES").expect("`cargo xtask firmware test` says where the images are");
+        let folder =
+            std::env::var_os("FERRARIS_IMAGES").expect("`cargo xtask firmware test` says where the images are");
         PathBuf::from(folder).join(self.name())
     }
 }
@@ -78,9 +79,19 @@ impl Qemu {
         let mut command = Command::new("qemu-system-arm");
         let arguments: String = words.iter().map(|word| format!(",arg={word}")).collect();
         command
-            .args(["-display", "none", "-monitor", "none", "-M", &format!("{},memory-backend=nvm", board.name())])
+            .args([
+                "-display",
+                "none",
+                "-monitor",
+                "none",
+                "-M",
+                &format!("{},memory-backend=nvm", board.name()),
+            ])
             .arg("-object")
-            .arg(format!("memory-backend-file,id=nvm,size=16M,share=on,mem-path={}", memory.path().display()))
+            .arg(format!(
+                "memory-backend-file,id=nvm,size=16M,share=on,mem-path={}",
+                memory.path().display()
+            ))
             .arg("-semihosting-config")
             .arg(format!("enable=on,target=native,arg=meter{arguments}"))
             .arg("-kernel")
@@ -90,7 +101,9 @@ impl Qemu {
                 let ports = (free_port(), free_port());
                 // Without nodelay each round trip waits 40 ms for Nagle.
                 for port in [ports.0, ports.1] {
-                    command.arg("-serial").arg(format!("tcp:{port},server=on,wait=off,nodelay=on"));
+                    command
+                        .arg("-serial")
+                        .arg(format!("tcp:{port},server=on,wait=off,nodelay=on"));
                 }
                 Some(ports)
             }
@@ -114,7 +127,12 @@ impl Qemu {
                 }
             }
         });
-        Self { process, lines, said: Vec::new(), ports }
+        Self {
+            process,
+            lines,
+            said: Vec::new(),
+            ports,
+        }
     }
 
     /// Starts a board and waits until its meter has booted.
@@ -124,7 +142,11 @@ impl Qemu {
     #[must_use]
     pub fn boot(board: Board, memory: &Memory, words: &[&str]) -> Self {
         let mut qemu = Self::start(board, memory, Pace::Real, words);
-        assert!(qemu.wait_for("booted").is_some(), "the meter has not booted: {:#?}", qemu.said);
+        assert!(
+            qemu.wait_for("booted").is_some(),
+            "the meter has not booted: {:#?}",
+            qemu.said
+        );
         qemu
     }
 
@@ -171,7 +193,10 @@ impl Qemu {
                 _ => break None,
             }
         };
-        Ended { code, said: core::mem::take(&mut self.said) }
+        Ended {
+            code,
+            said: core::mem::take(&mut self.said),
+        }
     }
 
     /// Whether it has ended by itself, and how.
@@ -241,7 +266,9 @@ impl Ended {
     /// Whether a line of the trace names this event.
     #[must_use]
     pub fn traced(&self, event: &str) -> bool {
-        self.said.iter().any(|line| line.starts_with("trace ") && line.split(' ').any(|word| word == event))
+        self.said
+            .iter()
+            .any(|line| line.starts_with("trace ") && line.split(' ').any(|word| word == event))
     }
 }
 

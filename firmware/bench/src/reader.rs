@@ -92,21 +92,34 @@ impl Identity {
     /// What stood in the way.
     pub fn associate<'i, 'w>(&'i mut self, transport: Transport, wire: Wire<'w>) -> Result<Reader<'i, 'w>, ReadError> {
         let public = Settings::public(if self.role == Role::Public { 16 } else { 1 }, 1, SERVICES);
-        let keys = Keys { suite: Suite::Zero, encryption: &self.encryption, authentication: &self.authentication };
+        let keys = Keys {
+            suite: Suite::Zero,
+            encryption: &self.encryption,
+            authentication: &self.authentication,
+        };
         let (settings, counter) = match self.role {
             Role::Public => (public, 0),
             Role::Password => (public.with_password(desk::PASSWORD), 0),
             Role::Sealed(counter) => {
                 let challenge = Challenge::new(&[0x5A; 16]).ok_or(ReadError::Outcome)?;
                 let sealed = public.ciphered(*b"FRC\x00\x00\x00\x00\x01", keys, Protection::BOTH);
-                (Settings { credentials: Credentials::Gmac(challenge), ..sealed }, counter)
+                (
+                    Settings {
+                        credentials: Credentials::Gmac(challenge),
+                        ..sealed
+                    },
+                    counter,
+                )
             }
         };
         let framing = match transport {
             Transport::Wrapper => Framing::Wrapper,
             Transport::Hdlc => Framing::Hdlc(Address::Two(1, 17), limits()),
         };
-        let patience = Patience { answer: Micros::from_secs(20), retries: 0 };
+        let patience = Patience {
+            answer: Micros::from_secs(20),
+            retries: 0,
+        };
         let client = Client::new(settings, framing, patience, counter, &mut self.lent);
         let mut reader = Reader { client, wire };
         match reader.run(Command::Associate)? {
@@ -133,7 +146,10 @@ impl<'w> Wire<'w> {
     /// A new connection with a meter of the host.
     #[must_use]
     pub fn host(meter: &'w mut HostMeter) -> Self {
-        Self::Host(meter, Box::new(Link::Wrapper(WrapperLink::new(Instant::START, Micros::MAX))))
+        Self::Host(
+            meter,
+            Box::new(Link::Wrapper(WrapperLink::new(Instant::START, Micros::MAX))),
+        )
     }
 }
 
@@ -231,7 +247,10 @@ impl fmt::Display for ReadError {
 impl core::error::Error for ReadError {}
 
 const fn item(class_id: u16, name: &'static str, attribute: i8) -> Item<'static> {
-    Item { attribute: Attribute::new(class_id, Obis::new(name), attribute), selection: Selection::Whole }
+    Item {
+        attribute: Attribute::new(class_id, Obis::new(name), attribute),
+        selection: Selection::Whole,
+    }
 }
 
 fn limits() -> Limits {

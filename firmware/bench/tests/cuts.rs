@@ -9,7 +9,14 @@ use bench::qemu::{Board, Pace, Qemu, words};
 use bench::reader::{Identity, ReadError, Reader, Role, Transport, Wire};
 
 /// Device identifications: six values that the meter keeps.
-const VALUES: [&str; 6] = ["0-0:96.1.1", "0-0:96.1.2", "0-0:96.1.3", "0-0:96.1.4", "0-0:96.1.5", "0-0:96.1.6"];
+const VALUES: [&str; 6] = [
+    "0-0:96.1.1",
+    "0-0:96.1.2",
+    "0-0:96.1.3",
+    "0-0:96.1.4",
+    "0-0:96.1.5",
+    "0-0:96.1.6",
+];
 
 /// How the power goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,12 +44,17 @@ fn acknowledged_values_outlive_cuts_inside_a_step() {
 
 #[test]
 fn acknowledged_values_outlive_sigkill() {
-    campaign(Board::An505, "kill", |chance| Cut::Kill(Duration::from_micros(chance.below(60_000))));
+    campaign(Board::An505, "kill", |chance| {
+        Cut::Kill(Duration::from_micros(chance.below(60_000)))
+    });
 }
 
 fn campaign(board: Board, name: &str, next: fn(&mut Chance) -> Cut) {
     let mut chance = Chance::begin(name);
-    let cuts = std::env::var("FERRARIS_CUTS").ok().and_then(|text| text.parse().ok()).unwrap_or(100_u32);
+    let cuts = std::env::var("FERRARIS_CUTS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(100_u32);
     let memory = Memory::erased(&format!("cuts-{name}")).expect("a disk");
     let mut promises = Promises::default();
     let began = Instant::now();
@@ -57,7 +69,11 @@ fn campaign(board: Board, name: &str, next: fn(&mut Chance) -> Cut) {
         began.elapsed().as_secs_f64(),
         promises.acknowledged
     );
-    assert!(u64::from(cuts) < promises.acknowledged, "only {} values were acknowledged", promises.acknowledged);
+    assert!(
+        u64::from(cuts) < promises.acknowledged,
+        "only {} values were acknowledged",
+        promises.acknowledged
+    );
 }
 
 /// How far a life came before its cut.
@@ -93,8 +109,16 @@ fn life(
         Some(Cut::Kill(after)) => Some(Instant::now() + after),
         _ => None,
     };
-    let transport = if number % 2 == 0 { Transport::Wrapper } else { Transport::Hdlc };
-    let address = if transport == Transport::Wrapper { qemu.wrapper() } else { qemu.hdlc() };
+    let transport = if number % 2 == 0 {
+        Transport::Wrapper
+    } else {
+        Transport::Hdlc
+    };
+    let address = if transport == Transport::Wrapper {
+        qemu.wrapper()
+    } else {
+        qemu.hdlc()
+    };
     let killer = until.map(|until| (until, number));
     let worked = Wire::to(address).map_err(ReadError::Line).and_then(|wire| {
         let mut identity = Identity::new(Role::Password);
@@ -131,7 +155,10 @@ fn check(reader: &mut Reader<'_, '_>, promises: &mut Promises, number: u32) -> R
     for (name, (acknowledged, asked)) in VALUES.into_iter().zip(&mut promises.values) {
         let found = reader.read(1, name, 2)?;
         let kept = found == *acknowledged || asked.as_ref() == Some(&found) || acknowledged.is_empty();
-        assert!(kept, "cut {number}: {name} is {found:02x?}, acknowledged was {acknowledged:02x?}, asked for {asked:02x?}");
+        assert!(
+            kept,
+            "cut {number}: {name} is {found:02x?}, acknowledged was {acknowledged:02x?}, asked for {asked:02x?}"
+        );
         // What was found once stays.
         (*acknowledged, *asked) = (found, None);
     }
@@ -140,7 +167,11 @@ fn check(reader: &mut Reader<'_, '_>, promises: &mut Promises, number: u32) -> R
         && let Ok(octets) = <[u8; 4]>::try_from(rest)
     {
         let counter = u32::from_be_bytes(octets);
-        assert!(promises.counter <= counter, "cut {number}: the counter went back from {} to {counter}", promises.counter);
+        assert!(
+            promises.counter <= counter,
+            "cut {number}: the counter went back from {} to {counter}",
+            promises.counter
+        );
         promises.counter = counter;
     }
     Ok(())
@@ -162,7 +193,9 @@ fn work(
         let length = usize::try_from(1 + chance.below(40)).unwrap_or(1);
         let mut value = vec![9, u8::try_from(length).unwrap_or(1)];
         value.extend(chance.octets(length));
-        let (Some(name), Some(promise)) = (VALUES.get(index).copied(), promises.values.get_mut(index)) else { continue };
+        let (Some(name), Some(promise)) = (VALUES.get(index).copied(), promises.values.get_mut(index)) else {
+            continue;
+        };
         promise.1 = Some(value.clone());
         reader.write(1, name, 2, &value)?;
         *promise = (value, None);

@@ -33,14 +33,27 @@ fn a_damaged_partition_is_said_and_lived_with() {
         let memory = lived("partition");
         for sector in 0..partition.sectors.min(16) {
             let garbage = chance.octets(SECTOR as usize);
-            memory.overwrite((partition.first + sector) * SECTOR, &garbage).expect("a disk");
+            memory
+                .overwrite((partition.first + sector) * SECTOR, &garbage)
+                .expect("a disk");
         }
         let ended = run(&memory, &["rtc=1767225700", "power-fail-at=1000"]);
         let booted = ended.words("booted");
         println!("{}: {booted:?}", partition.name);
-        assert_eq!(booted["loss"] == "1", ended.error_register() & NV_MEMORY != 0, "{}: {:#?}", partition.name, ended.said);
+        assert_eq!(
+            booted["loss"] == "1",
+            ended.error_register() & NV_MEMORY != 0,
+            "{}: {:#?}",
+            partition.name,
+            ended.said
+        );
         let after = run(&memory, &["rtc=1767225800", "power-fail-at=1000"]).words("booted");
-        assert_eq!((after["loss"].as_str(), after["first"].as_str()), ("0", "0"), "{}: {after:?}", partition.name);
+        assert_eq!(
+            (after["loss"].as_str(), after["first"].as_str()),
+            ("0", "0"),
+            "{}: {after:?}",
+            partition.name
+        );
     }
 }
 
@@ -56,7 +69,11 @@ fn a_flash_full_of_garbage_becomes_a_memory_again() {
     assert_eq!(ended.words("booted")["loss"], "1", "{:#?}", ended.said);
     assert_eq!(ended.error_register() & NV_MEMORY, NV_MEMORY);
     let after = run(&memory, &["rtc=1767225800", "power-fail-at=1000"]).words("booted");
-    assert_eq!((after["loss"].as_str(), after["first"].as_str()), ("0", "0"), "{after:?}");
+    assert_eq!(
+        (after["loss"].as_str(), after["first"].as_str()),
+        ("0", "0"),
+        "{after:?}"
+    );
 }
 
 /// One damaged copy of the order is replaced by the other, two by the board's own; both are said.
@@ -81,7 +98,11 @@ fn a_damaged_order_is_replaced_and_said() {
         memory.overwrite(0, first).expect("a disk");
         memory.overwrite(SECTOR, second).expect("a disk");
         let ended = run(&memory, &["rtc=1767225600", "exit-at=1000"]);
-        let booted = ended.said.iter().find(|line| line.starts_with("booted")).expect("it has");
+        let booted = ended
+            .said
+            .iter()
+            .find(|line| line.starts_with("booted"))
+            .expect("it has");
         assert!(booted.contains(source), "{booted}");
         assert_eq!(booted.ends_with("(damaged)"), damaged, "{booted}");
         assert_eq!(ended.error_register() & NV_MEMORY != 0, damaged, "{:#?}", ended.said);
@@ -93,11 +114,22 @@ fn a_damaged_order_is_replaced_and_said() {
 fn a_converter_that_stops_is_said_and_taken_up_again() {
     let memory = Memory::erased("converter").expect("a disk");
     let whole = run(&memory, &["rtc=1767225600", "exit-at=4000"]);
-    let ended = run(&memory, &["rtc=1767225700", "stop-from=1000", "stop-to=2500", "exit-at=4000"]);
+    let ended = run(
+        &memory,
+        &["rtc=1767225700", "stop-from=1000", "stop-to=2500", "exit-at=4000"],
+    );
     assert_eq!(whole.error_register() & MEASUREMENT_SYSTEM, 0);
     assert_eq!(ended.error_register() & MEASUREMENT_SYSTEM, MEASUREMENT_SYSTEM);
-    assert!(ended.traced("converter-stopped") && ended.traced("converter-resumed"), "{:#?}", ended.said);
-    assert!(ended.number("windows") + 2 >= whole.number("windows"), "{:#?}", ended.said);
+    assert!(
+        ended.traced("converter-stopped") && ended.traced("converter-resumed"),
+        "{:#?}",
+        ended.said
+    );
+    assert!(
+        ended.number("windows") + 2 >= whole.number("windows"),
+        "{:#?}",
+        ended.said
+    );
     assert!(ended.number("pulses") < whole.number("pulses"), "{:#?}", ended.said);
 }
 

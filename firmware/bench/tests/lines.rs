@@ -21,8 +21,12 @@ fn address(qemu: &Qemu, transport: Transport) -> SocketAddr {
 
 fn object_list(transport: Transport, role: Role, wire: Wire<'_>) -> Vec<u8> {
     let mut identity = Identity::new(role);
-    let mut reader = identity.associate(transport, wire).unwrap_or_else(|error| panic!("{transport:?} {role:?}: {error}"));
-    let list = reader.read(15, "0-0:40.0.0", 2).unwrap_or_else(|error| panic!("{transport:?} {role:?}: {error}"));
+    let mut reader = identity
+        .associate(transport, wire)
+        .unwrap_or_else(|error| panic!("{transport:?} {role:?}: {error}"));
+    let list = reader
+        .read(15, "0-0:40.0.0", 2)
+        .unwrap_or_else(|error| panic!("{transport:?} {role:?}: {error}"));
     reader.release().expect("it is released");
     list
 }
@@ -31,7 +35,11 @@ fn object_list(transport: Transport, role: Role, wire: Wire<'_>) -> Vec<u8> {
 #[test]
 fn the_object_list_equals_the_hosts_byte_for_byte() {
     for board in Board::ALL {
-        for (variant, serial) in [(Variant::St402d, desk::SERIAL), (Variant::Sm402d, 7), (Variant::St402c, 8)] {
+        for (variant, serial) in [
+            (Variant::St402d, desk::SERIAL),
+            (Variant::Sm402d, 7),
+            (Variant::St402c, 8),
+        ] {
             let config = desk::config(variant, serial);
             let memory = Memory::erased(&format!("objects-{}", board.name())).expect("a disk");
             memory.overwrite(0, &desk::order(&config)).expect("a disk");
@@ -43,9 +51,17 @@ fn the_object_list_equals_the_hosts_byte_for_byte() {
                 for transport in [Transport::Wrapper, Transport::Hdlc] {
                     let wire = Wire::to(address(&qemu, transport)).expect("QEMU listens");
                     let list = object_list(transport, sealed(role, &mut counter), wire);
-                    assert!(list == expected, "{} {variant:?} {role:?} {transport:?}: lists differ", board.name());
+                    assert!(
+                        list == expected,
+                        "{} {variant:?} {role:?} {transport:?}: lists differ",
+                        board.name()
+                    );
                 }
-                println!("{} {variant:?} {role:?}: {} octets, equal", board.name(), expected.len());
+                println!(
+                    "{} {variant:?} {role:?}: {} octets, equal",
+                    board.name(),
+                    expected.len()
+                );
             }
         }
     }
@@ -66,7 +82,10 @@ fn sealed(role: Role, counter: &mut u32) -> Role {
 #[test]
 fn garbage_on_both_lines_leaves_the_meter_serving() {
     let mut chance = Chance::begin("garbage on lines");
-    let seconds = std::env::var("FERRARIS_GARBAGE_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(6);
+    let seconds = std::env::var("FERRARIS_GARBAGE_SECONDS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(6);
     let memory = Memory::erased("garbage-lines").expect("a disk");
     let end = format!("exit-at={}", (seconds + 12) * 1_000);
     let qemu = Qemu::boot(Board::An386, &memory, &["rtc=1767225600", &end]);
@@ -85,9 +104,16 @@ fn garbage_on_both_lines_leaves_the_meter_serving() {
         assert!(!list.is_empty());
     }
     let ended = qemu.end();
-    println!("{sent} octets of garbage in {seconds} s; lost {:?}", ended.numbers("uart_lost"));
+    println!(
+        "{sent} octets of garbage in {seconds} s; lost {:?}",
+        ended.numbers("uart_lost")
+    );
     assert_eq!(ended.code, Some(0), "{:#?}", ended.said);
-    assert!((seconds + 11) * 1_000 / 200 - 10 < ended.number("windows"), "it measured all the time: {:#?}", ended.said);
+    assert!(
+        (seconds + 11) * 1_000 / 200 - 10 < ended.number("windows"),
+        "it measured all the time: {:#?}",
+        ended.said
+    );
 }
 
 /// Sends garbage, frames with wrong checksums and beginnings of frames until the time is over; answers how much.
@@ -95,12 +121,16 @@ fn pester(address: SocketAddr, transport: Transport, until: Instant, chance: &mu
     let mut sent = 0;
     while Instant::now() < until {
         let mut stream = TcpStream::connect(address).expect("QEMU listens");
-        stream.set_read_timeout(Some(Duration::from_millis(1))).expect("a socket");
+        stream
+            .set_read_timeout(Some(Duration::from_millis(1)))
+            .expect("a socket");
         for _ in 0..20 {
             let length = usize::try_from(chance.below(300)).unwrap_or(1);
             let mut octets = chance.octets(length);
             match (transport, chance.below(3)) {
-                (Transport::Hdlc, 0) => octets.splice(0..0, [0x7E, 0xA0, 0x20, 0x02, 0x23, 0x21, 0x93]).for_each(drop),
+                (Transport::Hdlc, 0) => octets
+                    .splice(0..0, [0x7E, 0xA0, 0x20, 0x02, 0x23, 0x21, 0x93])
+                    .for_each(drop),
                 (Transport::Wrapper, 0) => octets.splice(0..0, [0, 1, 0, 16, 0, 1, 0, 40, 0x60]).for_each(drop),
                 _ => {}
             }
@@ -133,6 +163,9 @@ fn round_trip_and_speed_are_printed() {
         let began = Instant::now();
         let octets = reader.read(15, "0-0:40.0.0", 2).expect("it is read").len();
         let speed = octets as f64 / began.elapsed().as_secs_f64();
-        println!("{transport:?}: a sealed GET {} us, {octets} octets at {speed:.0} octets/s", round_trip.as_micros());
+        println!(
+            "{transport:?}: a sealed GET {} us, {octets} octets at {speed:.0} octets/s",
+            round_trip.as_micros()
+        );
     }
 }

@@ -20,7 +20,10 @@ impl Clock {
     #[must_use]
     pub fn start() -> Self {
         PRESCALE.write(COUNTER_HERTZ / 1_000_000 - 1);
-        Self { last: COUNTER.read(), micros: 0 }
+        Self {
+            last: COUNTER.read(),
+            micros: 0,
+        }
     }
 
     /// Now.

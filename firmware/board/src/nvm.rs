@@ -50,7 +50,13 @@ impl Nvm {
         let start = NVM as *mut u8;
         // SAFETY: the board has this much RAM here, the linker script leaves it alone, and the flag makes this the only reference.
         let cells = unsafe { core::slice::from_raw_parts_mut(start, BYTES) };
-        Some(Self { cells, erase: None, steps_left: None, steps: 0, chance: 1 })
+        Some(Self {
+            cells,
+            erase: None,
+            steps_left: None,
+            steps: 0,
+            chance: 1,
+        })
     }
 
     /// Lets the power be cut in step number `step` from now, the first being 1; what that step leaves behind depends on `chance`.
@@ -75,9 +81,19 @@ impl Nvm {
                 *left == 0
             }
         };
-        for (index, cell) in self.cells.get_mut(from..from + len).unwrap_or_default().iter_mut().enumerate() {
+        for (index, cell) in self
+            .cells
+            .get_mut(from..from + len)
+            .unwrap_or_default()
+            .iter_mut()
+            .enumerate()
+        {
             let after = turn(index, *cell);
-            *cell = if cut { mix(*cell, after, &mut self.chance) } else { after };
+            *cell = if cut {
+                mix(*cell, after, &mut self.chance)
+            } else {
+                after
+            };
         }
         // Whoever looks into the file after this sees it.
         compiler_fence(Ordering::SeqCst);
@@ -106,7 +122,10 @@ impl Nvm {
     /// The range of cells, when it is there and not under erase.
     fn range(&self, at: u32, len: usize) -> Result<core::ops::Range<usize>, NorError> {
         let from = at as usize;
-        let to = from.checked_add(len).filter(|to| *to <= BYTES).ok_or(NorError::OutOfRange)?;
+        let to = from
+            .checked_add(len)
+            .filter(|to| *to <= BYTES)
+            .ok_or(NorError::OutOfRange)?;
         if let Some(erasing) = self.erase {
             let start = erasing.sector as usize * SECTOR_BYTES as usize;
             if from < start + SECTOR_BYTES as usize && start < to {
@@ -136,7 +155,9 @@ impl Nor for Nvm {
         }
         for (index, chunk) in bytes.chunks(PROGRAM_STEP).enumerate() {
             let from = range.start + index * PROGRAM_STEP;
-            self.step(from, chunk.len(), |place, cell| cell & chunk.get(place).copied().unwrap_or(0xFF));
+            self.step(from, chunk.len(), |place, cell| {
+                cell & chunk.get(place).copied().unwrap_or(0xFF)
+            });
         }
         Ok(())
     }
@@ -149,7 +170,12 @@ impl Nor for Nvm {
         if SECTORS <= sector {
             return Err(NorError::OutOfRange);
         }
-        self.erase = Some(Erasing { sector, ran: 0, since: Some(clock::micros()), pieces: 0 });
+        self.erase = Some(Erasing {
+            sector,
+            ran: 0,
+            since: Some(clock::micros()),
+            pieces: 0,
+        });
         Ok(())
     }
 
@@ -157,8 +183,12 @@ impl Nor for Nvm {
         self.let_erase_run();
         Ok(match self.erase {
             None => Erase::Idle,
-            Some(Erasing { sector, since: Some(_), .. }) => Erase::Running(sector),
-            Some(Erasing { sector, since: None, .. }) => Erase::Suspended(sector),
+            Some(Erasing {
+                sector, since: Some(_), ..
+            }) => Erase::Running(sector),
+            Some(Erasing {
+                sector, since: None, ..
+            }) => Erase::Suspended(sector),
         })
     }
 

@@ -16,7 +16,11 @@ impl<const N: usize> Queue<N> {
     #[expect(clippy::new_without_default, reason = "a static needs a const, which Default is not")]
     pub const fn new() -> Self {
         const { assert!(N.is_power_of_two(), "positions wrap by masking") };
-        Self { octets: [const { AtomicU8::new(0) }; N], read: AtomicUsize::new(0), written: AtomicUsize::new(0) }
+        Self {
+            octets: [const { AtomicU8::new(0) }; N],
+            read: AtomicUsize::new(0),
+            written: AtomicUsize::new(0),
+        }
     }
 
     /// Appends an octet; false when the queue is full. For the writer alone.
@@ -48,7 +52,9 @@ impl<const N: usize> Queue<N> {
     /// Octets that wait.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.written.load(Ordering::Acquire).wrapping_sub(self.read.load(Ordering::Acquire))
+        self.written
+            .load(Ordering::Acquire)
+            .wrapping_sub(self.read.load(Ordering::Acquire))
     }
 
     /// Whether none waits.

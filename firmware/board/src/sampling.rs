@@ -32,7 +32,10 @@ impl Sampling {
     /// Halves that are full at `now`, since the start.
     #[must_use]
     pub fn halves(&self, now: Instant) -> u64 {
-        now.since(self.since).as_micros().checked_div(self.span.as_micros()).unwrap_or(0)
+        now.since(self.since)
+            .as_micros()
+            .checked_div(self.span.as_micros())
+            .unwrap_or(0)
     }
 
     /// When the next half is full.

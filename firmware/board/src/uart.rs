@@ -53,7 +53,9 @@ impl Uart {
     pub fn read(&mut self, into: &mut [u8]) -> usize {
         let mut count = 0;
         for place in into {
-            let Some(octet) = line(self.port).received.pop() else { break };
+            let Some(octet) = line(self.port).received.pop() else {
+                break;
+            };
             *place = octet;
             count += 1;
         }
@@ -62,7 +64,10 @@ impl Uart {
 
     /// Sends octets; answers how many of them found room in the queue.
     pub fn write(&mut self, octets: &[u8]) -> usize {
-        let accepted = octets.iter().take_while(|octet| line(self.port).to_send.push(**octet)).count();
+        let accepted = octets
+            .iter()
+            .take_while(|octet| line(self.port).to_send.push(**octet))
+            .count();
         // The interrupt goes on by itself once an octet is under way.
         cortex_m::interrupt::free(|_| send_next(self.port));
         accepted
@@ -113,7 +118,11 @@ static WRAPPER: Line = Line::new();
 
 impl Line {
     const fn new() -> Self {
-        Self { received: Queue::new(), to_send: Queue::new(), lost: AtomicU32::new(0) }
+        Self {
+            received: Queue::new(),
+            to_send: Queue::new(),
+            lost: AtomicU32::new(0),
+        }
     }
 }
 

@@ -18,8 +18,12 @@ static __INTERRUPTS: [Vector; N_LINES] = {
     let first = FIRST_UART_INTERRUPT as usize;
     table[first] = Vector { handler: hdlc_receive };
     table[first + 1] = Vector { handler: hdlc_transmit };
-    table[first + 2] = Vector { handler: wrapper_receive };
-    table[first + 3] = Vector { handler: wrapper_transmit };
+    table[first + 2] = Vector {
+        handler: wrapper_receive,
+    };
+    table[first + 3] = Vector {
+        handler: wrapper_transmit,
+    };
     table[TIMER_0_INTERRUPT as usize] = Vector { handler: half_buffer };
     table[TIMER_1_INTERRUPT as usize] = Vector { handler: alarm_rings };
     table

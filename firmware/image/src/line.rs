@@ -49,7 +49,13 @@ impl Line {
     }
 
     const fn new(uart: Uart, link: Link, now: Instant) -> Self {
-        Self { uart, link, state: State::Talking, last_octet: now, answers_lost: 0 }
+        Self {
+            uart,
+            link,
+            state: State::Talking,
+            last_octet: now,
+            answers_lost: 0,
+        }
     }
 
     /// Serves what has come and what is due.
@@ -90,13 +96,27 @@ impl Line {
     }
 
     fn receive(&mut self, now: Instant, octets: &[u8], living: &mut Living) {
-        let Self { uart, link, answers_lost, .. } = self;
+        let Self {
+            uart,
+            link,
+            answers_lost,
+            ..
+        } = self;
         let answer = &mut |frame: &[u8]| {
             let left = frame.len() - uart.write(frame);
             *answers_lost = answers_lost.saturating_add(u32::try_from(left).unwrap_or(u32::MAX));
         };
         let Living { meter, hardware, .. } = living;
-        let served = meter.step(now, Input::Received { link, at: now, octets, answer }, hardware);
+        let served = meter.step(
+            now,
+            Input::Received {
+                link,
+                at: now,
+                octets,
+                answer,
+            },
+            hardware,
+        );
         if served == Err(Fault::Closed) {
             trace::note(now, Event::LineClosed);
             self.state = State::Deaf;

@@ -49,7 +49,12 @@ fn main() -> ! {
     let probe = Probe::read();
     let last = restart::begin();
     trace::note(clock.now(), Event::Started(last.cause));
-    say!("start board={} cause={} restarts={} {last}", board::NAME, last.cause as u8, last.restarts);
+    say!(
+        "start board={} cause={} restarts={} {last}",
+        board::NAME,
+        last.cause as u8,
+        last.restarts
+    );
 
     let order = begin_life(&mut clock, &probe, last.utc);
     let living = order.living;
@@ -62,7 +67,14 @@ fn main() -> ! {
     let metering = begin_metering(&mut clock, &probe, &living.meter);
     let lines = [begin_hdlc(), begin_wrapper(clock.now())];
     board::alarm::start();
-    let mut rooms = Rooms { clock, probe, first_life: last.restarts == 0, living, metering, lines };
+    let mut rooms = Rooms {
+        clock,
+        probe,
+        first_life: last.restarts == 0,
+        living,
+        metering,
+        lines,
+    };
     rooms.run(Watchdog::start())
 }
 
@@ -71,7 +83,9 @@ fn main() -> ! {
 /// The meter boots.
 #[inline(never)]
 fn begin_life(clock: &mut Clock, probe: &Probe, last_utc: Option<Utc>) -> Begun {
-    let Some(mut nvm) = board::nvm::Nvm::take() else { restart::give_up(clock, "the flash was taken twice") };
+    let Some(mut nvm) = board::nvm::Nvm::take() else {
+        restart::give_up(clock, "the flash was taken twice")
+    };
     if let Some(step) = probe.cut {
         nvm.cut_at(step, probe.chance);
     }
@@ -82,8 +96,16 @@ fn begin_life(clock: &mut Clock, probe: &Probe, last_utc: Option<Utc>) -> Begun 
         Ok((meter, report)) => {
             let now = clock.now();
             say_booted(now, &report, &order);
-            trace::note(now, Event::Booted { loss: report.has_loss() });
-            Begun { living: LIVING.put_with(|| Living { meter, hardware, now }), damaged: order.damaged }
+            trace::note(
+                now,
+                Event::Booted {
+                    loss: report.has_loss(),
+                },
+            );
+            Begun {
+                living: LIVING.put_with(|| Living { meter, hardware, now }),
+                damaged: order.damaged,
+            }
         }
         Err(fault) => {
             say!("fault {fault}");
@@ -156,7 +178,12 @@ impl Rooms {
     /// When something is due at the latest.
     fn next(&self, now: Instant) -> Instant {
         let [hdlc, wrapper] = &self.lines;
-        let due = self.living.meter.deadline().min(hdlc.deadline()).min(wrapper.deadline());
+        let due = self
+            .living
+            .meter
+            .deadline()
+            .min(hdlc.deadline())
+            .min(wrapper.deadline());
         due.min(self.metering.next(now)).min(self.probe.next(now)).max(now)
     }
 
@@ -195,7 +222,11 @@ impl Rooms {
         say!("answers_lost {} {}", hdlc.answers_lost(), wrapper.answers_lost());
         say!("nvm_steps {}", self.living.hardware.nvm.steps());
         say!("error_register {:08x}", self.living.meter.model().error_register);
-        say!("stack_bytes {} of {}", board::stack::high_water(), board::stack::capacity());
+        say!(
+            "stack_bytes {} of {}",
+            board::stack::high_water(),
+            board::stack::capacity()
+        );
         trace::say();
     }
 }

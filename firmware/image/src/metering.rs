@@ -6,7 +6,8 @@ use board::say;
 use frontend::{AMPS_PER_LSB, Assembler, Faults, Health, RATE_HZ, Source, VOLTS_PER_LSB, Waveform};
 use meter::{Config, Input, Meter, Trouble};
 use metrology::{
-    Chain, Channel, Element, Measurement, NominalFrequency, PulseQuantity, Pulses, Quantity, SampleSet, Setup, SetupError,
+    Chain, Channel, Element, Measurement, NominalFrequency, PulseQuantity, Pulses, Quantity, SampleSet, Setup,
+    SetupError,
 };
 
 use crate::probe::Probe;
@@ -86,7 +87,12 @@ impl Metering {
     /// Frames of one half into the chain. A window has 1 600 sets or more and a half 32: it finishes one window at most, unless it
     /// fills a hole before it; then the windows before the last are silence.
     fn take_half(&mut self, first: u64, finished: &mut Option<Measurement>) {
-        let Self { source, assembler, chain, .. } = self;
+        let Self {
+            source,
+            assembler,
+            chain,
+            ..
+        } = self;
         let each = &mut |sets: &[SampleSet]| chain.push_block(sets, |measurement| *finished = Some(*measurement));
         let mut frames = [[0; 30]; HALF_SETS];
         if source.frames(first, &mut frames) {
@@ -137,15 +143,32 @@ impl Metering {
     pub(crate) fn say(&self) {
         let [active, reactive] = &self.leds;
         say!("windows {}", self.windows);
-        say!("first_measured_us {}", self.first_measured.map_or(0, Instant::as_micros));
+        say!(
+            "first_measured_us {}",
+            self.first_measured.map_or(0, Instant::as_micros)
+        );
         say!("pulses {} {}", active.count(), reactive.count());
-        let Health { damaged, lost, stops, .. } = self.health;
-        say!("halves {} overruns {} damaged {damaged} lost {lost} stops {stops}", self.taken, self.overruns);
+        let Health {
+            damaged, lost, stops, ..
+        } = self.health;
+        say!(
+            "halves {} overruns {} damaged {damaged} lost {lost} stops {stops}",
+            self.taken,
+            self.overruns
+        );
     }
 }
 
 fn distortion(chain: &Chain) -> [Option<u16>; 6] {
-    [Channel::V1, Channel::V2, Channel::V3, Channel::I1, Channel::I2, Channel::I3].map(|channel| {
+    [
+        Channel::V1,
+        Channel::V2,
+        Channel::V3,
+        Channel::I1,
+        Channel::I2,
+        Channel::I3,
+    ]
+    .map(|channel| {
         let millionths = chain.spectrum(channel)?.thd_millionths?;
         Some(u16::try_from(millionths.saturating_add(500) / 1_000).unwrap_or(u16::MAX))
     })
@@ -154,9 +177,14 @@ fn distortion(chain: &Chain) -> [Option<u16>; 6] {
 /// What a test wants to go wrong with the converter.
 fn faults(probe: &Probe) -> Faults {
     let number = |at: Option<Instant>, otherwise| {
-        at.map_or(otherwise, |at: Instant| at.as_micros().saturating_mul(u64::from(RATE_HZ)) / 1_000_000)
+        at.map_or(otherwise, |at: Instant| {
+            at.as_micros().saturating_mul(u64::from(RATE_HZ)) / 1_000_000
+        })
     };
-    Faults { damage_every: probe.damage_every, stopped: number(probe.stop_from, u64::MAX)..number(probe.stop_to, u64::MAX) }
+    Faults {
+        damage_every: probe.damage_every,
+        stopped: number(probe.stop_from, u64::MAX)..number(probe.stop_to, u64::MAX),
+    }
 }
 
 fn setup(config: &Config) -> Setup {
@@ -166,10 +194,15 @@ fn setup(config: &Config) -> Setup {
     } else {
         Setup::single_phase(rate, VOLTS_PER_LSB, AMPS_PER_LSB)
     };
-    setup.nominal_frequency = if config.nominal_hertz == 60 { NominalFrequency::Hz60 } else { NominalFrequency::Hz50 };
+    setup.nominal_frequency = if config.nominal_hertz == 60 {
+        NominalFrequency::Hz60
+    } else {
+        NominalFrequency::Hz50
+    };
     setup.nominal_volts = f64::from(config.nominal_volts);
     // Starting currents of class B (EN 50470-3): 0.4 % of the reference current, 0.2 % of the nominal one behind transformers.
-    setup.starting_amperes = f64::from(config.variant.basic_amperes()) * if config.variant.is_direct() { 0.004 } else { 0.002 };
+    setup.starting_amperes =
+        f64::from(config.variant.basic_amperes()) * if config.variant.is_direct() { 0.004 } else { 0.002 };
     setup
 }
 

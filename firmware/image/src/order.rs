@@ -47,10 +47,17 @@ pub(crate) fn read(nor: &dyn Nor) -> Order {
         }
     }
     let (config, source) = found.unwrap_or_else(|| (on_a_desk(), "desk"));
-    Order { config, source, damaged }
+    Order {
+        config,
+        source,
+        damaged,
+    }
 }
 
-#[expect(clippy::large_enum_variant, reason = "it lives for one line, and there is no heap to box it on")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives for one line, and there is no heap to box it on"
+)]
 enum Copy {
     Blank,
     Damaged,
@@ -65,7 +72,9 @@ fn copy(nor: &dyn Nor, at: u32) -> Copy {
     if octets == [0xFF; LENGTH] {
         return Copy::Blank;
     }
-    parse(&octets).filter(|config| config.check().is_ok()).map_or(Copy::Damaged, Copy::Whole)
+    parse(&octets)
+        .filter(|config| config.check().is_ok())
+        .map_or(Copy::Damaged, Copy::Whole)
 }
 
 fn parse(octets: &[u8; LENGTH]) -> Option<Config> {
@@ -100,7 +109,11 @@ fn parse(octets: &[u8; LENGTH]) -> Option<Config> {
     let authentication_key = Key::new(take::<16>(&mut rest)?)?;
     let is_titled = flag(&mut rest)?;
     let title: [u8; 8] = *take(&mut rest)?;
-    let secrets = Secrets { lls_password, encryption_key, authentication_key };
+    let secrets = Secrets {
+        lls_password,
+        encryption_key,
+        authentication_key,
+    };
     let mut config = Config::new(variant, serial, secrets);
     config.time_zone = time_zone;
     config.daylight_saving = daylight_saving;

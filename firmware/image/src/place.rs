@@ -17,7 +17,10 @@ unsafe impl<T: Send> Sync for Place<T> {}
 impl<T> Place<T> {
     /// An empty place.
     pub(crate) const fn new() -> Self {
-        Self { filled: AtomicBool::new(false), value: UnsafeCell::new(MaybeUninit::uninit()) }
+        Self {
+            filled: AtomicBool::new(false),
+            value: UnsafeCell::new(MaybeUninit::uninit()),
+        }
     }
 
     /// Fills the place. It is filled once; a second time is a broken promise of ours.

@@ -67,12 +67,18 @@ impl Probe {
 
     /// The next instant at which something was asked for, after `now`.
     pub(crate) fn next(&self, now: Instant) -> Instant {
-        [self.exit_at, self.power_fail_at, self.panic_at, self.hang_at, self.fault_at]
-            .into_iter()
-            .flatten()
-            .filter(|at| now < *at)
-            .min()
-            .unwrap_or(Instant::FAR)
+        [
+            self.exit_at,
+            self.power_fail_at,
+            self.panic_at,
+            self.hang_at,
+            self.fault_at,
+        ]
+        .into_iter()
+        .flatten()
+        .filter(|at| now < *at)
+        .min()
+        .unwrap_or(Instant::FAR)
     }
 }
 

@@ -5,7 +5,7 @@
 use core::fmt;
 use core::panic::PanicInfo;
 
-use base::{Instant, Utc};
+use base::{Instant, Micros, Utc};
 use board::clock::Clock;
 use board::{backup, say};
 use cortex_m_rt::{ExceptionFrame, exception};
@@ -65,7 +65,7 @@ pub(crate) fn begin() -> Last {
 
 /// The loop lives: every second its time is kept, after a minute the restarts before it are forgotten.
 pub(crate) fn alive(now: Instant, meter: &Meter) {
-    let second = (now.as_micros() / 1_000_000) as u32 & u32::MAX;
+    let second = u32::try_from(now.as_micros() / 1_000_000).unwrap_or(u32::MAX);
     if backup::word(SECOND) == second {
         return;
     }
@@ -80,7 +80,9 @@ pub(crate) fn alive(now: Instant, meter: &Meter) {
 /// Ends a life that cannot begin: waits, so that a damaged board does not wear its flash out, and starts anew.
 pub(crate) fn give_up(clock: &mut Clock, why: &str) -> ! {
     say!("fault {why}");
-    trace::note(clock.now(), Event::GaveUp);
+    let now = clock.now();
+    trace::note(now, Event::GaveUp);
+    while clock.now() < now + PAUSE_BEFORE_ANOTHER {}
     end(Cause::Panic)
 }
 
@@ -110,7 +112,13 @@ impl Cause {
 impl Last {
     fn read() -> Self {
         if backup::word(SEAL) != checksum() {
-            return Self { cause: Cause::Power, restarts: 0, utc: None, line: 0, file: [0; FILE_OCTETS] };
+            return Self {
+                cause: Cause::Power,
+                restarts: 0,
+                utc: None,
+                line: 0,
+                file: [0; FILE_OCTETS],
+            };
         }
         let mut file = [0; FILE_OCTETS];
         for (index, piece) in file.chunks_mut(4).enumerate() {
@@ -226,6 +234,7 @@ const SEAL: usize = FILE + FILE_OCTETS / 4;
 
 /// The end of the file's name that is kept.
 const FILE_OCTETS: usize = 32;
+const PAUSE_BEFORE_ANOTHER: Micros = Micros::from_secs(10);
 const FORGET_AFTER_SECONDS: u32 = 60;
 /// No time is known.
 const NO_UTC: u64 = u64::MAX;

@@ -71,7 +71,15 @@ impl Event {
 }
 
 const NAMES: [&str; 9] = [
-    "started", "booted", "gave-up", "ended", "measured", "converter-stopped", "converter-resumed", "overrun", "line-closed",
+    "started",
+    "booted",
+    "gave-up",
+    "ended",
+    "measured",
+    "converter-stopped",
+    "converter-resumed",
+    "overrun",
+    "line-closed",
 ];
 
 /// Behind the record of the last life.
