@@ -4,7 +4,8 @@
 //!
 //! ```text
 //! SampleSet --> Chain --> Measurement (every 10/12 cycles) --> Registers (energies), Pulses (LED)
-//!                  `----> Spectrum    (harmonics and THD, one channel after the other)
+//!          |       `----> Spectrum    (harmonics and THD, one channel after the other)
+//!          `-> VoltageWatch           (Urms(1/2) every half cycle; dips, swells, interruptions)
 //! ```
 //!
 //! No heap, no clock, no chance, no panic: what comes in is sample codes and a checked [`Setup`]; what goes out is integers.
@@ -17,6 +18,7 @@ mod chain;
 mod channel;
 mod crossing;
 mod edge;
+mod half_cycle;
 mod measurement;
 mod no_load;
 mod oscillator;
@@ -32,11 +34,13 @@ mod solver;
 mod spectrum;
 mod sums;
 mod tracker;
+mod voltage_watch;
 
 pub use adjustment::{Comparison, Reading, adjusted};
 pub use calibration::Calibration;
 pub use chain::Chain;
 pub use channel::{Channel, ChannelSet, N_CHANNELS, N_PHASES, Phase, SampleSet};
+pub use half_cycle::HalfCycle;
 pub use measurement::{
     Apparent, Direction, Event, EventKind, Events, Flow, Flows, MAX_EVENTS, Measurement, PhaseReading, Quadrant,
     Sequence, TotalReading,
@@ -47,3 +51,4 @@ pub use registers::{Element, N_TARIFFS, Quantity, Registers, RegistersError, Tar
 pub use sample_path::Core;
 pub use setup::{DirectCurrent, NominalFrequency, Setup, SetupError};
 pub use spectrum::{MAX_ORDER, Spectrum};
+pub use voltage_watch::{VoltageEvent, VoltageEventKind, VoltageFinding, VoltageThresholds, VoltageWatch};
