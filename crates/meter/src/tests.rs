@@ -152,7 +152,10 @@ impl Life {
     fn associate(&mut self) -> Result<(), Fault> {
         let answer = self.talk(&hex("6036A1090607608574050801018A0207808B0760857405080201AC0A80083132333435363738BE10040E01000000065F1F0400007E1F04B0"))?;
         assert!(
-            answer.is_empty() || answer.starts_with(&hex("6129A109060760857405080101A203020100")),
+            answer.is_empty()
+                || answer
+                    .windows(16)
+                    .any(|it| it == hex("A109060760857405080101A203020100").as_slice()),
             "{answer:02X?}"
         );
         Ok(())
@@ -500,4 +503,21 @@ fn trouble_is_said_once_in_the_log_and_stays_in_the_error_register() {
         assert_eq!(life.meter.model().error_register & bit, bit);
         assert_eq!(events(&life), before + 1);
     }
+}
+
+/// Issue 3, bad input: a flash that holds nothing but garbage had a memory once; only an erased one comes from the factory.
+#[test]
+fn a_flash_of_garbage_is_a_loss_and_no_first_boot() {
+    let mut bench = Bench::new();
+    for (index, cell) in bench.flash.cells_mut().iter_mut().enumerate() {
+        // Any pattern that is no record; sectors 0 to 15 are not the meter's.
+        *cell = (index % 251) as u8;
+    }
+    let (_, report) = boot(&mut bench, None);
+    assert!(
+        !report.first_boot && report.parameters_lost && report.registers_lost,
+        "{report:?}"
+    );
+    let (_, after) = boot(&mut bench.revived(), None);
+    assert!(!after.first_boot && !after.has_loss(), "{after:?}");
 }
