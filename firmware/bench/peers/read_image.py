@@ -27,6 +27,10 @@ class Image:
         self.system_title = bytes.fromhex(says["system_title"])
         self.clients = {client["authentication"]: client for client in says["clients"]}
 
+    def client(self, authentication):
+        """The client that associates in this way."""
+        return self.clients[authentication]
+
 
 class Association(checks.Association):
     """The checks of one association, with the values that the converter plays."""

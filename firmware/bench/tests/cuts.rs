@@ -45,7 +45,7 @@ fn acknowledged_values_outlive_cuts_inside_a_step() {
 #[test]
 fn acknowledged_values_outlive_sigkill() {
     campaign(Board::An505, "kill", |chance| {
-        Cut::Kill(Duration::from_micros(chance.below(60_000)))
+        Cut::Kill(Duration::from_micros(chance.below(120_000)))
     });
 }
 
@@ -54,7 +54,7 @@ fn campaign(board: Board, name: &str, next: fn(&mut Chance) -> Cut) {
     let cuts = std::env::var("FERRARIS_CUTS")
         .ok()
         .and_then(|text| text.parse().ok())
-        .unwrap_or(100_u32);
+        .unwrap_or(150_u32);
     let memory = Memory::erased(&format!("cuts-{name}")).expect("a disk");
     let mut promises = Promises::default();
     let began = Instant::now();

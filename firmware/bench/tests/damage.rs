@@ -21,7 +21,7 @@ fn run(memory: &Memory, words: &[&str]) -> Ended {
 /// A memory that has lived.
 fn lived(name: &str) -> Memory {
     let memory = Memory::erased(name).expect("a disk");
-    run(&memory, &["rtc=1767225600", "power-fail-at=1000"]);
+    run(&memory, &["rtc=1767225600", "power-fail-at=2500"]);
     memory
 }
 
@@ -37,7 +37,7 @@ fn a_damaged_partition_is_said_and_lived_with() {
                 .overwrite((partition.first + sector) * SECTOR, &garbage)
                 .expect("a disk");
         }
-        let ended = run(&memory, &["rtc=1767225700", "power-fail-at=1000"]);
+        let ended = run(&memory, &["rtc=1767225700", "power-fail-at=2500"]);
         let booted = ended.words("booted");
         println!("{}: {booted:?}", partition.name);
         assert_eq!(
@@ -47,7 +47,7 @@ fn a_damaged_partition_is_said_and_lived_with() {
             partition.name,
             ended.said
         );
-        let after = run(&memory, &["rtc=1767225800", "power-fail-at=1000"]).words("booted");
+        let after = run(&memory, &["rtc=1767225800", "power-fail-at=2500"]).words("booted");
         assert_eq!(
             (after["loss"].as_str(), after["first"].as_str()),
             ("0", "0"),
@@ -68,7 +68,7 @@ fn a_flash_full_of_garbage_becomes_a_memory_again() {
     let ended = run(&memory, &["rtc=1767225700", "power-fail-at=60000"]);
     assert_eq!(ended.words("booted")["loss"], "1", "{:#?}", ended.said);
     assert_eq!(ended.error_register() & NV_MEMORY, NV_MEMORY);
-    let after = run(&memory, &["rtc=1767225800", "power-fail-at=1000"]).words("booted");
+    let after = run(&memory, &["rtc=1767225800", "power-fail-at=2500"]).words("booted");
     assert_eq!(
         (after["loss"].as_str(), after["first"].as_str()),
         ("0", "0"),
@@ -97,7 +97,7 @@ fn a_damaged_order_is_replaced_and_said() {
         let memory = Memory::erased("order").expect("a disk");
         memory.overwrite(0, first).expect("a disk");
         memory.overwrite(SECTOR, second).expect("a disk");
-        let ended = run(&memory, &["rtc=1767225600", "exit-at=1000"]);
+        let ended = run(&memory, &["rtc=1767225600", "exit-at=2500"]);
         let booted = ended
             .said
             .iter()
@@ -113,10 +113,10 @@ fn a_damaged_order_is_replaced_and_said() {
 #[test]
 fn a_converter_that_stops_is_said_and_taken_up_again() {
     let memory = Memory::erased("converter").expect("a disk");
-    let whole = run(&memory, &["rtc=1767225600", "exit-at=4000"]);
+    let whole = run(&memory, &["rtc=1767225600", "exit-at=5000"]);
     let ended = run(
         &memory,
-        &["rtc=1767225700", "stop-from=1000", "stop-to=2500", "exit-at=4000"],
+        &["rtc=1767225700", "stop-from=1000", "stop-to=2500", "exit-at=5000"],
     );
     assert_eq!(whole.error_register() & MEASUREMENT_SYSTEM, 0);
     assert_eq!(ended.error_register() & MEASUREMENT_SYSTEM, MEASUREMENT_SYSTEM);
@@ -137,9 +137,9 @@ fn a_converter_that_stops_is_said_and_taken_up_again() {
 #[test]
 fn damaged_frames_are_bridged_and_many_are_said() {
     let memory = Memory::erased("frames").expect("a disk");
-    let few = run(&memory, &["rtc=1767225600", "damage-every=1000", "exit-at=2000"]);
+    let few = run(&memory, &["rtc=1767225600", "damage-every=1000", "exit-at=3000"]);
     assert!(few.numbers("halves")[2] > 0, "{:#?}", few.said);
     assert_eq!(few.error_register() & MEASUREMENT_SYSTEM, 0);
-    let many = run(&memory, &["rtc=1767225600", "damage-every=4", "exit-at=2000"]);
+    let many = run(&memory, &["rtc=1767225600", "damage-every=4", "exit-at=3000"]);
     assert_eq!(many.error_register() & MEASUREMENT_SYSTEM, MEASUREMENT_SYSTEM);
 }
