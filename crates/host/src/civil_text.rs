@@ -172,4 +172,18 @@ mod tests {
             check(wrong, None);
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_is_too_strange(text in ".{0,40}") {
+            let _any = (parse_utc(&text), parse_span(&text));
+        }
+
+        #[test]
+        fn every_time_reads_back_in_every_zone(seconds in 86_400..253_402_214_400_i64, offset in -720..=840_i32) {
+            let utc = Utc::from_unix(seconds);
+            proptest::prop_assert_eq!(parse_utc(&utc_text(utc)), Some(utc));
+            proptest::prop_assert_eq!(parse_utc(&local_text(utc, offset)), Some(utc));
+        }
+    }
 }

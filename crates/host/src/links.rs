@@ -9,8 +9,11 @@ use core::time::Duration;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
+use std::time::Instant;
 
 use parking_lot::Mutex;
+use rustix::io::Errno;
+use rustix::net::RecvFlags;
 use serde_json::{Value, json};
 
 use crate::bench::Bench;
@@ -192,6 +195,7 @@ fn converse(bench: &Bench, mut stream: &TcpStream, talk: &mut Conversation, asso
     let mut octets = [0; READ_OCTETS];
     let mut answer = Vec::with_capacity(READ_OCTETS);
     let mut patience = None;
+    let mut ear = Ear::default();
     loop {
         let wanted = talk.patience();
         if wanted != patience {
@@ -199,7 +203,7 @@ fn converse(bench: &Bench, mut stream: &TcpStream, talk: &mut Conversation, asso
             patience = wanted;
         }
         answer.clear();
-        let served = match stream.read(&mut octets) {
+        let served = match ear.hear(stream, &mut octets) {
             Ok(0) => return Ok(()),
             Ok(count) => {
                 let heard = octets.get(..count).unwrap_or_default();
@@ -211,13 +215,45 @@ fn converse(bench: &Bench, mut stream: &TcpStream, talk: &mut Conversation, asso
             Err(error) if error.kind() == ErrorKind::Interrupted => Served::Open,
             Err(error) => return Err(error),
         };
+        // Before the client knows that it is associated: from then on its place is its own.
+        associated.store(talk.is_associated(), Ordering::Release);
         if !answer.is_empty() {
             stream.write_all(&answer)?;
         }
-        associated.store(talk.is_associated(), Ordering::Release);
         if served == Served::Closed {
             return Ok(());
         }
+    }
+}
+
+/// Listens to one connection. A client that asks again at once is awaited awake, since falling asleep and waking up costs more than
+/// answering a GET. Anybody else is awaited asleep, and so is everybody for a while when waiting awake was in vain: on a busy machine
+/// it keeps the client from asking.
+#[derive(Debug, Default)]
+struct Ear {
+    awake: bool,
+    /// Requests until waiting awake is tried again.
+    tired: u32,
+}
+
+impl Ear {
+    fn hear(&mut self, mut stream: &TcpStream, octets: &mut [u8]) -> io::Result<usize> {
+        let begun = Instant::now();
+        if self.awake {
+            while begun.elapsed() < AWAKE {
+                match rustix::net::recv(stream, &mut *octets, RecvFlags::DONTWAIT) {
+                    Ok((count, _)) => return Ok(count),
+                    Err(Errno::AGAIN) => core::hint::spin_loop(),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            self.awake = false;
+            self.tired = REST_REQUESTS;
+        }
+        let heard = stream.read(octets);
+        self.tired = self.tired.saturating_sub(1);
+        self.awake = self.tired == 0 && begun.elapsed() < AWAKE;
+        heard
     }
 }
 
@@ -228,6 +264,10 @@ impl Place {
     }
 }
 
+/// How soon a client must ask again to be awaited awake.
+const AWAKE: Duration = Duration::from_micros(150);
+/// How many requests are awaited asleep after one that was awaited awake in vain.
+const REST_REQUESTS: u32 = 500;
 /// A client that takes its answer slower than this is given up.
 const SLOWEST_READER: Duration = Duration::from_secs(10);
 const STACK_BYTES: usize = 256 << 10;

@@ -202,4 +202,11 @@ mod tests {
             "day.toml:3:1: at/0/power/on is missing",
         );
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_file_is_too_strange(text in "[a-z_0-9=\\[\\]{}\",.\n -]{0,200}") {
+            let _any = (Scenario::parse("any.toml", &text, 3), crate::Order::parse("any.toml", &text, None).map(|_| ()));
+        }
+    }
 }
