@@ -353,7 +353,9 @@ def refuses(report, where, what, peer):
     try:
         peer.associate()
     except Exception as why:  # How the refusal looks is the library's choice.
-        report.check(where, what, True, f"{type(why).__name__}: {why}"[:80])
+        # A meter that is gone or silent has refused nothing.
+        answered = not isinstance(why, OSError)
+        report.check(where, what, answered, f"{type(why).__name__}: {why}"[:80])
         try:
             peer.abandon()
         except OSError:
