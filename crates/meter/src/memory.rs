@@ -121,10 +121,6 @@ pub struct BootReport {
     pub lost_rows: u32,
     /// Profiles and logs that could not be read at all and are empty.
     pub lost_journals: u32,
-    /// The newest snapshots of the energies were damaged, and an older one counts.
-    pub registers_aged: bool,
-    /// A sector of the flash is worn out.
-    pub worn: bool,
     /// The supply was cut without a warning that could be used.
     pub unclean: bool,
     /// When the registers were last saved.
@@ -137,7 +133,6 @@ impl BootReport {
     pub const fn has_loss(&self) -> bool {
         self.parameters_lost
             || self.registers_lost
-            || self.registers_aged
             || self.lost_values != 0
             || self.lost_rows != 0
             || self.lost_journals != 0
@@ -234,44 +229,38 @@ impl Memory {
     pub(crate) fn boot(nor: &mut dyn Nor, it: &mut Model) -> Result<(Self, BootReport), MemoryError> {
         let mut report = BootReport::default();
         let parameters = PARAMETERS.region(nor)?;
-        // A flash that cannot be read says nothing of what it holds: nothing is laid out over it.
-        let store = Store::mount(nor, parameters)?;
+        let store = Store::mount(nor, parameters);
         let sides = [SIDE_0.region(nor)?, SIDE_1.region(nor)?];
         let reserve = RESERVE.region(nor)?;
         let registers = Checkpoint::mount(nor, sides, reserve)?;
         // The store is laid out first and marked last, so a first boot that was cut is a first boot again. As long as there is no store,
         // nothing else has been written: what stands there then was a memory once, or is damage.
         report.first_boot = match &store {
-            None => registers.is_none() && is_untouched(nor, &sides)?,
-            Some((store, _)) => matches!(store.get(nor, record_key(Record::Laid), &mut [0; 1]), Ok(None)),
+            Ok(None) => registers.is_none() && is_untouched(nor, &sides)?,
+            Ok(Some((store, _))) => matches!(store.get(nor, record_key(Record::Laid), &mut [0; 1]), Ok(None)),
+            Err(_) => false,
         };
 
         let store = match store {
-            Some((store, mounted)) => {
-                let records = mounted.lost_keys.saturating_add(mounted.lost_records);
-                report.lost_values = records.saturating_add(mounted.lost_sectors);
+            Ok(Some((store, mounted))) => {
+                report.lost_values = mounted.lost_keys.saturating_add(mounted.lost_records);
                 store
             }
-            None => {
+            Ok(None) | Err(_) => {
                 report.parameters_lost = !report.first_boot;
                 Store::format(nor, parameters)?
             }
         };
         let registers = match registers {
-            Some((registers, restored)) => {
-                // One save may have been torn by a cut, which is no loss; two cannot.
-                report.registers_aged = 1 < restored.damaged;
-                report.registers_lost = restored.snapshot.is_none() && !report.first_boot;
-                registers
-            }
+            Some((registers, _)) => registers,
             None => {
                 report.registers_lost = !report.first_boot;
                 let length = u16::try_from(SNAPSHOT_OCTETS).map_err(|_| MemoryError::Bound)?;
                 Checkpoint::format(nor, sides, reserve, length)?
             }
         };
-        let knows_counters = restore_parameters(&store, nor, it, &mut report)? && report.lost_values == 0;
-        restore_registers(&registers, nor, it, knows_counters, &mut report);
+        restore_parameters(&store, nor, it, &mut report);
+        restore_registers(&registers, nor, it, &mut report);
         let journals = [
             journal(nor, it, JournalId::LoadProfile1, LOAD_PROFILE_1, &mut report)?,
             journal(nor, it, JournalId::StandardLog, STANDARD_LOG, &mut report)?,
@@ -285,7 +274,10 @@ impl Memory {
             journals,
             needs_tending: true,
         };
-        report.worn = memory.settle(nor)?;
+        memory.settle(nor)?;
+        if report.first_boot || report.parameters_lost {
+            memory.keep(nor, it, Record::Laid)?;
+        }
         memory.count(it);
         Ok((memory, report))
     }
@@ -403,25 +395,20 @@ impl Memory {
         }
     }
 
-    /// Prepares the next writes a little further, without waiting for the flash. Every memory has its turn, also when another is worn.
+    /// Prepares the next writes a little further, without waiting for the flash.
     pub(crate) fn tend(&mut self, nor: &mut dyn Nor) -> Result<(), MemoryError> {
         if !self.needs_tending {
             return Ok(());
         }
-        let store = self.store.tend(nor).map_err(MemoryError::from);
-        let registers = self.registers.tend(nor).map_err(MemoryError::from);
-        let journals = self.journals.iter_mut().map(|journal| journal.tend(nor).map_err(MemoryError::from));
-        let mut more = false;
-        let mut outcome = Ok(());
-        for tended in [store, registers].into_iter().chain(journals) {
-            match tended {
-                Ok(Tended::More) => more = true,
-                Ok(Tended::Done) => {}
-                Err(error) => outcome = outcome.and_then(|()| Err(error)),
+        let mut all = [self.store.tend(nor)?, self.registers.tend(nor)?, Tended::Done];
+        for journal in &mut self.journals {
+            if journal.tend(nor)? == Tended::More {
+                let [.., more] = &mut all;
+                *more = Tended::More;
             }
         }
-        self.needs_tending = more;
-        outcome
+        self.needs_tending = all.contains(&Tended::More);
+        Ok(())
     }
 
     /// Whether the flash is to be tended soon.
@@ -429,15 +416,15 @@ impl Memory {
         self.needs_tending
     }
 
-    /// Waits until all is prepared: at boot only. True when a sector is worn out: what it belongs to can be read, and lives on as far as it can.
-    fn settle(&mut self, nor: &mut dyn Nor) -> Result<bool, MemoryError> {
-        let mut worn = is_worn(self.store.settle(nor).map_err(MemoryError::from))?;
-        worn |= is_worn(self.registers.settle(nor).map_err(MemoryError::from))?;
+    /// Waits until all is prepared: at boot only.
+    fn settle(&mut self, nor: &mut dyn Nor) -> Result<(), MemoryError> {
+        self.store.settle(nor)?;
+        self.registers.settle(nor)?;
         for journal in &mut self.journals {
-            worn |= is_worn(journal.settle(nor).map_err(MemoryError::from))?;
+            journal.settle(nor)?;
         }
         self.needs_tending = false;
-        Ok(worn)
+        Ok(())
     }
 
     /// Lets the model say how many rows there are.
@@ -462,15 +449,6 @@ fn is_untouched(nor: &dyn Nor, regions: &[Region]) -> Result<bool, MemoryError> 
         }
     }
     Ok(true)
-}
-
-/// Whether preparing met a worn sector, which is no reason to stop; other faults are.
-const fn is_worn(prepared: Result<(), MemoryError>) -> Result<bool, MemoryError> {
-    match prepared {
-        Ok(()) => Ok(false),
-        Err(MemoryError::Fault(Fault::Worn(_))) => Ok(true),
-        Err(error) => Err(error),
-    }
 }
 
 /// The shape of a journal's rows under the present capture list.
@@ -511,11 +489,10 @@ fn journal(
             }
             Ok(journal)
         }
-        Ok(None) | Err(JournalError::Width) => {
+        Ok(None) | Err(_) => {
             report.lost_journals += u32::from(!report.first_boot);
             Ok(Journal::format(nor, region, shape)?)
         }
-        Err(error) => Err(error.into()),
     }
 }
 
