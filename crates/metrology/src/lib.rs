@@ -5,7 +5,8 @@
 //! ```text
 //! SampleSet --> Chain --> Measurement (every 10/12 cycles) --> Registers (energies), Pulses (LED)
 //!          |       `----> Spectrum    (harmonics and THD, one channel after the other)
-//!          `-> VoltageWatch           (Urms(1/2) every half cycle; dips, swells, interruptions)
+//!          |-> VoltageWatch           (Urms(1/2) every half cycle; dips, swells, interruptions)
+//!          `-> Flicker                (Pst of an interval)
 //! ```
 //!
 //! No heap, no clock, no chance, no panic: what comes in is sample codes and a checked [`Setup`]; what goes out is integers.
@@ -18,6 +19,7 @@ mod chain;
 mod channel;
 mod crossing;
 mod edge;
+mod flicker;
 mod half_cycle;
 mod measurement;
 mod no_load;
@@ -40,6 +42,7 @@ pub use adjustment::{Comparison, Reading, adjusted};
 pub use calibration::Calibration;
 pub use chain::Chain;
 pub use channel::{Channel, ChannelSet, N_CHANNELS, N_PHASES, Phase, SampleSet};
+pub use flicker::{Flicker, Lamp};
 pub use half_cycle::HalfCycle;
 pub use measurement::{
     Apparent, Direction, Event, EventKind, Events, Flow, Flows, MAX_EVENTS, Measurement, PhaseReading, Quadrant,
