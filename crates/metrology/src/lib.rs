@@ -3,7 +3,8 @@
 //! The legally relevant part of the meter (WELMEC 7.2): samples of voltage and current become measurements and energies.
 //!
 //! ```text
-//! SampleSet --> Chain --> Measurement (every 10/12 cycles) --> Registers (energies), Pulses (LED)
+//! SampleSet --> Chain --> Measurement (every 10/12 cycles) --> Registers (energies), Pulses (LED),
+//!          |       |                                               Aggregation (150 cycles, 10 minutes, 2 hours)
 //!          |       `----> Spectrum    (harmonics and THD, one channel after the other)
 //!          |-> VoltageWatch           (Urms(1/2) every half cycle; dips, swells, interruptions)
 //!          `-> Flicker                (Pst of an interval)
@@ -14,6 +15,7 @@
 //! target give the same bits. The variants of the meter differ in their `Setup` only.
 
 mod adjustment;
+mod aggregation;
 mod calibration;
 mod chain;
 mod channel;
@@ -36,9 +38,11 @@ mod solver;
 mod spectrum;
 mod sums;
 mod tracker;
+mod unbalance;
 mod voltage_watch;
 
 pub use adjustment::{Comparison, Reading, adjusted};
+pub use aggregation::{Aggregate, Aggregation, MeanFrequency, Ticked};
 pub use calibration::Calibration;
 pub use chain::Chain;
 pub use channel::{Channel, ChannelSet, N_CHANNELS, N_PHASES, Phase, SampleSet};
@@ -54,4 +58,5 @@ pub use registers::{Element, N_TARIFFS, Quantity, Registers, RegistersError, Tar
 pub use sample_path::Core;
 pub use setup::{DirectCurrent, NominalFrequency, Setup, SetupError};
 pub use spectrum::{MAX_ORDER, Spectrum};
+pub use unbalance::Unbalance;
 pub use voltage_watch::{VoltageEvent, VoltageEventKind, VoltageFinding, VoltageThresholds, VoltageWatch};
