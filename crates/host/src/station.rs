@@ -270,10 +270,17 @@ impl Station {
     /// # Errors
     /// When the meter could not go on.
     pub fn run(self) -> Result<Farewell, StartError> {
+        let mut periods = 0_u32;
         let end = loop {
             match self.ends.recv_timeout(SAVING_PERIOD) {
                 Ok(end) => break end,
-                Err(RecvTimeoutError::Timeout) => self.save(),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.save();
+                    periods = periods.wrapping_add(1);
+                    if periods.is_multiple_of(PERIODS_A_SYNC) {
+                        self.sync();
+                    }
+                }
                 Err(RecvTimeoutError::Disconnected) => break End::World,
             }
         };
@@ -304,7 +311,7 @@ impl Station {
         Ok(farewell)
     }
 
-    /// Once a second: what was written outlives the operating system, and the world's time outlives the process.
+    /// What the world knows outlives the process. The clock of a fast world moves much between two of these.
     fn save(&self) {
         let remembered = self.bench.with(|meter| meter.remembered());
         let mut written = self.written.lock();
@@ -314,6 +321,10 @@ impl Station {
                 Err(error) => tracing::warn!(%error, "the world's time cannot be written"),
             }
         }
+    }
+
+    /// What was written to the flash outlives the operating system.
+    fn sync(&self) {
         if let Err(error) = self.syncer.sync() {
             tracing::warn!(%error, "the flash file cannot be brought to the disk");
         }
@@ -441,4 +452,6 @@ async fn asked_to_stop(asked: &Sender<End>) {
     }
 }
 
-const SAVING_PERIOD: Duration = Duration::from_secs(1);
+const SAVING_PERIOD: Duration = Duration::from_millis(100);
+/// The flash is synced once a second.
+const PERIODS_A_SYNC: u32 = 10;
