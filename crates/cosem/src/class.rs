@@ -17,7 +17,7 @@ pub use clock::{AdjustTo, Clock};
 pub use data::{Data, Show, Write};
 pub use disconnect::DisconnectControl;
 pub use profile::{ProfileGeneric, SortMethod};
-pub use register::{ExtendedRegister, Register};
+pub use register::Register;
 pub use sap::SapAssignment;
 pub use security::SecuritySetup;
 

@@ -178,12 +178,6 @@ impl<M> Directory<M> {
             .filter(|object| (object.present)(it))
     }
 
-    /// The row after the first `position` rows that `role` sees, for walking the list in steps.
-    #[must_use]
-    pub fn nth_visible(&self, it: &M, role: Role, position: usize) -> Option<&'static Object<M>> {
-        self.visible(it, role).nth(position)
-    }
-
     /// The objects that `role` sees.
     pub fn visible<'a>(&self, it: &'a M, role: Role) -> impl Iterator<Item = &'static Object<M>> + use<'a, M> {
         self.rows()

@@ -210,15 +210,14 @@ impl Checkpoint {
     /// Saves a snapshot of any allowed length and answers its number. When this returns `Ok` it is durable and overrides a power-fail record.
     ///
     /// # Errors
-    /// [`CheckpointError::Length`]; [`Fault::Busy`] until tending has prepared the side whose turn it is; [`Fault::Worn`] when neither
-    /// side takes it.
+    /// [`CheckpointError::Length`]; [`Fault::Busy`] until tending has prepared one of the sides; [`Fault::Worn`] when neither takes it.
     pub fn save(&mut self, nor: &mut dyn Nor, snapshot: &[u8]) -> Result<u32, CheckpointError> {
         let width = u16::try_from(snapshot.len()).map_err(|_| CheckpointError::Length)?;
         let record = self.reserve.record.map_or(0, |record| record.after);
         let number = self.newest.map_or(0, |newest| newest.number).max(record);
         let number = number.checked_add(1).ok_or(CheckpointError::Exhausted)?;
         let turn = usize::from(self.newest.is_some_and(|newest| newest.side == 0));
-        let mut refused = CheckpointError::Length;
+        let mut refused = None;
         for side in [turn, 1 - turn] {
             let Some(journal) = self.sides.get_mut(side) else { break };
             match put(nor, journal, number, width, snapshot) {
@@ -227,12 +226,12 @@ impl Checkpoint {
                     self.reserve.record = None;
                     return Ok(number);
                 }
-                // Only a worn side leaves its turn to the other one, which holds the newest snapshot.
-                Err(error @ JournalError::Fault(Fault::Worn(_))) => refused = error.into(),
-                Err(error) => return Err(error.into()),
+                // A side that cannot take its turn, worn or waiting for an erase that never ends well, leaves it to the other one. That
+                // one holds the newest snapshot, which stays where it is until the new one is whole.
+                Err(error) => refused = refused.or_else(|| Some(error.into())),
             }
         }
-        Err(refused)
+        Err(refused.unwrap_or(CheckpointError::Length))
     }
 
     /// Saves a record in the reserve: for the moment when power fails. At most three page programs; a running erase is suspended and stays so
@@ -306,12 +305,15 @@ impl Checkpoint {
     pub fn tend(&mut self, nor: &mut dyn Nor) -> Result<Tended, CheckpointError> {
         nor.resume_erase()?;
         let [first, second] = &mut self.sides;
-        let tended = [self.reserve.tend(nor)?, first.tend(nor)?, second.tend(nor)?];
-        Ok(if tended.contains(&Tended::More) {
-            Tended::More
-        } else {
-            Tended::Done
-        })
+        // Each has its turn, also when another is worn: that is said when the others are done.
+        let reserve = self.reserve.tend(nor).map_err(CheckpointError::from);
+        let sides = [first.tend(nor), second.tend(nor)].map(|tended| tended.map_err(CheckpointError::from));
+        let [first, second] = sides;
+        let all = [reserve, first, second];
+        if all.contains(&Ok(Tended::More)) {
+            return Ok(Tended::More);
+        }
+        all.into_iter().find(Result::is_err).unwrap_or(Ok(Tended::Done))
     }
 
     /// Tends until done, waiting for the erases: for the boot and for tests.

@@ -35,8 +35,9 @@ pub(crate) fn row(it: &Model, columns: &[CaptureObject], stamp: Utc, out: &mut W
     Ok(())
 }
 
-/// A digest of a capture list, by which rows of another list are told apart after a change of the firmware or the list.
-pub(crate) fn tag(columns: &[CaptureObject]) -> u32 {
+/// A digest of a capture list and its period, by which rows of other ones are told apart after a change of the firmware, the list or the
+/// period, also when the power went between the change and the clearing of the rows.
+pub(crate) fn tag(columns: &[CaptureObject], period: u32) -> u32 {
     let octets = columns.iter().flat_map(|column| {
         let [class_high, class_low] = column.attribute.class_id.to_be_bytes();
         let [a, b, c, d, e, f] = column.attribute.name.octets();
@@ -46,7 +47,7 @@ pub(crate) fn tag(columns: &[CaptureObject]) -> u32 {
             class_high, class_low, a, b, c, d, e, f, attribute, index_high, index_low,
         ]
     });
-    fnv_1a(octets)
+    fnv_1a(octets.chain(period.to_be_bytes()))
 }
 
 /// The 32-bit FNV-1a digest: for telling names apart, not against forgery.

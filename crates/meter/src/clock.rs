@@ -217,9 +217,9 @@ impl Clock {
     /// Sets the zone.
     ///
     /// # Errors
-    /// When it is not -720 to 840.
+    /// When it is not -840 (UTC+14) to 720 (UTC-12).
     pub fn set_zone(&mut self, minutes: i16) -> Result<(), ClockRefusal> {
-        if !(-840..=840).contains(&minutes) {
+        if !(-840..=720).contains(&minutes) {
             return Err(ClockRefusal);
         }
         self.zone = minutes;
@@ -235,9 +235,12 @@ impl Clock {
     /// Sets the rules of daylight saving.
     ///
     /// # Errors
-    /// When begin or end name no moment of the year 2000, or the deviation is beyond two hours.
+    /// When begin or end name no moment of a year, or the deviation is beyond two hours.
     pub fn set_daylight_saving(&mut self, rules: DaylightSaving) -> Result<(), ClockRefusal> {
-        let fits = |rule| (2000..2028).all(|year| transition(rule, year, self.zone).is_some() || names_year(rule));
+        let fits = |rule| match year_of(rule) {
+            Some(year) => transition(rule, year, self.zone).is_some(),
+            None => (2000..2028).all(|year| transition(rule, year, self.zone).is_some()),
+        };
         if !fits(rules.begin) || !fits(rules.end) || !(-120..=120).contains(&rules.deviation) {
             return Err(ClockRefusal);
         }
@@ -257,10 +260,13 @@ impl Clock {
     }
 }
 
-/// Whether a rule is for one year only.
-const fn names_year(rule: DateTime) -> bool {
+/// The year that a rule is for, if it is for one only.
+const fn year_of(rule: DateTime) -> Option<u16> {
     let [high, low, ..] = rule.octets();
-    high != 0xFF || low != 0xFF
+    match u16::from_be_bytes([high, low]) {
+        0xFFFF => None,
+        year => Some(year),
+    }
 }
 
 /// The moment in `year` that a date-time with wildcards names; `deviation` holds where it does not say its own.
@@ -420,6 +426,7 @@ mod tests {
             [0xFF, 0xFF, 2, 30, 0xFF, 2, 0, 0, 0, 0x80, 0, 0xFF],
             [0xFF, 0xFF, 3, 0xFE, 8, 2, 0, 0, 0, 0x80, 0, 0xFF],
             [0xFF, 0xFF, 3, 0xFE, 7, 24, 0, 0, 0, 0x80, 0, 0xFF],
+            [0x07, 0xEA, 2, 30, 0xFF, 2, 0, 0, 0, 0x80, 0, 0xFF],
             DateTime::UNSPECIFIED.octets(),
         ] {
             assert_eq!(clock.set_daylight_saving(bad(octets)), Err(ClockRefusal), "{octets:?}");

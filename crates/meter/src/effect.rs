@@ -63,6 +63,11 @@ impl Effects {
         self.overrun |= self.queue.push_back(effect).is_err();
     }
 
+    /// Puts an effect back to where it was taken: it is not done yet.
+    pub fn put_back(&mut self, effect: Effect) {
+        self.overrun |= self.queue.push_front(effect).is_err();
+    }
+
     /// Takes the oldest effect.
     pub fn pop(&mut self) -> Option<Effect> {
         self.queue.pop_front()

@@ -193,10 +193,30 @@ impl Meter {
             model.power_failures = model.power_failures.saturating_add(1);
             model.load_profile.mark(status::POWER_DOWN);
         }
+        // From here on a boot without a warning before it is told from one with a warning, also when the power goes in this boot. A first
+        // boot has ended when all memories hold something: what is missing from then on was lost.
+        let saved = core.memory.checkpoint(board.flash(), &core.model, false);
+        let laid = if report.first_boot || report.parameters_lost {
+            saved.and_then(|()| core.memory.keep(board.flash(), &core.model, Record::Laid))
+        } else {
+            saved
+        };
+        // A worn flash is no reason not to measure; one that does not answer, or a first boot that cannot be finished, is no boot.
+        let worn = match laid {
+            Ok(()) => report.worn,
+            Err(MemoryError::Fault(flash::Fault::Worn(_) | flash::Fault::Busy)) if !report.first_boot => true,
+            Err(error) => return Err(BootFault::Memory(error)),
+        };
+        let Core { model, .. } = &mut core;
         if let Some(last_alive) = report.last_alive.filter(|_| report.unclean) {
             model
                 .effects
                 .push(Effect::EventAt(Log::Standard, standard::POWER_DOWN, last_alive));
+        }
+        if report.cleared_journals != 0 {
+            model
+                .effects
+                .push(Effect::Event(Log::Standard, standard::PROFILE_CLEARED));
         }
         model.effects.push(Effect::Event(Log::Standard, standard::POWER_UP));
         if !model.clock.is_valid() {
@@ -204,7 +224,7 @@ impl Meter {
                 .effects
                 .push(Effect::Event(Log::Standard, standard::CLOCK_INVALID));
         }
-        if report.has_loss() {
+        if report.has_loss() || worn {
             model.error_register |= error_bit::NV_MEMORY;
             model
                 .effects
@@ -215,10 +235,6 @@ impl Meter {
         let closed = model.disconnector.is_connected();
         board.drive_disconnector(closed);
         let _noted_in_the_error_register = core.settle(board);
-        // From here on a boot without a warning before it is told from one with a warning.
-        core.memory
-            .checkpoint(board.flash(), &core.model, false)
-            .map_err(BootFault::Memory)?;
         Ok((Self { core }, report))
     }
 

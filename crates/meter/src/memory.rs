@@ -121,6 +121,12 @@ pub struct BootReport {
     pub lost_rows: u32,
     /// Profiles and logs that could not be read at all and are empty.
     pub lost_journals: u32,
+    /// Profiles that were captured by another list or period than is set now, and begin anew: the power went before that was done.
+    pub cleared_journals: u32,
+    /// The newest snapshots of the energies were damaged, and an older one counts.
+    pub registers_aged: bool,
+    /// A sector of the flash is worn out.
+    pub worn: bool,
     /// The supply was cut without a warning that could be used.
     pub unclean: bool,
     /// When the registers were last saved.
@@ -133,6 +139,7 @@ impl BootReport {
     pub const fn has_loss(&self) -> bool {
         self.parameters_lost
             || self.registers_lost
+            || self.registers_aged
             || self.lost_values != 0
             || self.lost_rows != 0
             || self.lost_journals != 0
@@ -229,38 +236,44 @@ impl Memory {
     pub(crate) fn boot(nor: &mut dyn Nor, it: &mut Model) -> Result<(Self, BootReport), MemoryError> {
         let mut report = BootReport::default();
         let parameters = PARAMETERS.region(nor)?;
-        let store = Store::mount(nor, parameters);
+        // A flash that cannot be read says nothing of what it holds: nothing is laid out over it.
+        let store = Store::mount(nor, parameters)?;
         let sides = [SIDE_0.region(nor)?, SIDE_1.region(nor)?];
         let reserve = RESERVE.region(nor)?;
         let registers = Checkpoint::mount(nor, sides, reserve)?;
         // The store is laid out first and marked last, so a first boot that was cut is a first boot again. As long as there is no store,
         // nothing else has been written: what stands there then was a memory once, or is damage.
         report.first_boot = match &store {
-            Ok(None) => registers.is_none() && is_untouched(nor, &sides)?,
-            Ok(Some((store, _))) => matches!(store.get(nor, record_key(Record::Laid), &mut [0; 1]), Ok(None)),
-            Err(_) => false,
+            None => registers.is_none() && is_untouched(nor, &sides)?,
+            Some((store, _)) => matches!(store.get(nor, record_key(Record::Laid), &mut [0; 1]), Ok(None)),
         };
 
         let store = match store {
-            Ok(Some((store, mounted))) => {
-                report.lost_values = mounted.lost_keys.saturating_add(mounted.lost_records);
+            Some((store, mounted)) => {
+                let records = mounted.lost_keys.saturating_add(mounted.lost_records);
+                report.lost_values = records.saturating_add(mounted.lost_sectors);
                 store
             }
-            Ok(None) | Err(_) => {
+            None => {
                 report.parameters_lost = !report.first_boot;
                 Store::format(nor, parameters)?
             }
         };
         let registers = match registers {
-            Some((registers, _)) => registers,
+            Some((registers, restored)) => {
+                // One save may have been torn by a cut, which is no loss; two cannot.
+                report.registers_aged = 1 < restored.damaged;
+                report.registers_lost = restored.snapshot.is_none() && !report.first_boot;
+                registers
+            }
             None => {
                 report.registers_lost = !report.first_boot;
                 let length = u16::try_from(SNAPSHOT_OCTETS).map_err(|_| MemoryError::Bound)?;
                 Checkpoint::format(nor, sides, reserve, length)?
             }
         };
-        restore_parameters(&store, nor, it, &mut report);
-        restore_registers(&registers, nor, it, &mut report);
+        let knows_counters = restore_parameters(&store, nor, it, &mut report)? && report.lost_values == 0;
+        restore_registers(&registers, nor, it, knows_counters, &mut report);
         let journals = [
             journal(nor, it, JournalId::LoadProfile1, LOAD_PROFILE_1, &mut report)?,
             journal(nor, it, JournalId::StandardLog, STANDARD_LOG, &mut report)?,
@@ -274,10 +287,7 @@ impl Memory {
             journals,
             needs_tending: true,
         };
-        memory.settle(nor)?;
-        if report.first_boot || report.parameters_lost {
-            memory.keep(nor, it, Record::Laid)?;
-        }
+        report.worn = memory.settle(nor)?;
         memory.count(it);
         Ok((memory, report))
     }
@@ -395,20 +405,28 @@ impl Memory {
         }
     }
 
-    /// Prepares the next writes a little further, without waiting for the flash.
+    /// Prepares the next writes a little further, without waiting for the flash. Every memory has its turn, also when another is worn.
     pub(crate) fn tend(&mut self, nor: &mut dyn Nor) -> Result<(), MemoryError> {
         if !self.needs_tending {
             return Ok(());
         }
-        let mut all = [self.store.tend(nor)?, self.registers.tend(nor)?, Tended::Done];
-        for journal in &mut self.journals {
-            if journal.tend(nor)? == Tended::More {
-                let [.., more] = &mut all;
-                *more = Tended::More;
+        let store = self.store.tend(nor).map_err(MemoryError::from);
+        let registers = self.registers.tend(nor).map_err(MemoryError::from);
+        let journals = self
+            .journals
+            .iter_mut()
+            .map(|journal| journal.tend(nor).map_err(MemoryError::from));
+        let mut more = false;
+        let mut outcome = Ok(());
+        for tended in [store, registers].into_iter().chain(journals) {
+            match tended {
+                Ok(Tended::More) => more = true,
+                Ok(Tended::Done) => {}
+                Err(error) => outcome = outcome.and(Err(error)),
             }
         }
-        self.needs_tending = all.contains(&Tended::More);
-        Ok(())
+        self.needs_tending = more;
+        outcome
     }
 
     /// Whether the flash is to be tended soon.
@@ -416,15 +434,15 @@ impl Memory {
         self.needs_tending
     }
 
-    /// Waits until all is prepared: at boot only.
-    fn settle(&mut self, nor: &mut dyn Nor) -> Result<(), MemoryError> {
-        self.store.settle(nor)?;
-        self.registers.settle(nor)?;
+    /// Waits until all is prepared: at boot only. True when a sector is worn out: what it belongs to can be read, and lives on as far as it can.
+    fn settle(&mut self, nor: &mut dyn Nor) -> Result<bool, MemoryError> {
+        let mut worn = is_worn(self.store.settle(nor).map_err(MemoryError::from))?;
+        worn |= is_worn(self.registers.settle(nor).map_err(MemoryError::from))?;
         for journal in &mut self.journals {
-            journal.settle(nor)?;
+            worn |= is_worn(journal.settle(nor).map_err(MemoryError::from))?;
         }
         self.needs_tending = false;
-        Ok(())
+        Ok(worn)
     }
 
     /// Lets the model say how many rows there are.
@@ -451,6 +469,15 @@ fn is_untouched(nor: &dyn Nor, regions: &[Region]) -> Result<bool, MemoryError> 
     Ok(true)
 }
 
+/// Whether preparing met a worn sector, which is no reason to stop; other faults are.
+const fn is_worn(prepared: Result<(), MemoryError>) -> Result<bool, MemoryError> {
+    match prepared {
+        Ok(()) => Ok(false),
+        Err(MemoryError::Fault(Fault::Worn(_))) => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
 /// The shape of a journal's rows under the present capture list.
 fn shape(it: &Model, journal: JournalId) -> Result<Shape, MemoryError> {
     let mut buffer = [0; ROW_OCTETS];
@@ -460,7 +487,7 @@ fn shape(it: &Model, journal: JournalId) -> Result<Shape, MemoryError> {
     let width = u16::try_from(out.len()).map_err(|_| MemoryError::Bound)?;
     Ok(Shape {
         width,
-        tag: capture::tag(columns),
+        tag: capture::tag(columns, it.period(journal)),
     })
 }
 
@@ -480,7 +507,7 @@ fn journal(
             if journal.shape() != shape {
                 journal.settle(nor)?;
                 journal.clear(nor, shape)?;
-                report.lost_journals += 1;
+                report.cleared_journals += 1;
             } else if let Some(log) = id.log()
                 && let Some(code) = last_code(&journal, nor)
                 && let Some(last) = it.last_event.get_mut(log.index())
@@ -489,10 +516,11 @@ fn journal(
             }
             Ok(journal)
         }
-        Ok(None) | Err(_) => {
+        Ok(None) | Err(JournalError::Width) => {
             report.lost_journals += u32::from(!report.first_boot);
             Ok(Journal::format(nor, region, shape)?)
         }
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -508,11 +536,18 @@ fn last_code(journal: &Journal, nor: &dyn Nor) -> Option<u8> {
 }
 
 /// Puts kept attributes and records back through the code that takes them from clients.
-fn restore_parameters(store: &Store<KEYS>, nor: &dyn Nor, it: &mut Model, report: &mut BootReport) {
+/// True when the counters' record was among what was found.
+fn restore_parameters(
+    store: &Store<KEYS>,
+    nor: &dyn Nor,
+    it: &mut Model,
+    report: &mut BootReport,
+) -> Result<bool, MemoryError> {
     let mut buffer = [0; flash::VALUE_BYTES];
+    let mut knows_counters = false;
     for object in DIRECTORY.rows() {
         for attribute in object.kept.iter(object.class.attributes()) {
-            let Ok(Some(value)) = store.get(nor, Key(attribute_key(object, attribute)), &mut buffer) else {
+            let Some(value) = found(store.get(nor, Key(attribute_key(object, attribute)), &mut buffer))? else {
                 continue;
             };
             if DIRECTORY.set(it, object, attribute, value).is_err() {
@@ -526,12 +561,23 @@ fn restore_parameters(store: &Store<KEYS>, nor: &dyn Nor, it: &mut Model, report
         Record::Counters,
         Record::Security,
     ] {
-        let Ok(Some(value)) = store.get(nor, record_key(record), &mut buffer) else {
+        let Some(value) = found(store.get(nor, record_key(record), &mut buffer))? else {
             continue;
         };
-        if restore_record(it, record, value).is_none() {
-            report.lost_values = report.lost_values.saturating_add(1);
+        match restore_record(it, record, value) {
+            Some(()) => knows_counters |= record == Record::Counters,
+            None => report.lost_values = report.lost_values.saturating_add(1),
         }
+    }
+    Ok(knows_counters)
+}
+
+/// A value that is there. One that is damaged was counted when the store was mounted; a flash that cannot be read is a fault.
+fn found(value: Result<Option<&[u8]>, StoreError>) -> Result<Option<&[u8]>, MemoryError> {
+    match value {
+        Ok(value) => Ok(value),
+        Err(StoreError::Fault(fault)) => Err(MemoryError::Fault(fault)),
+        Err(_) => Ok(None),
     }
 }
 
@@ -552,7 +598,13 @@ fn restore_record(it: &mut Model, record: Record, value: &[u8]) -> Option<()> {
 }
 
 /// Puts the newest whole snapshot of the energies back.
-fn restore_registers(checkpoint: &Checkpoint, nor: &dyn Nor, it: &mut Model, report: &mut BootReport) {
+fn restore_registers(
+    checkpoint: &Checkpoint,
+    nor: &dyn Nor,
+    it: &mut Model,
+    knows_counters: bool,
+    report: &mut BootReport,
+) {
     let mut buffer = [0; SNAPSHOT_OCTETS];
     let snapshot = match checkpoint.snapshot(nor, &mut buffer) {
         Ok(Some(snapshot)) => snapshot,
@@ -562,7 +614,7 @@ fn restore_registers(checkpoint: &Checkpoint, nor: &dyn Nor, it: &mut Model, rep
             return;
         }
     };
-    match restore_snapshot(it, snapshot) {
+    match restore_snapshot(it, snapshot, knows_counters) {
         Some((clean, saved)) => {
             report.unclean = !clean;
             report.last_alive = Some(saved);
@@ -571,7 +623,7 @@ fn restore_registers(checkpoint: &Checkpoint, nor: &dyn Nor, it: &mut Model, rep
     }
 }
 
-fn restore_snapshot(it: &mut Model, snapshot: &[u8]) -> Option<(bool, Utc)> {
+fn restore_snapshot(it: &mut Model, snapshot: &[u8], knows_counters: bool) -> Option<(bool, Utc)> {
     let mut reader = Reader::new(snapshot);
     if reader.octet().ok()? != SNAPSHOT_VERSION {
         return None;
@@ -585,10 +637,10 @@ fn restore_snapshot(it: &mut Model, snapshot: &[u8]) -> Option<(bool, Utc)> {
     it.registers = Registers::read_from(reader.rest()).ok()?;
     it.power_failures = power_failures;
     it.error_register = error_register;
-    // The record is newer when it is there; without it a leap passes whatever was used since the snapshot.
+    // The record is the newest when it is there; without it a leap passes whatever was used since the snapshot.
     for (counter, saved) in [(&mut it.security.received, received), (&mut it.security.sent, sent)] {
-        if counter.reserved() < saved {
-            *counter = Counter::restored(saved.saturating_add(COUNTER_LEAP));
+        if !knows_counters && saved != 0 {
+            *counter = Counter::restored(saved.max(counter.reserved()).saturating_add(COUNTER_LEAP));
         }
     }
     Some((clean, Utc::from_unix(saved)))

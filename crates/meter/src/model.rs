@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::disconnector::{Command, Disconnector, Mode, Refusal};
 use crate::display::Display;
 use crate::effect::{Effect, Effects, Record};
-use crate::event_log::{Log, standard};
+use crate::event_log::{Log, fraud, standard};
 use crate::fraud::{Contact, Contacts, Press};
 use crate::limits::DEVICE_ID_OCTETS;
 use crate::profile::{JournalId, LoadProfile, status};
@@ -57,8 +57,8 @@ pub struct Model {
     pub error_register: u32,
     /// Power failures since the factory (0-0:96.7.21).
     pub power_failures: u16,
-    /// The attack that was noted last, and until when another of its kind is not.
-    pub attacks: (u8, Instant),
+    /// Until when another attack of each kind is not noted.
+    pub attacks: [Instant; ATTACKS.len()],
     /// What is to be done when the rules have spoken.
     pub effects: Effects,
 }
@@ -70,7 +70,7 @@ pub struct JournalState {
     pub in_use: u32,
     /// Rows that it holds when full.
     pub capacity: u32,
-    /// Rows ever written since the factory or the last time it was cleared.
+    /// Rows ever written since the factory; it goes on when the journal is cleared.
     pub written: u32,
 }
 
@@ -119,6 +119,9 @@ const LOAD_PROFILE_COLUMNS: [CaptureObject; 6] = [
     column(3, "1-0:4.8.0"),
 ];
 
+/// The kinds of attack on a link.
+const ATTACKS: [u8; 3] = [fraud::AUTHENTICATION_FAILURE, fraud::DECRYPTION_FAILURE, fraud::REPLAY];
+
 /// Attacks of one kind are one event for this long.
 const ATTACK_QUIET: Micros = Micros::from_secs(60);
 
@@ -166,7 +169,7 @@ impl Model {
             partner: None,
             error_register: 0,
             power_failures: 0,
-            attacks: (0, now),
+            attacks: [now; ATTACKS.len()],
             effects: Effects::new(),
         }
     }
@@ -192,6 +195,15 @@ impl Model {
             JournalId::StandardLog => standard,
             JournalId::FraudLog => fraud,
             JournalId::DisconnectLog => disconnect,
+        }
+    }
+
+    /// The seconds between the rows of a journal; 0 for a log.
+    #[must_use]
+    pub const fn period(&self, journal: JournalId) -> u32 {
+        match journal {
+            JournalId::LoadProfile1 => self.load_profile.period(),
+            JournalId::StandardLog | JournalId::FraudLog | JournalId::DisconnectLog => 0,
         }
     }
 
@@ -262,9 +274,12 @@ impl Model {
     /// # Errors
     /// `OtherReason` for numbers that are no mode.
     pub fn set_control_mode(&mut self, mode: u8) -> Result<(), AccessError> {
-        self.disconnector
-            .set_mode(Mode::new(mode).ok_or(AccessError::OtherReason)?);
-        self.follow_disconnector();
+        let mode = Mode::new(mode).ok_or(AccessError::OtherReason)?;
+        if mode != self.disconnector.mode() {
+            self.disconnector.set_mode(mode);
+            self.follow_disconnector();
+            self.note_change();
+        }
         Ok(())
     }
 
@@ -300,8 +315,9 @@ impl Model {
             self.effects
                 .push(Effect::EventAt(Log::Standard, standard::CLOCK_ADJUSTED_TO, shift.to));
             self.load_profile.mark(status::CLOCK_ADJUSTED);
+            self.load_profile.align(&self.clock, shift.to);
         }
-        self.load_profile.align(&self.clock, shift.to);
+        // A correction keeps the period that runs: its row comes once, with its own stamp, whichever way the clock moved over the boundary.
         Ok(())
     }
 
@@ -375,9 +391,9 @@ impl Model {
 
     /// Notes an attack on a link. One event a minute tells of it; a flood of them shall not wear out the flash.
     pub fn note_attack(&mut self, code: u8) {
-        let (last, quiet_until) = self.attacks;
-        if last != code || quiet_until <= self.now {
-            self.attacks = (code, self.now + ATTACK_QUIET);
+        let kinds = self.attacks.iter_mut().zip(ATTACKS);
+        for (quiet_until, _) in kinds.filter(|(quiet_until, kind)| *kind == code && **quiet_until <= self.now) {
+            *quiet_until = self.now + ATTACK_QUIET;
             self.effects.push(Effect::Event(Log::Fraud, code));
         }
     }
@@ -391,7 +407,7 @@ impl Model {
     /// Adds a row to the load profile now (class 7, method 2).
     pub fn capture_now(&mut self) {
         let utc = self.utc();
-        self.load_profile.close(&self.clock, utc);
+        self.load_profile.judge(&self.clock, utc);
         self.effects.push(Effect::Capture(JournalId::LoadProfile1, utc));
     }
 }

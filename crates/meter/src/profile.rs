@@ -157,13 +157,14 @@ impl LoadProfile {
     /// Ends the running period if it is over at `utc`, and answers the time stamp of its row.
     pub fn elapse(&mut self, clock: &Clock, utc: Utc) -> Option<Utc> {
         let stamp = self.due.filter(|due| *due <= utc)?;
-        self.close(clock, stamp);
+        self.judge(clock, stamp);
+        self.marks = 0;
         self.align(clock, utc);
         Some(stamp)
     }
 
-    /// Fixes the status of a row that is stamped `stamp`, and begins a new period without marks.
-    pub fn close(&mut self, clock: &Clock, stamp: Utc) {
+    /// Fixes the status of a row that is stamped `stamp`. Marks stay until the period ends.
+    pub fn judge(&mut self, clock: &Clock, stamp: Utc) {
         let summer = if clock.is_daylight_saving(stamp) {
             status::DAYLIGHT_SAVING
         } else {
@@ -175,7 +176,6 @@ impl LoadProfile {
             status::CLOCK_INVALID | status::DATA_NOT_VALID
         };
         self.status = self.marks | summer | unknown;
-        self.marks = 0;
     }
 
     /// The status of the last row (0-0:96.10.1).

@@ -8,7 +8,7 @@ use dlms::initiate::Conformance;
 use dlms::security::{Keys, Policy, Suite, Title};
 use dlms::server::{Application, Caller, Exhausted, PDU_MAX, Profile, Proposal, Replay, SecurityEvent};
 
-use crate::effect::{Effect, Record};
+use crate::effect::Record;
 use crate::event_log::fraud;
 use crate::limits::STEP_OCTETS;
 use crate::model::{Model, Partner};
@@ -160,9 +160,11 @@ impl Application for Service<'_> {
     }
 
     fn next_counter(&mut self, _client: u16) -> Result<u32, Exhausted> {
+        let before = self.core.model.security.sent;
         let taken = self.core.model.security.sent.take().map_err(|_| Exhausted)?;
-        // Without a durable reserve the number might come twice: rather say nothing.
+        // Without a durable reserve the number might come twice: rather say nothing, and ask for the reserve again next time.
         if taken.must_keep && !self.keep_counters() {
+            self.core.model.security.sent = before;
             return Err(Exhausted);
         }
         Ok(taken.number)
@@ -174,8 +176,10 @@ impl Application for Service<'_> {
     }
 
     fn accept_counter(&mut self, _client: u16, received: u32) -> Result<(), Replay> {
+        let before = self.core.model.security.received;
         let must_keep = self.core.model.security.received.accept(received).map_err(|_| Replay)?;
         if must_keep && !self.keep_counters() {
+            self.core.model.security.received = before;
             return Err(Replay);
         }
         Ok(())
@@ -188,15 +192,20 @@ impl Application for Service<'_> {
     fn observe(&mut self, client: u16, event: SecurityEvent) {
         let model = &mut self.core.model;
         match event {
-            SecurityEvent::Associated(_) => model.security.associated(None),
+            // Who shows nothing has not authenticated, and ends no row of failures.
+            SecurityEvent::Associated {
+                mechanism: Mechanism::None,
+                ..
+            } => {}
+            SecurityEvent::Associated { title, .. } => model.security.associated(title),
             SecurityEvent::Released => {
                 if model.partner.is_some_and(|partner| partner.client == client) {
                     model.partner = None;
                 }
             }
             SecurityEvent::AuthenticationFailed => {
-                if let Some((log, code)) = model.security.failed() {
-                    model.effects.push(Effect::Event(log, code));
+                if let Some((_, code)) = model.security.failed() {
+                    model.note_attack(code);
                 }
             }
             SecurityEvent::DecryptionFailed => model.note_attack(fraud::DECRYPTION_FAILURE),
@@ -247,6 +256,8 @@ impl Application for Service<'_> {
         value: &[u8],
     ) -> Result<(), AccessError> {
         let role = self.enter(caller);
+        // What was noted before belongs to others: it must not go when this SET is taken back.
+        self.core.settle(self.board)?;
         let Core { model, memory, .. } = &mut *self.core;
         let (object, attribute) = DIRECTORY.writable(model, role, what)?;
         if selection != Selection::Whole {

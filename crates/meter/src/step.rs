@@ -2,6 +2,7 @@
 
 use base::{Instant, Micros};
 use cosem::AccessError;
+use flash::Fault;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
@@ -43,13 +44,21 @@ impl Chance {
 }
 
 impl Core {
-    /// Does what the rules asked for. An effect that fails is noted in the error register; the first failure is answered.
+    /// Does what the rules asked for. An effect that fails is noted in the error register; the first failure is answered. One that meets a
+    /// flash that still prepares for it waits for the next step, and those behind it with it.
     pub(crate) fn settle(&mut self, board: &mut dyn Board) -> Result<(), AccessError> {
         let mut outcome = Ok(());
         while let Some(effect) = self.model.effects.pop() {
-            if let Err(error) = self.act(effect, board) {
-                self.model.error_register |= error_bit::NV_MEMORY;
-                outcome = outcome.and_then(|()| Err(error.into()));
+            match self.act(effect, board) {
+                Ok(()) => {}
+                Err(error @ MemoryError::Fault(Fault::Busy)) => {
+                    self.model.effects.put_back(effect);
+                    return outcome.and_then(|()| Err(error.into()));
+                }
+                Err(error) => {
+                    self.model.error_register |= error_bit::NV_MEMORY;
+                    outcome = outcome.and_then(|()| Err(error.into()));
+                }
             }
         }
         if self.model.effects.overran() {
@@ -91,7 +100,11 @@ impl Core {
     /// What time itself brings: periods that end, the checkpoint, the care of the flash.
     pub(crate) fn elapse(&mut self, board: &mut dyn Board) -> Result<(), AccessError> {
         self.model.elapse();
-        let outcome = self.settle(board);
+        // What waits for the flash is done in one of the next steps.
+        let outcome = self.settle(board).or_else(|error| match error {
+            AccessError::TemporaryFailure => Ok(()),
+            error => Err(error),
+        });
         if self.checkpoint_due <= self.model.now {
             self.checkpoint_due = self.model.now + Micros::from_secs(CHECKPOINT_SECONDS);
             self.note(|memory, nor, model| memory.checkpoint(nor, model, false), board);
@@ -117,9 +130,9 @@ impl Core {
 
     /// The supply goes: everything that lives in RAM is saved while there is still power for it.
     pub(crate) fn power_failing(&mut self, board: &mut dyn Board) -> Result<(), AccessError> {
-        let saved = self.memory.checkpoint(board.flash(), &self.model, true);
         self.model.security.received.settle();
         self.model.security.sent.settle();
+        let saved = self.memory.checkpoint(board.flash(), &self.model, true);
         let kept = self
             .memory
             .keep(board.flash(), &self.model, crate::effect::Record::Counters);

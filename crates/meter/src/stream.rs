@@ -23,23 +23,26 @@ struct Rows {
     columns: u32,
     /// Rows still owed: their number was said in the first step.
     left: u32,
+    /// Of these the next ones that the flash has lost.
+    missing: u32,
 }
 
 impl Rows {
     fn from_words(words: &[u32; 24]) -> Self {
-        let [journal @ .., columns, left, _, _, _] = *words;
+        let [journal @ .., columns, left, missing, _, _] = *words;
         Self {
             cursor: flash::Cursor::from_words(journal),
             columns,
             left,
+            missing,
         }
     }
 
     fn to_words(&self) -> [u32; 24] {
         let mut words = [0; 24];
-        let [journal @ .., columns, left, _, _, _] = &mut words;
+        let [journal @ .., columns, left, missing, _, _] = &mut words;
         *journal = self.cursor.to_words();
-        (*columns, *left) = (self.columns, self.left);
+        (*columns, *left, *missing) = (self.columns, self.left, self.missing);
         words
     }
 }
@@ -73,6 +76,16 @@ pub(crate) fn buffer(
     // A row of the profile and its head never outgrow a step, so each step makes at least one row.
     let width = usize::from(source.shape().width);
     while 0 < rows.left && out.len() + width + 4 <= room {
+        if 0 < rows.missing {
+            // The flash lost them: the client was told how many rows come, so it gets rows that say nothing.
+            out.structure(wanted)?;
+            for _ in 0..wanted {
+                out.value(Null)?;
+            }
+            rows.missing -= 1;
+            rows.left -= 1;
+            continue;
+        }
         match source
             .next(nor, &mut rows.cursor, &mut row)
             .map_err(MemoryError::from)?
@@ -91,23 +104,12 @@ pub(crate) fn buffer(
                 why: Missing::Overwritten,
                 ..
             }
-            | flash::Step::End => {
-                return Err(AccessError::LongGetAborted);
-            }
-            // The flash lost them: the client was told how many rows come, so it gets rows that say nothing.
+            | flash::Step::End => return Err(AccessError::LongGetAborted),
             flash::Step::Missing {
                 rows: missing,
                 why: Missing::Damaged,
                 ..
-            } => {
-                for _ in 0..missing.min(rows.left) {
-                    out.structure(wanted)?;
-                    for _ in 0..wanted {
-                        out.value(Null)?;
-                    }
-                    rows.left -= 1;
-                }
-            }
+            } => rows.missing = missing,
         }
     }
     cursor.words = rows.to_words();
@@ -143,6 +145,7 @@ fn select(
             cursor: source.all(),
             columns: u32::MAX,
             left: source.len(),
+            missing: 0,
         }),
         Selection::Selected {
             selector: 1,
@@ -166,6 +169,7 @@ fn select(
                 cursor,
                 columns: wanted,
                 left: count(memory, nor, journal, cursor)?,
+                missing: 0,
             })
         }
         Selection::Selected {
@@ -199,6 +203,7 @@ fn select(
                 cursor: source.rows(from, from.saturating_add(left)),
                 columns: wanted,
                 left,
+                missing: 0,
             })
         }
         Selection::Selected { .. } => Err(AccessError::ScopeOfAccessViolated),

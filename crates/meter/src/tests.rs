@@ -2,6 +2,9 @@
 
 extern crate std;
 
+mod damage;
+mod trust;
+
 use std::vec::Vec;
 use std::{format, println, vec};
 
@@ -15,7 +18,7 @@ use metrology::{Apparent, Element, Measurement, PhaseReading, Position, Quantity
 
 use crate::config::test_secrets;
 use crate::model::error_bit;
-use crate::profile::JournalId;
+use crate::profile::{JournalId, status};
 use crate::{Board, BootReport, Config, Contact, Fault, Input, Meter, Secrets, Trouble, Variant};
 
 /// As many sectors as the partitions reach.
@@ -178,6 +181,16 @@ impl Life {
         out.written().to_vec()
     }
 
+    /// The rows of the load profile with their time stamps.
+    fn rows(&self) -> Vec<(Utc, Vec<u8>)> {
+        let mut rows = Vec::new();
+        let mut visit = |utc: Utc, row: &[u8]| rows.push((utc, row.to_vec()));
+        self.meter
+            .visit_rows(&self.bench.flash, JournalId::LoadProfile1, 0, &mut visit)
+            .expect("the flash can be read");
+        rows
+    }
+
     fn log(&self, journal: JournalId) -> Vec<u8> {
         let mut codes = Vec::new();
         let mut visit = |_: Utc, row: &[u8]| codes.extend(row.last());
@@ -294,6 +307,38 @@ fn a_time_source_of_the_board_sets_the_clock() {
     assert_eq!(life.step(Input::Time(Utc::from_unix(0))), Err(Fault::Time));
     assert_eq!(life.meter.model().utc(), start().plus(3_600));
     assert_eq!(life.log(JournalId::StandardLog), [2, 4, 5]);
+}
+
+/// T1, L1: a correction within the limit moves the clock over a boundary, and the row of the period comes exactly once.
+#[test]
+fn a_correction_over_a_boundary_neither_loses_nor_doubles_a_row() {
+    for (windows_before, shift) in [(1, 3), (15, 1)] {
+        let (mut life, _) = Life::begin(Bench::new(), Some(start()));
+        for _ in 0..windows_before {
+            life.measure(1).expect("a good step");
+        }
+        life.step(Input::Time(start().plus(shift))).expect("a good step");
+        for _ in 0..20 {
+            life.measure(1).expect("a good step");
+        }
+        let stamps: Vec<Utc> = life.rows().into_iter().map(|(utc, _)| utc).collect();
+        assert_eq!(stamps, [start().plus(2)], "{windows_before} windows, then {shift} s");
+        assert_eq!(life.log(JournalId::StandardLog), [2]);
+    }
+}
+
+/// L1: a row on demand carries the marks of the running period, and leaves them to the row that ends it.
+#[test]
+fn a_row_on_demand_does_not_take_the_marks_of_the_period() {
+    let (mut life, _) = Life::begin(Bench::new(), Some(start()));
+    life.measure(1).expect("a good step");
+    life.meter.core.model.load_profile.mark(status::CLOCK_ADJUSTED);
+    life.meter.core.model.capture_now();
+    for _ in 0..20 {
+        life.measure(1).expect("a good step");
+    }
+    let marked = life.rows().iter().all(|(_, row)| row[15] & status::CLOCK_ADJUSTED != 0);
+    assert!(marked && life.rows().len() == 2);
 }
 
 /// F1
@@ -511,7 +556,7 @@ fn a_flash_of_garbage_is_a_loss_and_no_first_boot() {
     let mut bench = Bench::new();
     for (index, cell) in bench.flash.cells_mut().iter_mut().enumerate() {
         // Any pattern that is no record; sectors 0 to 15 are not the meter's.
-        *cell = (index % 251) as u8;
+        *cell = u8::try_from(index % 251).unwrap_or(0);
     }
     let (_, report) = boot(&mut bench, None);
     assert!(

@@ -1,4 +1,4 @@
-//! Class 3, Register, and class 4, Extended register: a number with its scaler and unit, and when it was taken.
+//! Class 3, Register: a number with its scaler and unit.
 
 use super::{Class, Returned, Show, Write, no_parameter};
 use crate::axdr::{Reader, Writer};
@@ -71,45 +71,5 @@ impl<M> Class<M> for Register<M> {
         let reset = self.reset.ok_or(ActionError::ReadWriteDenied)?;
         no_parameter(parameters)?;
         reset(it).map(|()| Returned::Nothing)
-    }
-}
-
-/// Class 4 version 0.
-#[derive(Debug)]
-pub struct ExtendedRegister<M> {
-    /// Attribute 2, value.
-    pub value: Show<M>,
-    /// Attribute 3, scaler_unit.
-    pub scaler_unit: fn(&M) -> ScalerUnit,
-    /// Attribute 4, status.
-    pub status: Show<M>,
-    /// Attribute 5, capture_time.
-    pub capture_time: Show<M>,
-}
-
-impl<M> Class<M> for ExtendedRegister<M> {
-    fn id(&self) -> u16 {
-        4
-    }
-
-    fn version(&self) -> u8 {
-        0
-    }
-
-    fn attributes(&self) -> u8 {
-        5
-    }
-
-    fn methods(&self) -> u8 {
-        1
-    }
-
-    fn get(&self, it: &M, attribute: u8, out: &mut Writer<'_>) -> Result<(), AccessError> {
-        match attribute {
-            2 => Ok((self.value)(it, out)?),
-            3 => Ok(out.value((self.scaler_unit)(it))?),
-            4 => Ok((self.status)(it, out)?),
-            _ => Ok((self.capture_time)(it, out)?),
-        }
     }
 }

@@ -82,7 +82,12 @@ pub struct Replay;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecurityEvent {
     /// An association stands.
-    Associated(Mechanism),
+    Associated {
+        /// How the client has shown who it is.
+        mechanism: Mechanism,
+        /// The system title that it came with.
+        title: Option<Title>,
+    },
     /// It ended: by request, by silence, by a new one in its place, or because the link is gone.
     Released,
     /// A wrong password, or a wrong answer to a challenge.

@@ -228,7 +228,8 @@ impl Session {
                         from_server,
                     },
                     None => {
-                        app.observe(peer.client, SecurityEvent::Associated(mechanism));
+                        let title = terms.title;
+                        app.observe(peer.client, SecurityEvent::Associated { mechanism, title });
                         Association::Open { terms }
                     }
                 };
@@ -339,12 +340,12 @@ impl Session {
         outbox
             .write(PDU_MAX, |out| ActionResponse::Normal(invoke, result).emit(out))
             .map_err(|_| Exception::TOO_LONG)?;
-        let mechanism = terms.mechanism;
+        let (mechanism, title) = (terms.mechanism, terms.title);
         if stands {
             if let Association::Pending { terms, .. } = core::mem::replace(association, Association::Closed) {
                 *association = Association::Open { terms };
             }
-            app.observe(client, SecurityEvent::Associated(mechanism));
+            app.observe(client, SecurityEvent::Associated { mechanism, title });
         } else {
             app.observe(client, SecurityEvent::AuthenticationFailed);
         }
@@ -555,7 +556,7 @@ fn open_initiate(
 pub(super) fn accept(client: u16, counter: u32, app: &mut dyn Application) -> Result<(), SecurityEvent> {
     let last = app.last_counter(client);
     let fresh = last.is_none_or(|last| last < counter) && app.accept_counter(client, counter).is_ok();
-    let expected = last.map_or(0, |last| last.saturating_add(1));
+    let expected = last.unwrap_or(0).saturating_add(1);
     if fresh {
         Ok(())
     } else {

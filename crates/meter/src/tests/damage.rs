@@ -1,0 +1,234 @@
+//! A flash that is worn, damaged or cannot be read: what is whole is kept, what is lost is said (U2).
+
+extern crate std;
+
+use core::cell::Cell;
+use std::vec::Vec;
+
+use base::{Micros, Utc};
+use cosem::axdr::Writer;
+use cosem::{Cursor, Selection, Step};
+use flash::{Erase, Nor, NorError};
+
+use super::{Bench, Life, TestFlash, boot, config, hex, set_device_id, start};
+use crate::limits::STEP_OCTETS;
+use crate::profile::JournalId;
+use crate::{Board, BootFault, Input, Meter};
+
+/// Energies are saved and come back whichever single sector of their two sides no longer erases, for two lives.
+#[test]
+fn a_worn_sector_costs_no_energy() {
+    for sector in [64, 65, 66, 67, 192, 193, 194] {
+        let (mut life, _) = Life::begin(Bench::new(), Some(start()));
+        life.bench.flash.break_sector(Some(sector));
+        for round in 0..2 {
+            // Past several checkpoints, so that the ring meets the sector.
+            for _ in 0..4_500 {
+                let _reported_by_the_error_register = life.measure(6_000);
+            }
+            let before = life.import();
+            let farewell = life.step(Input::PowerFailing);
+            let (again, report) = Life::begin(life.bench.revived(), Some(start()));
+            assert_eq!(
+                again.import(),
+                before,
+                "sector {sector} round {round}: {farewell:?} {report:?}"
+            );
+            life = again;
+        }
+    }
+}
+
+/// Two damaged snapshots are no torn write: the registers are older than they were, and the report says so.
+#[test]
+fn registers_that_come_from_an_older_snapshot_are_told() {
+    let (mut life, _) = Life::begin(Bench::new(), Some(start()));
+    for _ in 0..1_000 {
+        life.measure(6_000).expect("a good step");
+    }
+    life.step(Input::PowerFailing).expect("a good farewell");
+    let mut bench = life.bench.revived();
+    for side in [64, 192] {
+        let cells = bench.flash.cells_mut();
+        let used = |sector: &usize| {
+            cells[sector * 4_096 + 200..][..2_800]
+                .iter()
+                .any(|octet| *octet != 0xFF)
+        };
+        let newest = (side..side + 128).rfind(used).expect("it was written");
+        cells[newest * 4_096 + 300..][..400]
+            .iter_mut()
+            .for_each(|octet| *octet ^= 0xA5);
+    }
+    let (_, report) = boot(&mut bench, Some(start()));
+    assert!(report.has_loss() && report.registers_aged, "{report:?}");
+}
+
+/// L1: rows of a lost sector are rows that say nothing, and those around them can be read.
+#[test]
+fn a_lost_sector_does_not_make_the_profile_unreadable() {
+    let (mut life, _) = Life::begin(Bench::new(), Some(start()));
+    for number in 0..400 {
+        let stamp = start().plus(number * 900);
+        let core = &mut life.meter.core;
+        let captured = core
+            .memory
+            .capture(&mut life.bench.flash, &mut core.model, JournalId::LoadProfile1, stamp);
+        captured.expect("a good flash");
+        while core.memory.needs_tending() {
+            life.bench.flash.pass(Micros::from_secs(1));
+            core.memory.tend(&mut life.bench.flash).expect("a good flash");
+        }
+    }
+    let sound = read_all(&life);
+    let mut bench = life.bench.revived();
+    let at = (1_024 + 2) * 4_096;
+    bench.flash.cells_mut()[at..at + 4_096].fill(0);
+    let (life, report) = Life::begin(bench, Some(start().plus(400 * 900)));
+    assert!(report.has_loss() && 0 < report.lost_rows, "{report:?}");
+    let damaged = read_all(&life);
+    assert_eq!((sound.len(), damaged.len()), (400, 400));
+    let silent = damaged
+        .iter()
+        .filter(|row| row.as_slice() == [2, 6, 0, 0, 0, 0, 0, 0])
+        .count();
+    let same = sound
+        .iter()
+        .zip(&damaged)
+        .filter(|(before, after)| before == after)
+        .count();
+    assert_eq!(
+        (silent, same),
+        (report.lost_rows as usize, 400 - report.lost_rows as usize)
+    );
+}
+
+/// The rows of the whole buffer as a client gets them.
+fn read_all(life: &Life) -> Vec<Vec<u8>> {
+    let core = &life.meter.core;
+    let (mut cursor, mut octets) = (Cursor::default(), Vec::new());
+    loop {
+        let mut buffer = [0; STEP_OCTETS];
+        let mut out = Writer::new(&mut buffer);
+        let step = crate::stream::buffer(
+            &core.model,
+            &core.memory,
+            &life.bench.flash,
+            JournalId::LoadProfile1,
+            Selection::Whole,
+            &mut cursor,
+            &mut out,
+        );
+        octets.extend_from_slice(out.written());
+        cursor.step += 1;
+        if step.expect("every step is answered") == Step::Done {
+            break;
+        }
+    }
+    let mut reader = cosem::axdr::Reader::new(&octets);
+    let rows = reader.array().expect("an array");
+    let mut row = || reader.skip_value().expect("a whole row").to_vec();
+    (0..rows).map(|_| row()).collect()
+}
+
+/// A flash that fails to read once: the boot is refused, nothing is laid out over what is there, and the next boot finds all of it.
+#[test]
+fn one_bad_read_at_boot_erases_nothing() {
+    for bad in [10, 40, 100, 400, 1_500, 1_700, 1_900, 2_100, 2_300] {
+        let (mut life, _) = Life::begin(Bench::new(), Some(start()));
+        for _ in 0..30 {
+            life.measure(6_000).expect("a good step");
+        }
+        life.associate().expect("a good step");
+        assert_eq!(life.talk(&set_device_id(7)), Ok(hex("C501C100")));
+        life.step(Input::PowerFailing).expect("a good farewell");
+        let before = (life.import(), life.rows());
+        let mut board = Flaky {
+            flash: life.bench.revived().flash,
+            left: Cell::new(bad),
+        };
+        let refused = Meter::boot(&config(), Some(start()), [7; 32], &mut board).map(|(_, report)| report);
+        assert!(
+            matches!(refused, Err(BootFault::Memory(_))) || refused.is_ok_and(|it| !it.has_loss()),
+            "read {bad}"
+        );
+        let bench = Bench {
+            flash: board.flash,
+            closed: None,
+            rtc: None,
+        };
+        let (life, report) = Life::begin(bench.revived(), Some(start()));
+        assert!(!report.has_loss() && !report.first_boot, "read {bad}: {report:?}");
+        assert_eq!((life.import(), life.rows()), before, "read {bad}");
+        assert_eq!(life.read(1, "0-0:96.1.1", 2), [9, 1, 7], "read {bad}");
+    }
+}
+
+/// A flash of which one read fails, the `left`-th from now.
+struct Flaky {
+    flash: TestFlash,
+    left: Cell<i64>,
+}
+
+impl Nor for Flaky {
+    fn sectors(&self) -> u32 {
+        self.flash.sectors()
+    }
+
+    fn read(&self, at: u32, into: &mut [u8]) -> Result<(), NorError> {
+        self.left.set(self.left.get() - 1);
+        if self.left.get() == 0 {
+            return Err(NorError::Gone);
+        }
+        self.flash.read(at, into)
+    }
+
+    fn program(&mut self, at: u32, bytes: &[u8]) -> Result<(), NorError> {
+        self.flash.program(at, bytes)
+    }
+
+    fn start_erase(&mut self, sector: u32) -> Result<(), NorError> {
+        self.flash.start_erase(sector)
+    }
+
+    fn poll_erase(&mut self) -> Result<Erase, NorError> {
+        self.flash.pass(Micros::from_millis(100));
+        self.flash.poll_erase()
+    }
+
+    fn suspend_erase(&mut self) -> Result<(), NorError> {
+        self.flash.suspend_erase()
+    }
+
+    fn resume_erase(&mut self) -> Result<(), NorError> {
+        self.flash.resume_erase()
+    }
+}
+
+impl Board for Flaky {
+    fn flash(&mut self) -> &mut dyn Nor {
+        self
+    }
+
+    fn drive_disconnector(&mut self, _closed: bool) {}
+
+    fn set_rtc(&mut self, _utc: Utc) {}
+}
+
+/// Two clearings in a row wait for the flash instead of raising an alarm.
+#[test]
+fn a_flash_that_still_prepares_is_no_alarm() {
+    let (mut life, _) = Life::begin(Bench::new(), Some(start()));
+    life.associate().expect("a good step");
+    for _ in 0..3 {
+        // Method 1 of the load profile: reset.
+        let _now_or_later = life
+            .talk(&hex("C301C1 0007 0100630100FF 01 01 0F00"))
+            .expect("a good step");
+    }
+    for _ in 0..20 {
+        life.measure(1).expect("a good step");
+    }
+    assert_eq!(life.meter.model().error_register, 0);
+    assert_eq!(life.log(JournalId::StandardLog), [2, 254, 254, 254]);
+}
