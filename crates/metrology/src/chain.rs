@@ -1,11 +1,12 @@
 //! The whole chain of the meter: measurements every 10 or 12 cycles, and the harmonics of one channel after the other.
 
-use crate::channel::{Channel, SampleSet};
+use crate::channel::{Channel, N_CHANNELS, SampleSet};
 use crate::measurement::Measurement;
 use crate::position::Position;
 use crate::sample_path::Core;
 use crate::setup::{Setup, SetupError};
 use crate::spectrum::{Analyser, Spectrum};
+use crate::temperature::TemperatureCurve;
 
 /// Samples in, measurements and spectra out. Takes about 14 kB; [`Core`] alone is the part that a bill needs.
 ///
@@ -77,6 +78,11 @@ impl Chain {
     #[must_use]
     pub fn spectrum(&self, channel: Channel) -> Option<&Spectrum> {
         self.analyser.spectrum(channel)
+    }
+
+    /// Corrects for the sensors' temperature, see [`Core::compensate`].
+    pub fn compensate(&mut self, celsius: f64, curves: &[TemperatureCurve; N_CHANNELS]) {
+        self.core.compensate(celsius, curves);
     }
 
     /// The number of the next sample.

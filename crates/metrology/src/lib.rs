@@ -37,6 +37,7 @@ mod setup;
 mod solver;
 mod spectrum;
 mod sums;
+mod temperature;
 mod tracker;
 mod unbalance;
 mod voltage_watch;
@@ -58,5 +59,6 @@ pub use registers::{Element, N_TARIFFS, Quantity, Registers, RegistersError, Tar
 pub use sample_path::Core;
 pub use setup::{DirectCurrent, NominalFrequency, Setup, SetupError};
 pub use spectrum::{MAX_ORDER, Spectrum};
+pub use temperature::{N_TEMPERATURES, TemperatureCurve, TemperaturePoint};
 pub use unbalance::Unbalance;
 pub use voltage_watch::{VoltageEvent, VoltageEventKind, VoltageFinding, VoltageThresholds, VoltageWatch};

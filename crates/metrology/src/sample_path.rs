@@ -19,6 +19,7 @@ use crate::rounding::{nearest_i32, nearest_i64, nearest_u32, nearest_u64};
 use crate::setup::{NominalFrequency, Setup, SetupError};
 use crate::solver::{PhaseSolution, Phasor, Solution, Solver};
 use crate::sums::{MOST_IN_BLOCK, Sums, WindowSums, held, raise_peaks, within_24_bits};
+use crate::temperature::TemperatureCurve;
 use crate::tracker::{Observation, Tracked, Tracker};
 
 /// Samples to measurements, without harmonics: the least that a bill needs. Takes about 3.5 kB.
@@ -173,6 +174,12 @@ impl Core {
     #[must_use]
     pub const fn position(&self) -> Position {
         Position::of_sample(self.now)
+    }
+
+    /// Corrects for the sensors' temperature, from the window that ends next on; the curves are in the order of a sample set. To
+    /// be called whenever the temperature was measured, every few seconds.
+    pub fn compensate(&mut self, celsius: f64, curves: &[TemperatureCurve; N_CHANNELS]) {
+        self.solver.compensate(celsius, curves);
     }
 
     /// The frequency that the present window was given; none while searching.

@@ -7,12 +7,22 @@ use crate::channel::{Channel, N_CHANNELS, N_PHASES, Phase};
 use crate::oscillator;
 use crate::setup::{DirectCurrent, Setup};
 use crate::sums::WindowSums;
+use crate::temperature::TemperatureCurve;
 
 /// What does not change from window to window.
 #[derive(Clone, Debug)]
 pub(crate) struct Solver {
     channels: [ChannelScale; N_CHANNELS],
+    /// Corrections for the present temperature.
+    drift: [Drift; N_CHANNELS],
     direct_current: DirectCurrent,
+}
+
+/// What the present temperature adds to the calibration of a channel.
+#[derive(Clone, Copy, Debug)]
+struct Drift {
+    gain: f64,
+    lead_radians: f64,
 }
 
 /// One window in physical units.
@@ -48,6 +58,7 @@ struct ChannelScale {
     /// Volts or amperes of one code step, calibrated.
     per_lsb: f64,
     calibration: Calibration,
+    drift_radians: f64,
 }
 
 impl Solver {
@@ -56,18 +67,35 @@ impl Solver {
             exists: setup.channels.contains(channel),
             per_lsb: setup.per_lsb(channel) * calibration.gain(),
             calibration,
+            drift_radians: 0.0,
         };
         let mut channels = [ChannelScale {
             exists: false,
             per_lsb: 1.0,
             calibration: Calibration::IDENTITY,
+            drift_radians: 0.0,
         }; N_CHANNELS];
         for (slot, pair) in channels.iter_mut().zip(Channel::ALL.into_iter().zip(setup.calibration)) {
             *slot = scale(pair);
         }
         Self {
             channels,
+            drift: [Drift {
+                gain: 1.0,
+                lead_radians: 0.0,
+            }; N_CHANNELS],
             direct_current: setup.direct_current,
+        }
+    }
+
+    /// From the next window on, corrects for this temperature.
+    pub(crate) fn compensate(&mut self, celsius: f64, curves: &[TemperatureCurve; N_CHANNELS]) {
+        for (drift, curve) in self.drift.iter_mut().zip(curves) {
+            let point = curve.at(celsius);
+            *drift = Drift {
+                gain: point.gain,
+                lead_radians: point.lead_degrees * (core::f64::consts::PI / 180.0),
+            };
         }
     }
 
@@ -108,8 +136,8 @@ impl Solver {
             if scale.exists { raw } else { Phasor::default() }
         };
         let (raw_voltage, raw_current) = (phasor(phase.voltage(), v), phasor(phase.current(), i));
-        let voltage = raw_voltage.turned(v.calibration.rotation_radians(hertz));
-        let current = raw_current.turned(i.calibration.rotation_radians(hertz));
+        let voltage = raw_voltage.turned(v.rotation_radians(hertz));
+        let current = raw_current.turned(i.rotation_radians(hertz));
         let (raw_watts, _raw_vars) = raw_voltage.times_conjugate(raw_current);
         let (fundamental_watts, vars) = voltage.times_conjugate(current);
         let mean_product = self.mean_product(sums, phase, length_samples) * v.per_lsb * i.per_lsb;
@@ -167,16 +195,29 @@ impl Solver {
     }
 
     const fn scale(&self, channel: Channel) -> ChannelScale {
-        let [v1, v2, v3, i1, i2, i3, neutral] = self.channels;
-        match channel {
-            Channel::V1 => v1,
-            Channel::V2 => v2,
-            Channel::V3 => v3,
-            Channel::I1 => i1,
-            Channel::I2 => i2,
-            Channel::I3 => i3,
-            Channel::In => neutral,
+        let [v1, v2, v3, i1, i2, i3, neutral] = &self.channels;
+        let [d1, d2, d3, d4, d5, d6, d7] = &self.drift;
+        let (scale, drift) = match channel {
+            Channel::V1 => (v1, d1),
+            Channel::V2 => (v2, d2),
+            Channel::V3 => (v3, d3),
+            Channel::I1 => (i1, d4),
+            Channel::I2 => (i2, d5),
+            Channel::I3 => (i3, d6),
+            Channel::In => (neutral, d7),
+        };
+        ChannelScale {
+            per_lsb: scale.per_lsb * drift.gain,
+            drift_radians: drift.lead_radians,
+            ..*scale
         }
+    }
+}
+
+impl ChannelScale {
+    /// The angle by which a phasor at this frequency must be turned to undo the sensor's lead, delay and drift.
+    fn rotation_radians(&self, hertz: f64) -> f64 {
+        self.calibration.rotation_radians(hertz) - self.drift_radians
     }
 }
 

@@ -9,8 +9,8 @@
 mod waveform;
 
 use ferraris_metrology::{
-    Calibration, Chain, Channel, ChannelSet, Core, DirectCurrent, Direction, Element, Measurement, Quantity, Registers,
-    SampleSet, Setup, Tariff,
+    Calibration, Chain, Channel, ChannelSet, Core, DirectCurrent, Direction, Element, Measurement, N_TEMPERATURES,
+    Quantity, Registers, SampleSet, Setup, Tariff, TemperatureCurve, TemperaturePoint,
 };
 use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
@@ -245,6 +245,47 @@ fn calibration_undoes_gain_lead_and_delay() {
         let angle = windows[7].phases[0].current_angle_millidegrees.expect("a load");
         assert!((angle - 60_000).abs() <= 1, "{angle}");
     }
+}
+
+/// M3, M7: drift of gain and lead over temperature is undone by the stored curve, from the next window on.
+#[test]
+fn a_stored_curve_undoes_the_drift_over_temperature() {
+    let truth = Waveform::balanced(50.013, 230.0, 5.0, 60.0, false);
+    // At 70 degrees the current channels read 0.2 % too little and lead by 0.05 degrees.
+    let mut seen = truth.clone();
+    for current in seen.currents.iter_mut().flatten() {
+        current.rms /= 1.002;
+        current.degrees += 0.05;
+    }
+    let mut celsius = -60.0;
+    let points = [0.0_f64; N_TEMPERATURES].map(|_| {
+        celsius += 20.0;
+        TemperaturePoint {
+            celsius,
+            gain: 1.0 + 0.002 * (celsius - 20.0) / 50.0,
+            lead_degrees: 0.001 * (celsius - 20.0),
+        }
+    });
+    let curve = TemperatureCurve::new(points).expect("rising");
+    let mut curves = [TemperatureCurve::FLAT; 7];
+    curves[3..6].fill(curve);
+    let mut core = Core::new(&setup(RATE_HZ)).expect("a good setup");
+    let mut errors = Vec::new();
+    for second in 0..3 {
+        if second == 1 {
+            core.compensate(70.0, &curves);
+        }
+        core.push_block(&seen.samples(RATE_HZ, second * 8_000, 8_000), |window| {
+            let watts = window.phases[1].active_microwatts as f64 * 1e-6;
+            errors.push(percent(watts, truth.truth(1).watts));
+        });
+    }
+    println!("{errors:?}");
+    assert!(
+        (errors[1] + 0.2 - 0.151).abs() < 0.005,
+        "uncompensated: gain low, angle small"
+    );
+    assert!(errors[9..].iter().all(|error| error.abs() < 1e-3));
 }
 
 #[test]
