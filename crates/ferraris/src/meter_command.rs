@@ -65,6 +65,10 @@ pub(crate) struct MeterArgs {
     /// Listen beyond this machine although the keys are known to everybody
     #[arg(long)]
     allow_demo_keys: bool,
+
+    /// Let page and control interface, which ask for no login, listen beyond this machine
+    #[arg(long)]
+    allow_open_control: bool,
 }
 
 /// Why the command did not do what it was asked for.
@@ -142,6 +146,13 @@ fn refuse_exposure(args: &MeterArgs, keys: &KeyRing) -> Result<(), Failure> {
              give it keys with --config (see examples/meter.toml), or accept it with --allow-demo-keys"
         )));
     }
+    if !args.http.ip().is_loopback() && !args.allow_demo_keys && !args.allow_open_control {
+        return Err(Failure::Usage(format!(
+            "--http {} reaches beyond this machine, but page and control interface ask for no login: whoever reaches them switches the mains \
+             and moves the clock; accept it with --allow-open-control",
+            args.http
+        )));
+    }
     Ok(())
 }
 
@@ -171,14 +182,25 @@ fn greeting(name: &str, announcement: &Announcement, keys: &KeyRing) -> String {
         system_title,
         logical_device_name,
     } = announcement;
-    let demo = if keys.is_demo() {
-        "   DEMO: known to everybody"
+    let secrets = if keys.is_demo() {
+        let password = keys.password.as_ref().map_or_else(String::new, |password| {
+            format!("  client 1    management, LLS, password \"{password}\"   DEMO: known to everybody\n")
+        });
+        format!(
+            "{password}  client 1    management, HLS-GMAC, suite 0   DEMO: known to everybody
+              encryption key      {}
+              authentication key  {}",
+            hexadecimal(&keys.encryption_key),
+            hexadecimal(&keys.authentication_key),
+        )
     } else {
-        ""
+        // Secrets of somebody's own are not for a screen; --json says them to scripts.
+        let password = keys
+            .password
+            .as_ref()
+            .map_or("", |_| "  client 1    management, LLS, password as in --config\n");
+        format!("{password}  client 1    management, HLS-GMAC, suite 0, keys as in --config")
     };
-    let password = keys.password.as_ref().map_or_else(String::new, |password| {
-        format!("  client 1    management, LLS, password \"{password}\"{demo}\n")
-    });
     format!(
         "{name} is running: {logical_device_name}, system title {system_title}
 
@@ -188,9 +210,7 @@ fn greeting(name: &str, announcement: &Announcement, keys: &KeyRing) -> String {
   state       {state}
 
   client 16   public, no security
-{password}  client 1    management, HLS-GMAC, suite 0{demo}
-              encryption key      {encryption}
-              authentication key  {authentication}
+{secrets}
 
 Try  curl -s http://{http}/api/v1/state
      curl -s -X PUT -H 'Content-Type: application/json' -d '{{\"speed\": 60}}' http://{http}/api/v1/time
@@ -199,8 +219,6 @@ Ctrl-C saves and stops.
 ",
         physical = host::PHYSICAL_ADDRESS,
         state = state.display(),
-        encryption = hexadecimal(&keys.encryption_key),
-        authentication = hexadecimal(&keys.authentication_key),
     )
 }
 

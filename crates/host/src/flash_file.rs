@@ -223,11 +223,13 @@ impl Syncer {
     /// # Errors
     /// What the operating system said.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        if self.unsynced.swap(false, Ordering::AcqRel) {
-            self.file.sync_data()
-        } else {
-            Ok(())
+        if !self.unsynced.swap(false, Ordering::AcqRel) {
+            return Ok(());
         }
+        // What did not reach the disk is still to be brought there.
+        self.file
+            .sync_data()
+            .inspect_err(|_| self.unsynced.store(true, Ordering::Release))
     }
 }
 

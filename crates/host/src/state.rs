@@ -117,7 +117,8 @@ impl VirtualMeter {
         let status = columns.iter().position(|column| column.name == STATUS);
         let shown = |column: &Attribute| column.class_id != CLOCK_CLASS && column.name != STATUS;
         let scales: Vec<(i8, &'static str)> = columns.iter().map(|column| self.scale(*column)).collect();
-        let mut rows: VecDeque<Value> = VecDeque::new();
+        // Rows are kept as they are until it is known which ones are wanted.
+        let mut rows: VecDeque<(Utc, Vec<u8>)> = VecDeque::new();
         let mut matching = 0_usize;
         let mut visit = |utc: Utc, row: &[u8]| {
             if range.from.is_some_and(|from| utc < from) || range.to.is_some_and(|to| to <= utc) {
@@ -127,7 +128,10 @@ impl VirtualMeter {
             if range.limit <= rows.len() {
                 rows.pop_front();
             }
-            let mut reader = Reader::new(row);
+            rows.push_back((utc, row.to_vec()));
+        };
+        let show = |(utc, row): (Utc, Vec<u8>)| {
+            let mut reader = Reader::new(&row);
             let numbers: Vec<Option<i128>> = columns.iter().map(|_| number_in(&mut reader)).collect();
             let status = status
                 .and_then(|index| numbers.get(index).copied().flatten())
@@ -139,7 +143,7 @@ impl VirtualMeter {
                 .filter(|((column, _), _)| shown(column))
                 .map(|((_, number), (scaler, _))| number.map_or(Value::Null, |number| scaled(number, *scaler)))
                 .collect();
-            rows.push_back(json!({ "time": utc_text(utc), "status": clamp_octet(status), "values": values }));
+            json!({ "time": utc_text(utc), "status": clamp_octet(status), "values": values })
         };
         // Without a range only the newest rows are read.
         let journal = model
@@ -170,7 +174,8 @@ impl VirtualMeter {
                 .map(|(column, (_, unit))| json!({ "obis": text_of(column.name), "attribute": column.index, "unit": unit }))
                 .collect();
             fields.insert("columns".to_owned(), json!(heads));
-            fields.insert("rows".to_owned(), json!(rows));
+            let rows: Vec<Value> = rows.into_iter().map(show).collect();
+            fields.insert("rows".to_owned(), Value::Array(rows));
             fields.insert("truncated".to_owned(), json!(truncated));
         }
         Some(profile)

@@ -300,8 +300,10 @@ impl Station {
         // The receivers may be gone already.
         let _told = self.stop_http.send(true);
         let served = self.server.join();
-        self.world_file.write(&remembered).map_err(StartError::System)?;
-        self.syncer.sync().map_err(StartError::System)?;
+        // Each is tried, whatever became of the other.
+        let written = self.world_file.write(&remembered);
+        let synced = self.syncer.sync();
+        written.and(synced).map_err(StartError::System)?;
         if let Some(why) = broken {
             return Err(StartError::Meter(why));
         }

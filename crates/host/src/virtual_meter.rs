@@ -215,13 +215,14 @@ impl VirtualMeter {
         if let Some(clock) = board.rtc {
             self.remembered.rtc_ahead_seconds = clock.seconds_since(utc);
         }
+        // The meter notes a memory that fails in its error register and goes on; a file that cannot be written ends the process.
+        if self.flash.is_broken() && self.broken.is_none() {
+            self.broken = Some("the flash file cannot be written any more".to_owned());
+        }
         match stepped {
             Ok(()) => Served::Open,
             Err(MeterFault::Closed) => Served::Closed,
             Err(fault) => {
-                if self.flash.is_broken() && self.broken.is_none() {
-                    self.broken = Some("the flash file cannot be written any more".to_owned());
-                }
                 tracing::warn!(%fault, "a step of the meter did not go through");
                 Served::Open
             }
@@ -389,7 +390,7 @@ impl VirtualMeter {
     /// The end: the meter gets its warning and saves.
     pub(crate) fn shut_down(&mut self) {
         if self.is_on() {
-            self.step(Input::PowerFailing);
+            self.lose_power();
         }
     }
 
