@@ -50,7 +50,7 @@ impl Recorder<'_> {
             authentication: &authentication,
         };
 
-        self.label("8000 sample sets", 3);
+        self.label("sample set", 3 * 8_000);
         self.samples(3 * 8_000, Faults::NONE);
         self.label("", 0);
 
@@ -68,6 +68,22 @@ impl Recorder<'_> {
         self.talk(Port::Hdlc, &mut public, get(1, "0-0:43.1.0"));
         self.talk(Port::Hdlc, &mut public, Command::Release);
 
+        let mut short = vec![0; 65_536];
+        let mut public = Client::new(
+            Settings::public(16, 1, SERVICES),
+            Framing::Wrapper,
+            PATIENCE,
+            1,
+            &mut short,
+        );
+        self.talk(Port::Wrapper, &mut public, Command::Associate);
+        self.label("wrapper: GET of a register", 20);
+        for _ in 0..20 {
+            self.talk(Port::Wrapper, &mut public, get(1, "0-0:96.1.0"));
+        }
+        self.label("", 0);
+        self.talk(Port::Wrapper, &mut public, Command::Release);
+
         let mut lent = vec![0; 1 << 20];
         let challenge = Challenge::new(b"twins' challenge").expect("16 octets");
         let settings = Settings {
@@ -81,7 +97,7 @@ impl Recorder<'_> {
         for _ in 0..20 {
             self.talk(Port::Wrapper, &mut manager, get(3, "1-0:1.8.0"));
         }
-        self.label("wrapper: object list", 1);
+        self.label("wrapper: sealed object list", 1);
         self.talk(Port::Wrapper, &mut manager, get(15, "0-0:40.0.0"));
         self.label("", 0);
         for name in ["1-0:32.7.0", "1-0:31.7.0", "1-0:14.7.0", "1-0:1.7.0", "1-0:33.7.0"] {
@@ -131,7 +147,7 @@ impl Recorder<'_> {
         }
 
         // Minutes without samples: rows of the profile, checkpoints, links that fall asleep.
-        self.label("1000 s of idling", 3);
+        self.label("second without samples", 3_000);
         for seconds in [1_000, 2_000, 3_000] {
             self.now = Instant::START + Micros::from_secs(seconds);
             self.happen(Event::Time);
@@ -147,7 +163,7 @@ impl Recorder<'_> {
         };
         let mut manager = Client::new(settings, Framing::Wrapper, PATIENCE, 1_000, &mut lent);
         self.talk(Port::Wrapper, &mut manager, Command::Associate);
-        self.label("wrapper: sealed profile rows", 3);
+        self.label("wrapper: sealed profile row", 3);
         self.talk(Port::Wrapper, &mut manager, get(7, "1-0:99.1.0"));
         self.label("", 0);
         self.talk(Port::Wrapper, &mut manager, get(7, "0-0:99.98.0"));

@@ -13,6 +13,8 @@ pub(crate) struct Tally {
     part: Cell<Part>,
     since: Cell<u32>,
     ticks: [Cell<u64>; Part::WORK.len()],
+    /// How often it was turned to each part.
+    turns: [Cell<u32>; Part::WORK.len()],
     label: RefCell<heapless::String<48>>,
     units: Cell<u32>,
 }
@@ -27,6 +29,7 @@ impl Tally {
             part: Cell::new(Part::Script),
             since: Cell::new(counter()),
             ticks: [const { Cell::new(0) }; Part::WORK.len()],
+            turns: [const { Cell::new(0) }; Part::WORK.len()],
             label: RefCell::new(heapless::String::new()),
             units: Cell::new(0),
         }
@@ -34,11 +37,11 @@ impl Tally {
 
     /// Prints what was counted under the last label, and begins anew under this one.
     pub(crate) fn label(&self, units: u32, label: &str) {
-        for (ticks, part) in self.ticks.iter().zip(Part::WORK) {
-            let ticks = ticks.take();
+        for ((ticks, turns), part) in self.ticks.iter().zip(&self.turns).zip(Part::WORK) {
+            let (ticks, turns) = (ticks.take(), turns.take());
             let of = self.label.borrow();
             if ticks != 0 && !of.is_empty() {
-                say!("cost|{of}|{}|{}|{ticks}", self.units.get(), part.name());
+                say!("cost|{of}|{}|{}|{ticks}|{turns}", self.units.get(), part.name());
             }
         }
         let mut of = self.label.borrow_mut();
@@ -59,11 +62,12 @@ impl Watch for Tally {
     fn turn_to(&self, part: Part) {
         let now = counter();
         let spent = now.wrapping_sub(self.since.get());
-        let was = self.part.replace(part);
-        if let Some(place) = Part::WORK.iter().position(|it| *it == was)
-            && let Some(ticks) = self.ticks.get(place)
-        {
+        let place = |part| Part::WORK.iter().position(|it| *it == part);
+        if let Some(ticks) = place(self.part.replace(part)).and_then(|was| self.ticks.get(was)) {
             ticks.set(ticks.get().wrapping_add(u64::from(spent)));
+        }
+        if let Some(turns) = place(part).and_then(|is| self.turns.get(is)) {
+            turns.set(turns.get().wrapping_add(1));
         }
         self.since.set(counter());
     }
