@@ -1,9 +1,10 @@
 //! QEMU with one of the boards: started, listened to, talked to over its UARTs, killed.
 
+use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};

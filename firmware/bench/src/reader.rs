@@ -1,9 +1,10 @@
 //! Our own client on a line of a board, or on a meter of the host.
 
 use core::fmt;
+use core::net::SocketAddr;
 use core::time::Duration;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 
 use base::{Instant, Micros};
 use cosem::{Attribute, Obis, Selection};

@@ -109,7 +109,7 @@ fn life(
         Some(Cut::Kill(after)) => Some(Instant::now() + after),
         _ => None,
     };
-    let transport = if number % 2 == 0 {
+    let transport = if number.is_multiple_of(2) {
         Transport::Wrapper
     } else {
         Transport::Hdlc

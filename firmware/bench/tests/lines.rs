@@ -1,8 +1,9 @@
 //! Clients on both UARTs: our own, garbage, and what they read compared with the host's meter.
 
+use core::net::SocketAddr;
 use core::time::Duration;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::time::Instant;
 
 use bench::chance::Chance;

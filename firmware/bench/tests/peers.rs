@@ -1,8 +1,8 @@
 //! Clients that we did not write read the image over its UARTs, each as a process in its own Python environment.
 
+use core::time::Duration;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
 
 use bench::desk;
 use bench::memory::Memory;

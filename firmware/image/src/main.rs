@@ -171,7 +171,7 @@ impl Rooms {
             self.obey(now, slept);
             let before = self.clock.now();
             board::alarm::sleep(self.next(before).since(before));
-            slept = slept + self.clock.now().since(before);
+            slept += self.clock.now().since(before);
         }
     }
 

@@ -54,10 +54,6 @@ pub(crate) fn read(nor: &dyn Nor) -> Order {
     }
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it lives for one line, and there is no heap to box it on"
-)]
 enum Copy {
     Blank,
     Damaged,

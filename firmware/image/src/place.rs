@@ -25,6 +25,7 @@ impl<T> Place<T> {
 
     /// Fills the place. It is filled once; a second time is a broken promise of ours.
     #[expect(unsafe_code, reason = "the value outlives every scope")]
+    #[expect(clippy::mut_from_ref, reason = "the flag makes it the only reference")]
     #[inline(always)]
     pub(crate) fn put_with(&'static self, make: impl FnOnce() -> T) -> &'static mut T {
         // SAFETY: the flag is looked at before anything is lent, and nothing interrupts the program that fills places.
@@ -40,6 +41,10 @@ impl<T> Place<T> {
     /// # Safety
     /// The code that got the value from [`Place::put_with`] never runs again.
     #[expect(unsafe_code, reason = "the last one who runs may take everything")]
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "the caller promises that it is the only reference that is used"
+    )]
     pub(crate) unsafe fn seize(&'static self) -> Option<&'static mut T> {
         if !self.filled.swap(false, Ordering::Acquire) {
             return None;
