@@ -8,6 +8,7 @@ use core::f64::consts::PI;
 
 use crate::calibration::Calibration;
 use crate::setup::SetupError;
+use crate::temperature::TemperaturePoint;
 
 /// One phase at a steady sine, read by the bench's reference meter or by ours.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,6 +69,27 @@ pub fn adjusted(
     ))
 }
 
+/// The points of the temperature curves of the voltage and the current channel of one phase, from a comparison at `celsius` in
+/// which our meter read with its calibration and without a curve.
+///
+/// The points are not checked before a [`TemperatureCurve`](crate::TemperatureCurve) is made of them.
+#[must_use]
+pub fn drifted(celsius: f64, comparison: &Comparison) -> (TemperaturePoint, TemperaturePoint) {
+    let ratios = comparison.ratios();
+    (
+        TemperaturePoint {
+            celsius,
+            gain: ratios.volts,
+            lead_degrees: 0.0,
+        },
+        TemperaturePoint {
+            celsius,
+            gain: ratios.power / ratios.volts,
+            lead_degrees: ratios.degrees,
+        },
+    )
+}
+
 /// Reference by own reading: voltage, magnitude of the fundamental's power, and the angle that is missing.
 struct Ratios {
     volts: f64,
@@ -126,6 +148,19 @@ mod tests {
         close(current.lead_degrees(), 0.23);
         close(current.delay_nanos(), 20_000.0);
         assert_eq!((current.offset_lsb(), current.noise_lsb()), (7.0, 66.6));
+    }
+
+    #[test]
+    fn one_comparison_gives_the_drift_at_a_temperature() {
+        let (voltage, current) = drifted(70.0, &comparison(50.0, 0.98, 0.23, 0.0));
+        assert_eq!(
+            (voltage.celsius, current.celsius, voltage.lead_degrees),
+            (70.0, 70.0, 0.0)
+        );
+        let close = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-9, "{found}");
+        close(voltage.gain, 1.01);
+        close(current.gain, 0.98);
+        close(current.lead_degrees, 0.23);
     }
 
     #[test]

@@ -42,7 +42,7 @@ mod tracker;
 mod unbalance;
 mod voltage_watch;
 
-pub use adjustment::{Comparison, Reading, adjusted};
+pub use adjustment::{Comparison, Reading, adjusted, drifted};
 pub use aggregation::{Aggregate, Aggregation, MeanFrequency, Ticked};
 pub use calibration::Calibration;
 pub use chain::Chain;
