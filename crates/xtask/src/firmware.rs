@@ -8,6 +8,7 @@ use std::process::{Command, ExitCode};
 
 use crate::steps::{self, Failure, Passed, Step, watch};
 use crate::workspace::Workspace;
+use crate::{firmware_cost, firmware_twin};
 
 /// A board of QEMU, and the target that stands for it.
 const BOARDS: &[(&str, &str)] = &[
@@ -27,6 +28,14 @@ const BUILD: &[Step] = &[Step {
 
 /// `cargo xtask firmware test`, in the order in which it fails fastest.
 const TEST: &[Step] = &[
+    Step {
+        name: "parts",
+        run: parts,
+    },
+    Step {
+        name: "skeleton",
+        run: skeleton,
+    },
     Step {
         name: "images",
         run: build,
@@ -52,20 +61,31 @@ const TEST: &[Step] = &[
         run: |house| bench(house, "cuts"),
     },
     Step {
+        name: "twin",
+        run: firmware_twin::check,
+    },
+    Step {
         name: "peers",
         run: |house| bench(house, "peers"),
     },
 ];
 
+/// `cargo xtask firmware cost`.
+const COST: &[Step] = &[Step {
+    name: "cost",
+    run: firmware_cost::check,
+}];
+
 /// The subcommands of `firmware`.
 pub(crate) fn run(house: &Workspace, words: &[String]) -> ExitCode {
     match words.split_first() {
         Some((command, [])) if command == "build" => steps::run(house, BUILD, &[]),
+        Some((command, [])) if command == "cost" => steps::run(house, COST, &[]),
         Some((command, names)) if command == "test" => steps::run(house, TEST, names),
         _ => {
             let names: Vec<&str> = TEST.iter().map(|step| step.name).collect();
             eprintln!(
-                "cargo xtask firmware build | test [STEP..]\n\nThe steps of `test`: {}",
+                "cargo xtask firmware build | test [STEP..] | cost\n\nThe steps of `test`: {}",
                 names.join(" ")
             );
             ExitCode::from(2)
@@ -140,6 +160,42 @@ fn build(house: &Workspace) -> Result<Passed, Failure> {
     }
     print!("{table}");
     Ok(Passed(BOARDS.len() as u64))
+}
+
+/// Tests of the parts that know no register: the converter's driver, the front end, the twin's script.
+fn parts(house: &Workspace) -> Result<Passed, Failure> {
+    let packages = ["ads131m", "frontend", "twin"].map(|room| format!("ferraris-firmware-{room}"));
+    watch(
+        Command::new("cargo")
+            .args(["test", "--locked"])
+            .args(packages.iter().flat_map(|package| ["-p", package]))
+            .env("CARGO_TARGET_DIR", target(house))
+            .current_dir(house.root.join("firmware")),
+    )
+}
+
+/// The worked port compiles.
+fn skeleton(house: &Workspace) -> Result<Passed, Failure> {
+    let target_name = "thumbv7em-none-eabihf";
+    let toolchain =
+        toolchain(target_name).ok_or_else(|| format!("no Rust for {target_name}; run scripts/setup.sh portable"))?;
+    watch(
+        Command::new("cargo")
+            .args(toolchain)
+            .args([
+                "check",
+                "--locked",
+                "--target",
+                target_name,
+                "-p",
+                "ferraris-firmware-stm32-skeleton",
+            ])
+            .env("CARGO_TARGET_DIR", target(house))
+            // Cargo's own, when it runs this program, would choose its toolchain again.
+            .env_remove("RUSTUP_TOOLCHAIN")
+            .env_remove("CARGO")
+            .current_dir(house.root.join("firmware")),
+    )
 }
 
 /// Compiles the tests, so that their time is not taken for QEMU's.

@@ -5,6 +5,8 @@
 mod bench;
 mod browser;
 mod firmware;
+mod firmware_cost;
+mod firmware_twin;
 mod house;
 mod interop;
 mod portable;
