@@ -28,6 +28,8 @@ pub enum Pace {
     Real,
     /// 16 ns an instruction, a core of the 64 MHz class; time in which nothing happens is passed over.
     Counted,
+    /// 16 ns an instruction, and time goes on while nothing happens, so that a client has its time.
+    CountedWithLines,
 }
 
 /// A running board. Dropping it kills it, as a power cut does.
@@ -36,7 +38,7 @@ pub struct Qemu {
     process: Child,
     lines: Receiver<String>,
     said: Vec<String>,
-    /// Where HDLC and wrapper are; only at real pace.
+    /// Where HDLC and wrapper are; not at [`Pace::Counted`].
     ports: Option<(SocketAddr, SocketAddr)>,
 }
 
@@ -98,13 +100,16 @@ impl Qemu {
             .arg("-kernel")
             .arg(board.image());
         let ports = match pace {
-            Pace::Real => {
+            Pace::Real | Pace::CountedWithLines => {
                 let ports = (free_port(), free_port());
                 // Without nodelay each round trip waits 40 ms for Nagle.
                 for port in [ports.0, ports.1] {
                     command
                         .arg("-serial")
                         .arg(format!("tcp:{port},server=on,wait=off,nodelay=on"));
+                }
+                if pace == Pace::CountedWithLines {
+                    command.args(["-icount", "shift=4"]);
                 }
                 Some(ports)
             }
@@ -142,7 +147,16 @@ impl Qemu {
     /// When it does not.
     #[must_use]
     pub fn boot(board: Board, memory: &Memory, words: &[&str]) -> Self {
-        let mut qemu = Self::start(board, memory, Pace::Real, words);
+        Self::boot_at(board, memory, Pace::Real, words)
+    }
+
+    /// The same at another pace.
+    ///
+    /// # Panics
+    /// When it does not boot.
+    #[must_use]
+    pub fn boot_at(board: Board, memory: &Memory, pace: Pace, words: &[&str]) -> Self {
+        let mut qemu = Self::start(board, memory, pace, words);
         assert!(
             qemu.wait_for("booted").is_some(),
             "the meter has not booted: {:#?}",

@@ -9,7 +9,7 @@ use std::time::Instant;
 use bench::chance::Chance;
 use bench::desk::{self, HostMeter};
 use bench::memory::Memory;
-use bench::qemu::{Board, Qemu};
+use bench::qemu::{Board, Pace, Qemu};
 use bench::reader::{Identity, Role, Transport, Wire};
 use meter::Variant;
 
@@ -168,5 +168,28 @@ fn round_trip_and_speed_are_printed() {
             "{transport:?}: a sealed GET {} us, {octets} octets at {speed:.0} octets/s",
             round_trip.as_micros()
         );
+    }
+}
+
+/// Issue 3, figures: a GET is answered within 50 ms at 62.5 million instructions a second, sealed ones and whole blocks among them.
+#[test]
+fn a_get_is_answered_within_fifty_milliseconds_of_simulated_time() {
+    for board in Board::ALL {
+        let memory = Memory::erased(&format!("answer-{}", board.name())).expect("a disk");
+        let words = ["rtc=1767225600", "exit-at=12000"];
+        let qemu = Qemu::boot_at(board, &memory, Pace::CountedWithLines, &words);
+        for (transport, counter) in [(Transport::Wrapper, 1_000), (Transport::Hdlc, 2_000)] {
+            let wire = Wire::to(address(&qemu, transport)).expect("QEMU listens");
+            let mut identity = Identity::new(Role::Sealed(counter));
+            let mut reader = identity.associate(transport, wire).expect("it associates");
+            for (class_id, name, attribute) in [(3, "1-0:1.8.0", 2), (8, "0-0:1.0.0", 2), (15, "0-0:40.0.0", 2)] {
+                reader.read(class_id, name, attribute).expect("it is read");
+            }
+            reader.release().expect("it is released");
+        }
+        let ended = qemu.end();
+        let micros = ended.number("longest_answer_us");
+        println!("{}: the longest answer took {micros} us", board.name());
+        assert!(micros <= 50_000, "{:#?}", ended.said);
     }
 }

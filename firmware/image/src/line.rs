@@ -1,6 +1,7 @@
 //! A line: a UART and the link on it. A line has no connections, so whoever speaks next on it is taken as he comes.
 
 use base::{Instant, Micros};
+use board::clock::Clock;
 use board::uart::Uart;
 use dlms::server::{HdlcLink, HdlcSettings, Link, WrapperLink};
 use meter::{Fault, Input};
@@ -16,6 +17,8 @@ pub(crate) struct Line {
     last_octet: Instant,
     /// Octets of answers that found no room: the client asked faster than the line is.
     answers_lost: u32,
+    /// The longest time that a piece of a request took, its answer included.
+    longest: Micros,
 }
 
 /// Whether what comes is meant for the link.
@@ -55,11 +58,12 @@ impl Line {
             state: State::Talking,
             last_octet: now,
             answers_lost: 0,
+            longest: Micros::ZERO,
         }
     }
 
     /// Serves what has come and what is due.
-    pub(crate) fn serve(&mut self, now: Instant, living: &mut Living) {
+    pub(crate) fn serve(&mut self, clock: &mut Clock, now: Instant, living: &mut Living) {
         let mut octets = [0; PIECE];
         loop {
             let count = self.uart.read(&mut octets);
@@ -68,7 +72,9 @@ impl Line {
             }
             self.last_octet = now;
             if self.state == State::Talking {
+                let before = clock.now();
                 self.receive(now, octets.get(..count).unwrap_or(&[]), living);
+                self.longest = self.longest.max(clock.now().since(before));
             }
         }
         if self.deadline() <= now {
@@ -93,6 +99,11 @@ impl Line {
     /// Octets of answers that the queue did not take.
     pub(crate) const fn answers_lost(&self) -> u32 {
         self.answers_lost
+    }
+
+    /// The longest time that a piece of a request took.
+    pub(crate) const fn longest(&self) -> Micros {
+        self.longest
     }
 
     fn receive(&mut self, now: Instant, octets: &[u8], living: &mut Living) {

@@ -163,7 +163,7 @@ impl Rooms {
             restart::alive(now, &self.living.meter);
             self.metering.run(now, self.living);
             for line in &mut self.lines {
-                line.serve(now, self.living);
+                line.serve(&mut self.clock, now, self.living);
             }
             if self.living.meter.deadline() <= now {
                 self.living.step(now, Input::Tick);
@@ -220,6 +220,8 @@ impl Rooms {
         self.metering.say();
         say!("uart_lost {} {}", hdlc.lost(), wrapper.lost());
         say!("answers_lost {} {}", hdlc.answers_lost(), wrapper.answers_lost());
+        let longest = hdlc.longest().max(wrapper.longest());
+        say!("longest_answer_us {}", longest.as_micros());
         say!("nvm_steps {}", self.living.hardware.nvm.steps());
         say!("error_register {:08x}", self.living.meter.model().error_register);
         say!(
