@@ -93,6 +93,24 @@ pub(crate) fn run(house: &Workspace, words: &[String]) -> ExitCode {
     }
 }
 
+/// All of `cargo xtask firmware test`, as one step of `cargo xtask test`.
+pub(crate) fn check(house: &Workspace) -> Result<Passed, Failure> {
+    let mut tests = 0;
+    for step in TEST {
+        println!("\n-- firmware: {}", step.name);
+        match (step.run)(house) {
+            Ok(Passed(passed)) => tests += passed.max(1),
+            Err(failure) => {
+                return Err(Failure {
+                    passed: tests + failure.passed,
+                    ..failure
+                });
+            }
+        }
+    }
+    Ok(Passed(tests))
+}
+
 /// The argument that selects a toolchain which has a `core` for `target`: none for the default one, or Debian's (scripts/setup.sh).
 pub(crate) fn toolchain(target: &str) -> Option<Option<&'static str>> {
     [None, Some("+debian")].into_iter().find(|toolchain| {

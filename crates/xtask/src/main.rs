@@ -86,6 +86,10 @@ const STEPS: &[Step] = &[
         run: interop::check,
     },
     Step {
+        name: "firmware",
+        run: firmware::check,
+    },
+    Step {
         name: "browser",
         run: browser::check_page,
     },
