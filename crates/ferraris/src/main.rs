@@ -1,5 +1,6 @@
-//! The command: `ferraris meter | replay`; without a word it is `ferraris meter`.
+//! The command: `ferraris meter | replay | bench`; without a word it is `ferraris meter`.
 
+mod bench;
 mod meter_command;
 mod replay;
 
@@ -11,7 +12,12 @@ use crate::meter_command::{Failure, MeterArgs};
 
 /// An open smart meter: a virtual one to talk to, and its metrology for recordings
 #[derive(Parser)]
-#[command(name = "ferraris", version, args_conflicts_with_subcommands = true, args_override_self = true)]
+#[command(
+    name = "ferraris",
+    version,
+    args_conflicts_with_subcommands = true,
+    args_override_self = true
+)]
 #[command(after_help = EXAMPLES)]
 struct Arguments {
     #[command(subcommand)]
@@ -27,6 +33,7 @@ enum Command {
     #[command(after_help = meter_command::EXAMPLES, args_override_self = true)]
     Meter(MeterArgs),
     Replay(replay::ReplayArgs),
+    Bench(bench::BenchArgs),
 }
 
 fn main() -> ExitCode {
@@ -35,6 +42,7 @@ fn main() -> ExitCode {
         None => meter_command::run(meter),
         Some(Command::Meter(args)) => meter_command::run(args),
         Some(Command::Replay(args)) => replay::run(args).map_err(Failure::from),
+        Some(Command::Bench(args)) => bench::run(args).map_err(Failure::from),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -54,5 +62,6 @@ Examples:
   ferraris --speed 60                      one hour a minute
   ferraris meter --help                    everything about the virtual meter
   ferraris replay recording.cfg --json     measure a recording
+  ferraris bench --quick                   the type test of the metrology, on modelled meters
 
 Exit codes: 0 done, 1 failed, 2 wrong usage";
