@@ -21,7 +21,7 @@ pub use register::Register;
 pub use sap::SapAssignment;
 pub use security::SecuritySetup;
 
-use crate::axdr::{Reader, Writer};
+use crate::axdr::{Reader, Writer, tag};
 use crate::{AccessError, ActionError};
 
 /// Whether a method left return data in the writer.
@@ -97,13 +97,23 @@ pub trait Class<M>: Sync {
     }
 }
 
-/// The parameter of methods that need none: `integer 0`. Clients send other numbers, null-data or nothing at all, and mean the same.
+/// The parameter of methods that need none: `integer 0`. Clients send other numbers, null-data or nothing at all, and mean the same;
+/// anything else is a mistake.
 fn no_parameter(parameters: &mut Reader<'_>) -> Result<(), ActionError> {
-    if !parameters.is_at_end() {
-        parameters
-            .skip_value()
-            .and_then(|_any| parameters.end())
-            .map_err(|_| ActionError::TypeUnmatched)?;
+    const MEANT: [u8; 8] = [
+        tag::NULL,
+        tag::INTEGER,
+        tag::UNSIGNED,
+        tag::LONG,
+        tag::LONG_UNSIGNED,
+        tag::DOUBLE_LONG,
+        tag::DOUBLE_LONG_UNSIGNED,
+        tag::ENUM,
+    ];
+    let Some(kind) = parameters.peek() else { return Ok(()) };
+    if !MEANT.contains(&kind) {
+        return Err(ActionError::TypeUnmatched);
     }
-    Ok(())
+    let passed = parameters.skip_value().and_then(|_number| parameters.end());
+    passed.map_err(|_| ActionError::TypeUnmatched)
 }

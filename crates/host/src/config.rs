@@ -29,7 +29,11 @@ impl Order {
     pub fn usual(variant: Variant) -> Self {
         let keys = KeyRing::demo();
         Self {
-            config: Config::new(variant, DEFAULT_SERIAL, keys.secrets()),
+            config: Config {
+                // A file does not wear: what a client was told is never taken back, not even by kill -9.
+                checkpoint_seconds: 0,
+                ..Config::new(variant, DEFAULT_SERIAL, keys.secrets())
+            },
             keys,
         }
     }

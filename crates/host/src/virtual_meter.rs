@@ -54,6 +54,8 @@ pub(crate) struct VirtualMeter {
     samples: u64,
     end: Option<u64>,
     speed: Speed,
+    /// The switch in front of the meter, whatever the supply behind it carries.
+    mains_on: bool,
     achieved: f64,
     scenario: Scenario,
     trail: Trail,
@@ -130,6 +132,7 @@ impl VirtualMeter {
             samples: 0,
             speed,
             achieved: 0.0,
+            mains_on: true,
             scenario,
             broken: None,
         };
@@ -266,6 +269,7 @@ impl VirtualMeter {
             tracing::warn!(%error, "the world refused a supply");
         }
         self.world_revision += 1;
+        self.feed();
         self.supply_json()
     }
 
@@ -295,12 +299,28 @@ impl VirtualMeter {
 
     /// Switches the mains and shows it. Off: the meter saves what it must and stops. On: it boots from its flash.
     pub(crate) fn switch_power(&mut self, on: bool) -> Value {
-        match (self.is_on(), on) {
+        self.mains_on = on;
+        self.feed();
+        json!({ "on": self.is_on() })
+    }
+
+    /// The meter lives on its phases: any one that carries half of the nominal voltage feeds it, as long as the mains is on.
+    fn feed(&mut self) {
+        let phases = if self.config.variant.is_three_phase() { 3 } else { 1 };
+        let least = f64::from(self.config.nominal_volts) / 2.0;
+        let fed = self.mains_on
+            && self
+                .world
+                .supply()
+                .phases
+                .iter()
+                .take(phases)
+                .any(|phase| least <= phase.volts);
+        match (self.is_on(), fed) {
             (true, false) => self.lose_power(),
             (false, true) => self.get_power(),
             (true, true) | (false, false) => {}
         }
-        json!({ "on": self.is_on() })
     }
 
     /// Changes pace and civil time, and shows them.
@@ -669,7 +689,7 @@ fn boot(
 /// Tells the owner what the flash has lost.
 pub(crate) fn say_losses(report: &BootReport) {
     if report.has_loss() {
-        tracing::warn!(?report, "the flash was damaged; what is whole was kept");
+        tracing::warn!("the flash was damaged; lost: {report}; what is whole was kept");
     }
 }
 

@@ -5,7 +5,7 @@ use core::fmt;
 use dlms::security::Key;
 use heapless::Vec;
 
-use crate::limits::PASSWORD_OCTETS;
+use crate::limits::{CHECKPOINT_SECONDS, PASSWORD_OCTETS};
 
 /// The members of the family (V1 to V3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,6 +59,15 @@ impl Variant {
         if self.is_direct() { 100 } else { 6 }
     }
 
+    /// The variant in the mark of its flash.
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Sm402d => 1,
+            Self::St402d => 2,
+            Self::St402c => 3,
+        }
+    }
+
     /// The type in logical device name and system title: 102 single-phase, 103 polyphase.
     const fn device_type(self) -> u8 {
         if self.is_three_phase() { 103 } else { 102 }
@@ -84,6 +93,8 @@ pub struct Config {
     pub constant: u32,
     /// Whether it has a switching module (V5).
     pub switching_module: bool,
+    /// Seconds between two saves of the energies without a warning of power loss; 0 saves each window, for memories that do not wear.
+    pub checkpoint_seconds: u16,
     /// The keys and passwords that it leaves the factory with.
     pub secrets: Secrets,
     /// The only client system title that is accepted, or any.
@@ -140,6 +151,7 @@ impl Config {
             nominal_volts: 230,
             constant: variant.default_constant(),
             switching_module: variant.is_direct(),
+            checkpoint_seconds: CHECKPOINT_SECONDS,
             secrets,
             client_system_title: None,
         }
@@ -165,6 +177,9 @@ impl Config {
         }
         if !(1..=1_000_000).contains(&self.constant) {
             return refused("constant", "1 to 1000000 pulses per kWh");
+        }
+        if 3_600 < self.checkpoint_seconds {
+            return refused("checkpoint_seconds", "0 to 3600");
         }
         if self.switching_module && !self.variant.is_direct() {
             return refused(

@@ -181,12 +181,13 @@ impl Meter {
         let now = Instant::START;
         let mut model = Model::new(config, now, rtc);
         let (memory, report) = Memory::boot(board.flash(), &mut model).map_err(BootFault::Memory)?;
-        let checkpoint_due = now + Micros::from_secs(limits::CHECKPOINT_SECONDS);
+        let checkpoint_due = now + Micros::from_secs(u64::from(config.checkpoint_seconds));
         let mut core = Core {
             model,
             memory,
             chance: Chance::new(entropy),
             checkpoint_due,
+            unsaved: false,
         };
         let Core { model, .. } = &mut core;
         if !report.first_boot {
@@ -257,7 +258,10 @@ impl Meter {
         }
         match input {
             Input::Tick => {}
-            Input::Measured(measurement) => core.model.measure(measurement),
+            Input::Measured(measurement) => {
+                core.model.measure(measurement);
+                core.unsaved = true;
+            }
             Input::Distortion(permille) => core.model.distortion = permille,
             Input::Contact(contact) => core.model.touch(contact),
             Input::Trouble(trouble) => core.model.suffer(trouble),
@@ -293,6 +297,7 @@ impl Meter {
             model,
             memory,
             checkpoint_due,
+            unsaved,
             ..
         } = &self.core;
         let row = model
@@ -305,7 +310,8 @@ impl Meter {
         } else {
             Instant::FAR
         };
-        row.min(*checkpoint_due).min(care)
+        let save = if *unsaved { *checkpoint_due } else { Instant::FAR };
+        row.min(save).min(care)
     }
 
     /// The meter as numbers, for those who stand beside it: its display, a laboratory, tests.

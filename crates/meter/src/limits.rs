@@ -16,8 +16,8 @@ pub const STEP_OCTETS: usize = 512;
 pub const COUNTER_BLOCK: u32 = 1_000;
 /// Authentication failures in a row that are worth an event (fraud log 46).
 pub const AUTHENTICATION_FAILURES: u8 = 5;
-/// Registers are checkpointed this often without a warning of power loss, in seconds (U2).
-pub const CHECKPOINT_SECONDS: u64 = 60;
+/// Energies are saved this often without a warning of power loss unless the order says otherwise, in seconds (U2).
+pub const CHECKPOINT_SECONDS: u16 = 60;
 /// The registers that COSEM objects show roll over to 0 behind 999 999 999 Wh: 4 000 h at 3 x 230 V, 100 A are 276 MWh (M1).
 pub const REGISTER_MODULUS: i64 = 1_000_000_000;
 

@@ -86,6 +86,15 @@ const _: () = assert!(
 /// Version of this layout, in the mark that it is complete.
 const LAYOUT_VERSION: u8 = 1;
 
+/// Octets of the mark.
+const LAID_OCTETS: usize = 6;
+
+/// The mark of a complete layout: its version, and whose it is.
+fn laid_by(it: &Model) -> [u8; LAID_OCTETS] {
+    let [a, b, c, d] = it.config.serial.to_be_bytes();
+    [LAYOUT_VERSION, it.config.variant.code(), a, b, c, d]
+}
+
 /// Values that the store can hold.
 const KEYS: usize = 96;
 
@@ -133,6 +142,36 @@ pub struct BootReport {
     pub last_alive: Option<Utc>,
 }
 
+impl core::fmt::Display for BootReport {
+    /// What was lost, in words.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let mut said = false;
+        let mut say = |f: &mut core::fmt::Formatter<'_>, what: core::fmt::Arguments<'_>| {
+            let comma = if core::mem::replace(&mut said, true) { ", " } else { "" };
+            write!(f, "{comma}{what}")
+        };
+        if self.parameters_lost {
+            say(f, format_args!("all parameters"))?;
+        }
+        if self.lost_values != 0 {
+            say(f, format_args!("{} parameters", self.lost_values))?;
+        }
+        if self.registers_lost {
+            say(f, format_args!("all energies"))?;
+        }
+        if self.registers_aged {
+            say(f, format_args!("the newest energies, older ones count"))?;
+        }
+        if self.lost_rows != 0 {
+            say(f, format_args!("{} rows of profiles and logs", self.lost_rows))?;
+        }
+        if self.lost_journals != 0 {
+            say(f, format_args!("{} whole profiles or logs", self.lost_journals))?;
+        }
+        if said { Ok(()) } else { f.write_str("nothing") }
+    }
+}
+
 impl BootReport {
     /// Whether something that was acknowledged is gone.
     #[must_use]
@@ -155,6 +194,8 @@ pub enum MemoryError {
     Bound,
     /// The rows that a cursor stands before are gone.
     Gone,
+    /// The flash was laid out by another meter, or by a firmware with another layout.
+    Foreign,
 }
 
 impl core::fmt::Display for MemoryError {
@@ -163,6 +204,7 @@ impl core::fmt::Display for MemoryError {
             Self::Fault(fault) => write!(f, "{fault}"),
             Self::Bound => f.write_str("a value does not fit its place in flash"),
             Self::Gone => f.write_str("the rows are not there any more"),
+            Self::Foreign => f.write_str("the flash belongs to a meter of another variant or serial number"),
         }
     }
 }
@@ -208,7 +250,7 @@ impl From<MemoryError> for AccessError {
         match error {
             MemoryError::Fault(Fault::Busy) => Self::TemporaryFailure,
             MemoryError::Fault(_) => Self::HardwareFault,
-            MemoryError::Bound => Self::OtherReason,
+            MemoryError::Bound | MemoryError::Foreign => Self::OtherReason,
             MemoryError::Gone => Self::LongGetAborted,
         }
     }
@@ -245,7 +287,15 @@ impl Memory {
         // nothing else has been written: what stands there then was a memory once, or is damage.
         report.first_boot = match &store {
             None => registers.is_none() && is_untouched(nor, &sides)?,
-            Some((store, _)) => matches!(store.get(nor, record_key(Record::Laid), &mut [0; 1]), Ok(None)),
+            Some((store, _)) => {
+                let mut buffer = [0; LAID_OCTETS];
+                match store.get(nor, record_key(Record::Laid), &mut buffer) {
+                    Ok(None) => true,
+                    // Energies and keys of another meter are not this one's.
+                    Ok(Some(by)) if by != laid_by(it) => return Err(MemoryError::Foreign),
+                    _ => false,
+                }
+            }
         };
 
         let store = match store {
@@ -329,7 +379,7 @@ impl Memory {
                 self.store.set(nor, key, &value)?;
             }
             Record::Security => self.store.set(nor, key, &[it.security.policy()])?,
-            Record::Laid => self.store.set(nor, key, &[LAYOUT_VERSION])?,
+            Record::Laid => self.store.set(nor, key, &laid_by(it))?,
         }
         Ok(())
     }

@@ -48,32 +48,26 @@ impl Counter {
     /// When all numbers are used.
     pub fn take(&mut self) -> Result<Taken, Exhausted> {
         let number = self.last.checked_add(1).ok_or(Exhausted)?;
-        Ok(Taken {
-            number,
-            must_keep: self.advance(number),
-        })
+        let must_keep = self.reserved < number;
+        if must_keep {
+            self.reserved = number.saturating_add(COUNTER_BLOCK);
+        }
+        self.last = number;
+        Ok(Taken { number, must_keep })
     }
 
-    /// Accepts a received number if it is greater than all before; true when the reserve has moved and must be kept first.
+    /// Accepts a received number if it is greater than all before. It is kept as it is before it takes effect, without a reserve: the
+    /// client's next number must be good after a power cut too.
     ///
     /// # Errors
     /// When it is not.
-    pub fn accept(&mut self, number: u32) -> Result<bool, Replay> {
+    pub const fn accept(&mut self, number: u32) -> Result<(), Replay> {
         if number <= self.last {
-            Err(Replay)
-        } else {
-            Ok(self.advance(number))
+            return Err(Replay);
         }
-    }
-
-    /// Moves to `number`, and the reserve a block ahead when that is beyond it.
-    fn advance(&mut self, number: u32) -> bool {
         self.last = number;
-        let beyond = self.reserved < number;
-        if beyond {
-            self.reserved = number.saturating_add(COUNTER_BLOCK);
-        }
-        beyond
+        self.reserved = number;
+        Ok(())
     }
 
     /// Gives back the unused reserve, when there is time to say goodbye.
@@ -198,20 +192,13 @@ mod tests {
     #[test]
     fn received_numbers_must_grow_over_power_cuts_too() {
         let mut counter = Counter::default();
-        assert_eq!(counter.accept(1), Ok(true));
-        assert_eq!(counter.accept(2), Ok(false));
-        assert_eq!(counter.accept(2), Err(Replay));
-        assert_eq!(counter.accept(1), Err(Replay));
-        assert_eq!(
-            Counter::restored(counter.reserved()).accept(COUNTER_BLOCK + 1),
-            Err(Replay)
-        );
-        assert_eq!(
-            Counter::restored(counter.reserved()).accept(COUNTER_BLOCK + 2),
-            Ok(true)
-        );
-        counter.settle();
-        assert_eq!(Counter::restored(counter.reserved()).accept(3), Ok(true));
+        assert_eq!(counter.accept(1), Ok(()));
+        assert_eq!(counter.accept(7), Ok(()));
+        assert_eq!(counter.accept(7), Err(Replay));
+        assert_eq!(counter.accept(6), Err(Replay));
+        let mut restored = Counter::restored(counter.reserved());
+        assert_eq!(restored.accept(7), Err(Replay));
+        assert_eq!(restored.accept(8), Ok(()));
     }
 
     #[test]

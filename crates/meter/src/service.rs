@@ -177,8 +177,8 @@ impl Application for Service<'_> {
 
     fn accept_counter(&mut self, _client: u16, received: u32) -> Result<(), Replay> {
         let before = self.core.model.security.received;
-        let must_keep = self.core.model.security.received.accept(received).map_err(|_| Replay)?;
-        if must_keep && !self.keep_counters() {
+        self.core.model.security.received.accept(received).map_err(|_| Replay)?;
+        if !self.keep_counters() {
             self.core.model.security.received = before;
             return Err(Replay);
         }

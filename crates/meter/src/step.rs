@@ -9,7 +9,6 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use crate::Board;
 use crate::effect::Effect;
 use crate::event_log::{Log, standard};
-use crate::limits::CHECKPOINT_SECONDS;
 use crate::memory::{Memory, MemoryError};
 use crate::model::{Model, error_bit};
 use crate::profile::JournalId;
@@ -20,8 +19,10 @@ pub(crate) struct Core {
     pub(crate) model: Model,
     pub(crate) memory: Memory,
     pub(crate) chance: Chance,
-    /// When the registers are saved next.
+    /// When the registers are saved next; nothing is saved that has not changed.
     pub(crate) checkpoint_due: Instant,
+    /// Something was measured since the last save.
+    pub(crate) unsaved: bool,
 }
 
 /// Numbers that nobody can guess, as far as the seed is secret.
@@ -105,8 +106,10 @@ impl Core {
             AccessError::TemporaryFailure => Ok(()),
             error => Err(error),
         });
-        if self.checkpoint_due <= self.model.now {
-            self.checkpoint_due = self.model.now + Micros::from_secs(CHECKPOINT_SECONDS);
+        if self.unsaved && self.checkpoint_due <= self.model.now {
+            self.unsaved = false;
+            let interval = Micros::from_secs(u64::from(self.model.config.checkpoint_seconds));
+            self.checkpoint_due = self.model.now + interval;
             self.note(|memory, nor, model| memory.checkpoint(nor, model, false), board);
         }
         self.note(|memory, nor, _| memory.tend(nor), board);

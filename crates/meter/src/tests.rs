@@ -363,6 +363,7 @@ fn refusals_are_those_of_the_standard() {
         ("C101C1 0003 0100010800FF 02 00 0600000000", "C501C103"), // no right
         ("C101C1 0001 0000600101FF 02 00 0600000000", "C501C10C"), // another type
         ("C301C1 0003 0100010800FF 01 01 0F00", "C701C10300"), // no such method for anybody
+        ("C301C1 0046 000060030AFF 01 01 09026161", "C701C10C00"), // a parameter of another type
         ("C001C1 0003 0100010800FF 02 01 01 00", "C401C1010D"), // no such selection
         ("C001C1 0007 0100630100FF 02 01 07 00", "C401C1010D"),
         ("C001C1 0007 0100630100FF 02 01 01 00", "C401C1010C"),

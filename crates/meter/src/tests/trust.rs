@@ -4,13 +4,15 @@ extern crate std;
 
 use std::vec::Vec;
 
+use base::Instant;
 use dlms::acse::Mechanism;
 use dlms::server::{Application, SecurityEvent};
+use metrology::{Element, Quantity};
 
-use super::{Bench, Life, start};
-use crate::Input;
+use super::{Bench, Life, config, start};
 use crate::profile::JournalId;
 use crate::service::Service;
+use crate::{BootFault, Input, MemoryError, Meter};
 
 impl Life {
     fn service(&mut self) -> Service<'_> {
@@ -44,6 +46,58 @@ fn counters_leap_over_the_reserve_after_a_cut() {
         (life, _) = Life::begin(life.bench.revived(), Some(start()));
     }
     assert_eq!(sent, [1, 2, 1_002, 1_003, 2_003, 2_004]);
+}
+
+/// A client goes on with its own next number after a cut without a warning, and the last one is a replay.
+#[test]
+fn what_was_accepted_is_a_replay_after_a_cut_and_the_next_number_is_good() {
+    let (mut life, _) = Life::begin(Bench::new(), Some(start()));
+    for number in [5_000, 5_001, 5_007] {
+        assert_eq!(life.service().accept_counter(1, number), Ok(()));
+        (life, _) = Life::begin(life.bench.revived(), Some(start()));
+        assert!(life.service().accept_counter(1, number).is_err());
+        assert_eq!(life.service().last_counter(1), Some(number));
+    }
+}
+
+/// A flash of another meter is refused, and nothing in it is touched.
+#[test]
+fn the_flash_of_another_meter_is_refused() {
+    let (life, _) = Life::begin(Bench::new(), Some(start()));
+    let mut bench = life.bench.revived();
+    let before = bench.flash.cells().to_vec();
+    let mut other = config();
+    other.serial += 1;
+    let refused = Meter::boot(&other, Some(start()), [7; 32], &mut bench).map(|(_, report)| report);
+    assert_eq!(refused, Err(BootFault::Memory(MemoryError::Foreign)));
+    assert_eq!(bench.flash.cells(), before);
+}
+
+/// With an interval of 0 nothing that was ever shown is lost by a cut without a warning.
+#[test]
+fn energies_saved_with_each_window_outlive_any_cut() {
+    let mut order = config();
+    order.checkpoint_seconds = 0;
+    let (mut life, _) = Life::begin(Bench::new(), Some(start()));
+    for _ in 0..5 {
+        (life.meter, _) = Meter::boot(&order, Some(start()), [7; 32], &mut life.bench).expect("this flash works");
+        life.now = Instant::START;
+        for _ in 0..37 {
+            life.measure(6_000).expect("a good step");
+            // Erases take their time; the next window comes when they are done.
+            while life.meter.core.memory.needs_tending() {
+                life.step(Input::Tick).expect("a good step");
+            }
+        }
+        let shown = life.import();
+        let mut bench = life.bench.revived();
+        let (again, _) = Meter::boot(&order, Some(start()), [7; 32], &mut bench).expect("this flash works");
+        assert_eq!(
+            again.model().registers.micro(Quantity::ActiveImport, Element::Total),
+            shown
+        );
+        life.bench = bench;
+    }
 }
 
 /// Reliability B8: a number whose reserve could not be made durable is not used, and neither is the next one.
