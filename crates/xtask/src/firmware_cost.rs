@@ -91,11 +91,18 @@ fn counts(said: &str) -> Result<Vec<Count>, String> {
 fn instructions(counts: &[Count]) -> Result<BTreeMap<String, u64>, String> {
     let sum = |label: &str, parts: &[&str]| {
         let mut sum = (0.0, 0.0, 0.0);
+        // A label that the script gives twice has its units twice, but once for all parts.
+        let mut first: Option<&str> = None;
         for count in counts
             .iter()
             .filter(|it| it.label == label && (parts.is_empty() || parts.contains(&it.part.as_str())))
         {
-            sum = (sum.0 + count.instructions, count.units, sum.2 + count.turns);
+            let units = if *first.get_or_insert(&count.part) == count.part {
+                count.units
+            } else {
+                0.0
+            };
+            sum = (sum.0 + count.instructions, sum.1 + units, sum.2 + count.turns);
         }
         (0.0 < sum.1 && 0.0 < sum.2)
             .then_some(sum)

@@ -146,14 +146,15 @@ impl Recorder<'_> {
             }
         }
 
-        // Minutes without samples: rows of the profile, checkpoints, links that fall asleep.
-        self.label("second without samples", 3_000);
+        // Minutes without samples between seconds with them: rows of the profile, checkpoints, links that fall asleep.
         for seconds in [1_000, 2_000, 3_000] {
+            self.label("second without samples", 1_000);
             self.now = Instant::START + Micros::from_secs(seconds);
             self.happen(Event::Time);
+            self.label("", 0);
+            self.sample = self.now.as_micros() / 125;
+            self.samples(8_000, Faults::NONE);
         }
-        self.label("", 0);
-        self.sample = self.now.as_micros() / 125;
         self.samples(16_000, Faults::NONE);
 
         let challenge = Challenge::new(b"another challenge").expect("17 octets");
