@@ -65,6 +65,10 @@ const TEST: &[Step] = &[
         run: firmware_twin::check,
     },
     Step {
+        name: "cost",
+        run: firmware_cost::check,
+    },
+    Step {
         name: "peers",
         run: |house| bench(house, "peers"),
     },
