@@ -41,7 +41,8 @@ pub(crate) fn run(bench: &Bench, links: &Links, stop: &AtomicBool) {
         let goal = plan.goal(begun);
         while meter.elapsed() < goal && !meter.is_over() {
             meter.advance();
-            if bench.is_wanted() || STRETCH < begun.elapsed() {
+            // A scenario may change the pace from within.
+            if meter.speed() != plan.speed || bench.is_wanted() || STRETCH < begun.elapsed() {
                 break;
             }
         }

@@ -16,7 +16,7 @@ use base::{Micros, Utc};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::runtime;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::bench::Bench;
@@ -168,7 +168,7 @@ impl Station {
         };
         std::fs::create_dir_all(&state).map_err(folder)?;
         let state = std::fs::canonicalize(&state).map_err(folder)?;
-        let flash = open_flash(&state)?;
+        let (flash, damaged) = open_flash(&state)?;
         let world_file = WorldFile::new(&state);
         let remembered = beginning_of(world_file.read(), seed, start)?;
         let (wrapper, wrapper_socket) = listen("--wrapper", wrapper)?;
@@ -197,6 +197,7 @@ impl Station {
         let beginning = Beginning {
             config,
             flash,
+            damaged,
             seed,
             remembered,
             speed,
@@ -221,6 +222,11 @@ impl Station {
             .map_err(StartError::System)?;
         let obituary = Obituary(ending.clone(), End::Interface);
         let asked = ending.clone();
+        // Caught from here on: nobody is told where the meter is before it can be stopped cleanly.
+        let signals = {
+            let _context = runtime.enter();
+            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        };
         let server = thread("http", move || {
             let _obituary = obituary;
             runtime.block_on(async move {
@@ -230,7 +236,7 @@ impl Station {
                             tracing::error!(%error, "the control interface ended");
                         }
                     }
-                    () = asked_to_stop(&asked) => {}
+                    () = asked_to_stop(signals, &asked) => {}
                 }
             });
         })?;
@@ -375,15 +381,16 @@ impl fmt::Display for StartError {
 
 impl core::error::Error for StartError {}
 
-fn open_flash(state: &Path) -> Result<FlashFile, StartError> {
+/// The flash, and whether its file was too short.
+fn open_flash(state: &Path) -> Result<(FlashFile, bool), StartError> {
     let (flash, found) = FlashFile::open(&state.join("flash.bin")).map_err(StartError::Flash)?;
-    if let Found::Short { bytes, copy } = found {
+    if let Found::Short { bytes, copy } = &found {
         tracing::warn!(
             "the flash image had only {bytes} bytes; what was there is kept, the file as it was lies at {}",
             copy.display()
         );
     }
-    Ok(flash)
+    Ok((flash, matches!(found, Found::Short { .. })))
 }
 
 fn listen(option: &'static str, address: SocketAddr) -> Result<(SocketAddr, TcpListener), StartError> {
@@ -435,8 +442,7 @@ fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle
 }
 
 /// Waits for ever; tells when the process is asked to end. Whoever asks three times does not want to wait for the goodbye.
-async fn asked_to_stop(asked: &Sender<End>) {
-    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+async fn asked_to_stop(signals: (io::Result<Signal>, io::Result<Signal>), asked: &Sender<End>) {
     let (Ok(mut interrupt), Ok(mut terminate)) = signals else {
         tracing::warn!("signals cannot be caught; the meter will not save at the end");
         return core::future::pending().await;

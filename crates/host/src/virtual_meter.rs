@@ -5,7 +5,7 @@
 
 use base::{Instant, Micros, Utc};
 use grid::{Connection, DayTime, HouseholdSetting, SampleSet, SupplySetting, World, WorldSetting};
-use meter::{Board, BootReport, Config, Contact, Fault as MeterFault, Input, Meter, Model, Variant};
+use meter::{Board, BootReport, Config, Contact, Fault as MeterFault, Input, Meter, Model, Trouble, Variant};
 use metrology::{Chain, Channel, Element, Measurement, NominalFrequency, PulseQuantity, Pulses, Quantity, Setup};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
@@ -25,6 +25,8 @@ use crate::world_file::Remembered;
 pub(crate) struct Beginning {
     pub(crate) config: Config,
     pub(crate) flash: FlashFile,
+    /// The flash's file had been cut: the meter is told, whatever it misses.
+    pub(crate) damaged: bool,
     pub(crate) seed: Option<u64>,
     pub(crate) remembered: Remembered,
     pub(crate) speed: Speed,
@@ -101,6 +103,7 @@ impl VirtualMeter {
         let Beginning {
             config,
             mut flash,
+            damaged,
             seed,
             remembered,
             speed,
@@ -138,13 +141,21 @@ impl VirtualMeter {
         };
         begun.remembered.boots += 1;
         begun.feel_contacts();
+        if damaged {
+            begun.step(Input::Trouble(Trouble::Memory));
+        }
         Ok((begun, report))
     }
 
     /// Lets the world move on by one block.
     pub(crate) fn advance(&mut self) {
         while let Some(moment) = self.scenario.take_due(self.elapsed()) {
+            let pace = self.speed;
             self.play(&moment);
+            if self.speed != pace {
+                // The world goes on at the new pace, or stands still from this very moment.
+                return;
+            }
         }
         let mut block = [SampleSet::default(); BLOCK];
         let count = self.block_length();

@@ -156,6 +156,22 @@ fn the_mains_can_be_switched_off_and_on() {
 }
 
 /// T1: a jump is a setting of the clock, and registers do not move.
+/// The meter lives on its phases: one is enough, none is an outage.
+#[test]
+fn phases_without_voltage_are_an_outage() {
+    let scratch = Scratch::new();
+    let meter = begin(&scratch, &[]);
+    meter.until("a voltage", |state| near(quantity(state, "1-0:32.7.0"), 230.0, 5.0));
+    let phases = |volts: [u32; 3]| json!({ "phases": volts.map(|volts| json!({ "volts": volts })) });
+    meter.put("/api/v1/world/supply", &phases([0, 0, 230]));
+    assert_eq!(meter.state()["world"]["on"], true);
+    meter.put("/api/v1/world/supply", &phases([0, 0, 0]));
+    assert_eq!(meter.state()["world"]["on"], false);
+    meter.put("/api/v1/world/supply", &phases([230, 230, 230]));
+    let state = meter.until("a voltage", |state| near(quantity(state, "1-0:32.7.0"), 230.0, 5.0));
+    assert_eq!(codes(&state, "standard"), [2, 1, 2]);
+}
+
 #[test]
 fn civil_time_jumps_and_the_pace_changes() {
     let scratch = Scratch::new();
