@@ -13,6 +13,7 @@
 //! A panic, a fault and a loop that hangs end in [`restart`]: the cause is recorded, the registers are saved, the board starts anew.
 
 mod chance;
+mod converter;
 mod hardware;
 mod line;
 mod metering;

@@ -1,31 +1,26 @@
 //! The legally relevant part at work: frames into samples, samples into the chain, windows into the meter, energy into the LEDs.
 
-use base::{Instant, Micros};
-use board::sampling::Sampling;
+use base::Instant;
 use board::say;
-use frontend::{AMPS_PER_LSB, Assembler, Faults, Health, RATE_HZ, Source, VOLTS_PER_LSB, Waveform};
+use frontend::{AMPS_PER_LSB, Assembler, Faults, Frames as _, Health, RATE_HZ, VOLTS_PER_LSB};
 use meter::{Config, Input, Meter, Trouble};
 use metrology::{
     Chain, Channel, Element, Measurement, NominalFrequency, PulseQuantity, Pulses, Quantity, SampleSet, Setup,
     SetupError,
 };
 
+use crate::converter::Converter;
 use crate::probe::Probe;
 use crate::restart::Living;
 use crate::trace::{self, Event};
 
 /// The chain with what feeds it and what hangs on it.
 pub(crate) struct Metering {
-    sampling: Sampling,
-    /// Stands for the converter: the frames that a real one would have sent by now.
-    source: Source<Waveform>,
+    converter: Converter,
     assembler: Assembler,
     chain: Chain,
     leds: [Pulses; 2],
     distortion: [Option<u16>; 6],
-    /// Halves of the sample buffer that were taken or are lost.
-    taken: u64,
-    overruns: u32,
     /// As it was known after the last pass.
     health: Health,
     windows: u32,
@@ -47,15 +42,12 @@ impl Metering {
         ];
         let assembler = Assembler::new(0);
         Ok(Self {
-            sampling: Sampling::start(now, HALF),
-            source: Source::new(Waveform::ORDINARY, faults(probe)),
+            converter: Converter::begin(now, faults(probe)),
             health: assembler.health(),
             assembler,
             chain: Chain::new(&setup(config))?,
             leds,
             distortion: [None; 6],
-            taken: 0,
-            overruns: 0,
             windows: 0,
             first_measured: None,
         })
@@ -63,43 +55,36 @@ impl Metering {
 
     /// Takes every half that is full.
     pub(crate) fn run(&mut self, now: Instant, living: &mut Living) {
-        let full = self.sampling.halves(now);
-        if MOST_WAITING < full - self.taken {
-            // The assembler fills the hole when the next frames come.
-            let lost = full - self.taken - MOST_WAITING;
-            let lost_halves = u32::try_from(lost).unwrap_or(u32::MAX);
-            self.overruns = self.overruns.saturating_add(lost_halves);
-            self.taken += lost;
-            trace::note(now, Event::Overrun(lost_halves));
+        // The assembler fills the hole when the next frames come.
+        let lost = self.converter.advance(now);
+        if lost != 0 {
+            trace::note(now, Event::Overrun(lost));
         }
-        while self.taken < full {
-            let first = self.taken * HALF_SETS as u64;
-            self.taken += 1;
-            let mut finished = None;
-            self.take_half(first, &mut finished);
+        loop {
+            let Self {
+                converter,
+                assembler,
+                chain,
+                ..
+            } = self;
+            // A window has 1 600 sets or more and a half 32: it finishes one window at most, unless it fills a hole before it; then the
+            // windows before the last are silence.
+            let mut finished: Option<Measurement> = None;
+            let mut each = |sets: &[SampleSet]| chain.push_block(sets, |measurement| finished = Some(*measurement));
+            let taken = converter.take(&mut |first, frames| {
+                assembler.block(first, frames, &mut each);
+            });
+            if !taken {
+                assembler.catch_up(converter.due(), &mut each);
+            }
             if let Some(measurement) = &finished {
                 self.measure(now, measurement, living);
             }
+            if !taken {
+                break;
+            }
         }
         self.watch_converter(now, living);
-    }
-
-    /// Frames of one half into the chain. A window has 1 600 sets or more and a half 32: it finishes one window at most, unless it
-    /// fills a hole before it; then the windows before the last are silence.
-    fn take_half(&mut self, first: u64, finished: &mut Option<Measurement>) {
-        let Self {
-            source,
-            assembler,
-            chain,
-            ..
-        } = self;
-        let each = &mut |sets: &[SampleSet]| chain.push_block(sets, |measurement| *finished = Some(*measurement));
-        let mut frames = [[0; 30]; HALF_SETS];
-        if source.frames(first, &mut frames) {
-            assembler.block(first, &frames, each);
-        } else {
-            assembler.catch_up(first, each);
-        }
     }
 
     fn measure(&mut self, now: Instant, measurement: &Measurement, living: &mut Living) {
@@ -136,7 +121,7 @@ impl Metering {
 
     /// When the next half is full.
     pub(crate) fn next(&self, now: Instant) -> Instant {
-        self.sampling.next(now)
+        self.converter.next(now)
     }
 
     /// Prints what was counted.
@@ -153,8 +138,8 @@ impl Metering {
         } = self.health;
         say!(
             "halves {} overruns {} damaged {damaged} lost {lost} stops {stops}",
-            self.taken,
-            self.overruns
+            self.converter.halves(),
+            self.converter.overruns()
         );
     }
 }
@@ -206,10 +191,5 @@ fn setup(config: &Config) -> Setup {
     setup
 }
 
-/// Sample sets in one half of the DMA buffer, and how long it takes to fill.
-const HALF_SETS: usize = 32;
-const HALF: Micros = Micros::from_millis(4);
-/// Halves that may wait: the host may hold the emulator up for so long. A real buffer has two.
-const MOST_WAITING: u64 = 64;
 /// Damaged frames in one pass that are worth an event: a tenth of a half.
 const MANY_DAMAGED: u32 = 3;
