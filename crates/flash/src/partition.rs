@@ -14,6 +14,12 @@ pub struct Partition {
 }
 
 impl Partition {
+    /// The window of `sectors` sectors from sector `first` on.
+    #[must_use]
+    pub const fn new(name: &'static str, first: u32, sectors: u32) -> Self {
+        Self { name, first, sectors }
+    }
+
     /// The window on a real part.
     ///
     /// # Errors

@@ -22,46 +22,14 @@ use crate::objects::DIRECTORY;
 use crate::profile::JournalId;
 use crate::security::Counter;
 
-const PARAMETERS: Partition = Partition {
-    name: "parameters",
-    first: 16,
-    sectors: 48,
-};
-const SIDE_0: Partition = Partition {
-    name: "registers, side 0",
-    first: 64,
-    sectors: 128,
-};
-const SIDE_1: Partition = Partition {
-    name: "registers, side 1",
-    first: 192,
-    sectors: 128,
-};
-const RESERVE: Partition = Partition {
-    name: "registers, reserve",
-    first: 320,
-    sectors: 1,
-};
-const STANDARD_LOG: Partition = Partition {
-    name: "standard log",
-    first: 384,
-    sectors: 8,
-};
-const FRAUD_LOG: Partition = Partition {
-    name: "fraud log",
-    first: 392,
-    sectors: 8,
-};
-const DISCONNECT_LOG: Partition = Partition {
-    name: "disconnect log",
-    first: 400,
-    sectors: 8,
-};
-const LOAD_PROFILE_1: Partition = Partition {
-    name: "load profile 1",
-    first: 1_024,
-    sectors: 352,
-};
+const PARAMETERS: Partition = Partition::new("parameters", 16, 48);
+const SIDE_0: Partition = Partition::new("registers, side 0", 64, 128);
+const SIDE_1: Partition = Partition::new("registers, side 1", 192, 128);
+const RESERVE: Partition = Partition::new("registers, reserve", 320, 1);
+const STANDARD_LOG: Partition = Partition::new("standard log", 384, 8);
+const FRAUD_LOG: Partition = Partition::new("fraud log", 392, 8);
+const DISCONNECT_LOG: Partition = Partition::new("disconnect log", 400, 8);
+const LOAD_PROFILE_1: Partition = Partition::new("load profile 1", 1_024, 352);
 
 /// Layout of the 16 MB flash, version 1. Gaps are kept for what comes; what stands here does not move.
 pub const PARTITIONS: [Partition; 8] = [

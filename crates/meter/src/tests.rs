@@ -11,7 +11,7 @@ use std::{format, println, vec};
 use base::{Civil, Instant, Micros, Utc};
 use cosem::axdr::Writer;
 use cosem::{Attribute, Obis, Role};
-use dlms::server::{Link, WrapperLink};
+use dlms::server::{Application as _, Link, WrapperLink};
 use flash::Nor;
 use flash::model::{Cut, How, Model as Flash, Timing};
 use metrology::{Apparent, Element, Measurement, PhaseReading, Position, Quantity};
@@ -410,6 +410,8 @@ struct Promises {
     switch_open: Option<bool>,
     rows: usize,
     import: i128,
+    /// The last numbers sent with and accepted.
+    counters: (u32, u32),
     farewell: bool,
 }
 
@@ -429,6 +431,7 @@ fn live(bench: Bench) -> Promises {
         switch_open: None,
         rows: 0,
         import: 0,
+        counters: (0, 0),
         farewell: false,
     };
     let Ok((meter, _)) = Meter::boot(&config(), Some(start()), [7; 32], &mut bench) else {
@@ -463,6 +466,11 @@ fn act(life: &mut Life, promises: &mut Promises) -> Option<()> {
         }
         powered(life)?;
         promises.pending_device_id = None;
+        promises.counters.0 = life.service().next_counter(1).ok()?;
+        let received = 10 + u32::from(minute);
+        life.service().accept_counter(1, received).ok()?;
+        promises.counters.1 = received;
+        powered(life)?;
         let method = if minute % 2 == 0 { 1 } else { 2 };
         promises.switch_open = None;
         let answer = life
@@ -496,7 +504,7 @@ fn act(life: &mut Life, promises: &mut Promises) -> Option<()> {
 impl Promises {
     /// Boots again and compares with what was promised.
     fn verify(self, context: &str) {
-        let (life, report) = Life::begin(self.bench.revived(), Some(start().plus(600)));
+        let (mut life, report) = Life::begin(self.bench.revived(), Some(start().plus(600)));
         assert!(!report.has_loss(), "{context}: {report:?}");
         assert!(!self.booted || !report.first_boot, "{context}: {report:?}");
         let id = life.read(1, "0-0:96.1.1", 2);
@@ -506,6 +514,13 @@ impl Promises {
         if let Some(open) = self.switch_open {
             assert_eq!(life.bench.closed, Some(!open), "{context}");
         }
+        // Reliability B8: no number comes twice, in neither direction.
+        let (sent, accepted) = self.counters;
+        assert!(
+            life.service().next_counter(1).is_ok_and(|next| sent < next),
+            "{context}"
+        );
+        assert!(life.service().accept_counter(1, accepted).is_err(), "{context}");
         let mut rows = Vec::new();
         let mut visit = |_: Utc, row: &[u8]| rows.push(u32::from_be_bytes([row[17], row[18], row[19], row[20]]));
         life.meter

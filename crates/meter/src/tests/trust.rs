@@ -15,7 +15,7 @@ use crate::service::Service;
 use crate::{BootFault, Input, MemoryError, Meter};
 
 impl Life {
-    fn service(&mut self) -> Service<'_> {
+    pub(super) fn service(&mut self) -> Service<'_> {
         Service {
             core: &mut self.meter.core,
             board: &mut self.bench,
