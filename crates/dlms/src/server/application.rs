@@ -196,6 +196,37 @@ pub trait Application {
         value: &[u8],
     ) -> Result<(), AccessError>;
 
+    /// Whether values of this attribute are too long to be held in RAM. One that is set whole then comes by
+    /// [`Application::stage`] and [`Application::set_staged`] instead of [`Application::set`], however the client cuts
+    /// it.
+    fn is_large(&self, caller: &Caller, what: Attribute) -> bool {
+        let _nothing_is = (caller, what);
+        false
+    }
+
+    /// Takes the next part of a large value, which begins `offset` octets behind the value's start. Nothing has changed
+    /// until [`Application::set_staged`].
+    ///
+    /// Parts come in order and without gaps; offset 0 begins a value anew and forgets what was staged before. Several
+    /// associations may stage at once: a part that does not go on where the same caller's part before ended is refused.
+    ///
+    /// # Errors
+    /// Why it is refused (no right, no room, another client's value in its place); the transfer ends with it.
+    fn stage(&mut self, caller: &Caller, what: Attribute, offset: u32, octets: &[u8]) -> Result<(), AccessError> {
+        let _nothing_is_large = (caller, what, offset, octets);
+        Err(AccessError::ReadWriteDenied)
+    }
+
+    /// Sets a large attribute to the `length` octets that were staged. That they are one whole A-XDR value of the right
+    /// type is for the application to check: the server has not seen them together.
+    ///
+    /// # Errors
+    /// Why it is refused; then nothing has changed.
+    fn set_staged(&mut self, caller: &Caller, what: Attribute, length: u32) -> Result<(), AccessError> {
+        let _nothing_is_large = (caller, what, length);
+        Err(AccessError::ReadWriteDenied)
+    }
+
     /// Invokes a method with `parameters`, one whole A-XDR value if any; what it returns is appended to `out` as one
     /// value. reply_to_HLS_authentication (class 15, method 1 of 0-0:40.0.0) never comes here.
     ///

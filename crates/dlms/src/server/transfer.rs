@@ -72,6 +72,8 @@ pub(super) struct Assembling {
     list: Option<usize>,
     /// The block that is due.
     number: u32,
+    /// Octets that were staged, when the value is a large one: then nothing of it waits in the store.
+    staged: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -336,7 +338,11 @@ impl Desk<'_> {
                 let mut octets = [0; STEP_MAX];
                 let mut out = Writer::new(&mut octets);
                 crate::apdu::put_item(&mut out, item).map_err(|_| Exception::TOO_LONG)?;
-                self.assemble_first(Assembling::new(Service::Set, invoke, None), out.written(), block)
+                let assembling = Assembling {
+                    staged: is_large(self.caller, item, self.app).then_some(0),
+                    ..Assembling::new(Service::Set, invoke, None)
+                };
+                self.assemble_first(assembling, out.written(), block)
             }
             (SetRequest::ListFirstBlock(invoke, items, block), _) => {
                 self.allowed(Conformance::BLOCKS_WITH_SET)?;
@@ -378,7 +384,10 @@ impl Desk<'_> {
             self.head(|out| out.put(&[tag::SET_RESPONSE, 4, assembling.invoke.0]))?;
         } else {
             let item = Item::take(&mut Reader::new(references)).map_err(|_| Exception::MALFORMED)?;
-            let result = set_one(self.caller, item, values, self.app);
+            let result = match assembling.staged {
+                Some(length) => self.app.set_staged(self.caller, item.attribute, length),
+                None => set_one(self.caller, item, values, self.app),
+            };
             self.answer(|out| SetResponse::LastBlock(assembling.invoke, result, number).emit(out))?;
         }
         Ok(Transfer::Idle)
@@ -404,8 +413,16 @@ impl Desk<'_> {
         if block.number != assembling.number {
             return self.assembling_ends(&assembling, block.number, AccessError::DataBlockNumberInvalid);
         }
-        if !self.store.put(block.raw) {
-            return self.assembling_ends(&assembling, block.number, AccessError::LongSetAborted);
+        let taken = match &mut assembling.staged {
+            Some(staged) => {
+                let item = Item::take(&mut Reader::new(self.store.kept())).map_err(|_| Exception::MALFORMED)?;
+                stage(self.caller, item, staged, block.raw, self.app)
+            }
+            None if self.store.put(block.raw) => Ok(()),
+            None => Err(AccessError::LongSetAborted),
+        };
+        if let Err(error) = taken {
+            return self.assembling_ends(&assembling, block.number, error);
         }
         match (block.last, assembling.service) {
             (true, Service::Set) => self.set_assembled(&assembling, block.number),
@@ -679,8 +696,31 @@ impl Assembling {
             invoke,
             list,
             number: 1,
+            staged: None,
         }
     }
+}
+
+/// Whether the value of this reference goes to the application part by part.
+fn is_large(caller: &Caller, item: Item<'_>, app: &dyn Application) -> bool {
+    item.selection == Selection::Whole && app.is_large(caller, item.attribute)
+}
+
+/// Hands the part that follows the first `staged` octets of a large value to the application.
+fn stage(
+    caller: &Caller,
+    item: Item<'_>,
+    staged: &mut u32,
+    part: &[u8],
+    app: &mut dyn Application,
+) -> Result<(), AccessError> {
+    let after = u32::try_from(part.len())
+        .ok()
+        .and_then(|length| staged.checked_add(length))
+        .ok_or(AccessError::LongSetAborted)?;
+    app.stage(caller, item.attribute, *staged, part)?;
+    *staged = after;
+    Ok(())
 }
 
 /// Sets one attribute to octets that must be one value.
@@ -688,6 +728,16 @@ fn set_one(caller: &Caller, item: Item<'_>, value: &[u8], app: &mut dyn Applicat
     let mut reader = Reader::new(value);
     reader.skip_value()?;
     reader.end()?;
+    set_value(caller, item, value, app)
+}
+
+/// Sets one attribute to a value that is whole.
+fn set_value(caller: &Caller, item: Item<'_>, value: &[u8], app: &mut dyn Application) -> Result<(), AccessError> {
+    if is_large(caller, item, app) {
+        let mut staged = 0;
+        stage(caller, item, &mut staged, value, app)?;
+        return app.set_staged(caller, item.attribute, staged);
+    }
     app.set(caller, item.attribute, item.selection, value)
 }
 
@@ -708,7 +758,7 @@ fn set_list(
     }
     for item in items.iter() {
         let value = reader.skip_value().map_err(|_| Exception::MALFORMED)?;
-        let result = app.set(caller, item.attribute, item.selection, value);
+        let result = set_value(caller, item, value, app);
         done &= outbox.put(&[result.map_or_else(AccessError::code, |()| 0)]);
     }
     if done { Ok(()) } else { Err(Exception::TOO_LONG) }

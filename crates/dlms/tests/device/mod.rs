@@ -53,6 +53,11 @@ pub(crate) struct Device {
     pub(crate) callers: Vec<Caller>,
     pub(crate) seed: u64,
     pub(crate) receive_max: u16,
+    /// Attributes whose values come part by part, and the most octets they may have.
+    pub(crate) large: BTreeMap<Attribute, usize>,
+    /// What was staged, and the parts it came in.
+    pub(crate) staged: Vec<u8>,
+    pub(crate) parts: Vec<usize>,
 }
 
 impl Device {
@@ -73,6 +78,9 @@ impl Device {
             callers: Vec::new(),
             seed: 1,
             receive_max: 2048,
+            large: BTreeMap::new(),
+            staged: Vec::new(),
+            parts: Vec::new(),
         };
         device.objects.insert(register(1), vec![0x06, 0, 0, 0x13, 0x91]);
         device.objects.insert(register(2), vec![0x12, 0x12, 0x34]);
@@ -210,6 +218,38 @@ impl Application for Device {
             return Err(AccessError::TypeUnmatched);
         }
         *place = value.to_vec();
+        Ok(())
+    }
+
+    fn is_large(&self, _: &Caller, what: Attribute) -> bool {
+        self.large.contains_key(&what)
+    }
+
+    fn stage(&mut self, _: &Caller, what: Attribute, offset: u32, octets: &[u8]) -> Result<(), AccessError> {
+        let most = *self.large.get(&what).expect("only large values are staged");
+        if offset == 0 {
+            self.staged.clear();
+            self.parts.clear();
+        }
+        assert_eq!(
+            offset as usize,
+            self.staged.len(),
+            "parts come in order and without gaps"
+        );
+        if most < self.staged.len() + octets.len() {
+            return Err(AccessError::OtherReason);
+        }
+        self.staged.extend_from_slice(octets);
+        self.parts.push(octets.len());
+        Ok(())
+    }
+
+    fn set_staged(&mut self, _: &Caller, what: Attribute, length: u32) -> Result<(), AccessError> {
+        assert_eq!(length as usize, self.staged.len());
+        if !is_value(&self.staged) {
+            return Err(AccessError::TypeUnmatched);
+        }
+        self.objects.insert(what, core::mem::take(&mut self.staged));
         Ok(())
     }
 
