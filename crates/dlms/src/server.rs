@@ -16,6 +16,7 @@ mod association;
 mod buffers;
 mod hdlc_link;
 mod link;
+mod protection;
 mod session;
 mod transfer;
 mod wrapper_link;
