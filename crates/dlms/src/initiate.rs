@@ -28,6 +28,8 @@ impl Conformance {
     pub const GENERAL_PROTECTION: Self = Self::bit(1);
     /// Bit 2: general block transfer.
     pub const GENERAL_BLOCK_TRANSFER: Self = Self::bit(2);
+    /// Bit 6: values as the difference to those before.
+    pub const DELTA_VALUES: Self = Self::bit(6);
     /// Bit 8: attribute 0 in SET.
     pub const ATTRIBUTE_0_WITH_SET: Self = Self::bit(8);
     /// Bit 9: the priority bit has a meaning.

@@ -13,6 +13,7 @@
 mod answer;
 mod application;
 mod association;
+mod blocks;
 mod buffers;
 mod hdlc_link;
 mod link;
@@ -21,8 +22,11 @@ mod session;
 mod transfer;
 mod wrapper_link;
 
-pub use application::{Application, Caller, Exhausted, Profile, Proposal, Replay, STEP_MAX, SecurityEvent, Status};
+pub use application::{
+    Application, Caller, Exhausted, PreEstablished, Profile, Proposal, Replay, STEP_MAX, SecurityEvent, Status,
+};
 pub use association::REPLY_TO_CHALLENGE;
+pub use blocks::WINDOW;
 pub use buffers::{PDU_MAX, STORE_MAX};
 pub use hdlc_link::{HdlcLink, HdlcSettings};
 pub use link::{Closed, Link};

@@ -14,6 +14,18 @@ impl Invoke {
         Self(0xC0 | id & 0x0F)
     }
 
+    /// Whether it is answered.
+    #[must_use]
+    pub const fn is_confirmed(self) -> bool {
+        self.0 & 0x40 != 0
+    }
+
+    /// Whether it goes before those of normal priority.
+    #[must_use]
+    pub const fn is_high(self) -> bool {
+        self.0 & 0x80 != 0
+    }
+
     /// The number of the request, 0 to 15.
     #[must_use]
     pub const fn id(self) -> u8 {
@@ -131,7 +143,7 @@ pub(super) fn take_invoke(reader: &mut Reader<'_>) -> Result<Invoke, AxdrError> 
     reader.octet().map(Invoke)
 }
 
-fn take_attribute(reader: &mut Reader<'_>) -> Result<Attribute, AxdrError> {
+pub(super) fn take_attribute(reader: &mut Reader<'_>) -> Result<Attribute, AxdrError> {
     let class_id = u16::from_be_bytes(reader.array_of()?);
     let name = Obis::from_octets(reader.array_of()?);
     Ok(Attribute::new(class_id, name, i8::from_be_bytes(reader.array_of()?)))

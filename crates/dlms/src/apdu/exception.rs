@@ -73,6 +73,21 @@ impl Exception {
         service: ServiceFault::Deciphering,
     };
 
+    /// The answer to a request with this tag when there is no association: a service that needs one, or none that there
+    /// is.
+    #[must_use]
+    pub const fn without_association(first: u8) -> Self {
+        let known = matches!(
+            first,
+            tag::GET_REQUEST | tag::SET_REQUEST | tag::ACTION_REQUEST | tag::ACCESS_REQUEST | tag::GENERAL_BLOCK
+        );
+        if known || crate::security::Sealed::is_tag(first) {
+            Self::NOT_ALLOWED
+        } else {
+            Self::UNKNOWN
+        }
+    }
+
     /// The APDU and how many of its octets count.
     #[must_use]
     pub const fn octets(self) -> ([u8; 7], usize) {

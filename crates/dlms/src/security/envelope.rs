@@ -42,6 +42,16 @@ impl Envelope {
         matches!(self, Self::Dedicated | Self::GeneralDedicated)
     }
 
+    /// The form that carries any APDU under the same key.
+    #[must_use]
+    pub const fn general(self) -> Self {
+        match self {
+            Self::Global => Self::GeneralGlobal,
+            Self::Dedicated => Self::GeneralDedicated,
+            general => general,
+        }
+    }
+
     /// True for the forms that carry a title and any APDU.
     #[must_use]
     pub const fn is_general(self) -> bool {

@@ -1,5 +1,7 @@
 //! How an answer is protected, and how much fits into it.
 
+use super::buffers::PDU_MAX;
+use crate::apdu::data_room;
 use crate::security::{Envelope, Protection, overhead};
 
 /// The protection of one answer and the length it may have.
@@ -9,6 +11,8 @@ pub(super) struct Cover {
     pub(super) sealed: Option<(Envelope, Protection)>,
     /// The longest PDU.
     pub(super) pdu_max: usize,
+    /// Whether an answer that is longer goes out in general blocks.
+    pub(super) general_blocks: bool,
 }
 
 /// Octets of a Get-Response-Normal or Action-Response before its data or stream.
@@ -19,15 +23,31 @@ pub(super) const LIST_HEAD: usize = 3;
 impl Cover {
     /// The longest APDU whose PDU, protection included, is not too long.
     pub(super) fn room(self) -> usize {
+        self.room_in(self.pdu_max)
+    }
+
+    /// The longest APDU that is sent whole, in one PDU or in general blocks: these are cut out of the outbox.
+    pub(super) fn whole_room(self) -> usize {
+        if self.general_blocks {
+            self.room_in(PDU_MAX)
+        } else {
+            self.room()
+        }
+    }
+
+    fn room_in(self, pdu_max: usize) -> usize {
         let Some((envelope, protection)) = self.sealed else {
-            return self.pdu_max;
+            return pdu_max;
         };
-        let longest = self
-            .pdu_max
-            .saturating_sub(overhead(envelope, protection, self.pdu_max));
+        let longest = pdu_max.saturating_sub(overhead(envelope, protection, pdu_max));
         // A shorter APDU may need a shorter length field.
-        let fits = |apdu: usize| apdu + overhead(envelope, protection, apdu) <= self.pdu_max;
+        let fits = |apdu: usize| apdu + overhead(envelope, protection, apdu) <= pdu_max;
         (longest..longest + 3).rev().find(|&apdu| fits(apdu)).unwrap_or(longest)
+    }
+
+    /// The most data in a general block; `None` when they may not be used.
+    pub(super) fn general_room(self) -> Option<usize> {
+        data_room(self.pdu_max).filter(|_| self.general_blocks)
     }
 
     /// The longest piece of raw data in a block with `head` octets before its length; `None` when not even one octet
@@ -54,11 +74,19 @@ mod tests {
         Some((Envelope::GeneralGlobal, Protection::BOTH)),
     ];
 
+    const fn cover(sealed: Option<(Envelope, Protection)>, pdu_max: usize) -> Cover {
+        Cover {
+            sealed,
+            pdu_max,
+            general_blocks: false,
+        }
+    }
+
     #[test]
     fn the_longest_apdu_fits_and_one_octet_more_does_not() {
         for sealed in COVERS {
             for pdu_max in 64..=2048 {
-                let room = Cover { sealed, pdu_max }.room();
+                let room = cover(sealed, pdu_max).room();
                 let length = |apdu| {
                     sealed.map_or(apdu, |(envelope, protection)| {
                         apdu + overhead(envelope, protection, apdu)
@@ -74,7 +102,7 @@ mod tests {
     fn the_longest_block_fits_and_wastes_at_most_one_octet() {
         for sealed in COVERS {
             for pdu_max in 64..=2048 {
-                let cover = Cover { sealed, pdu_max };
+                let cover = cover(sealed, pdu_max);
                 let raw = cover.block_room(9).expect("64 octets are enough");
                 let length_field = if raw < 0x80 {
                     1
@@ -87,13 +115,6 @@ mod tests {
                 assert!(cover.room() <= 9 + length_field + raw + 1, "{sealed:?} {pdu_max}");
             }
         }
-        assert_eq!(
-            Cover {
-                sealed: None,
-                pdu_max: 10
-            }
-            .block_room(9),
-            None
-        );
+        assert_eq!(cover(None, 10).block_room(9), None);
     }
 }

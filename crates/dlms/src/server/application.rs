@@ -6,6 +6,7 @@ use cosem::axdr::Writer;
 use cosem::{AccessError, ActionError, Attribute, Cursor, Method, Returned, Selection, Step};
 
 use crate::acse::{Context, Diagnostic, Mechanism};
+use crate::apdu::LongInvoke;
 use crate::initiate::Conformance;
 use crate::security::{Keys, Policy, Protection, Suite, Title};
 
@@ -34,6 +35,17 @@ pub struct Profile {
     pub conformance: Conformance,
     /// The longest PDU it may send; 0 and anything over it mean [`super::PDU_MAX`].
     pub receive_max: u16,
+}
+
+/// An association that stands without having been asked for (IEC 62056-5-3, 6.3): between a meter and client 102.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PreEstablished {
+    /// What the client may do. Its requests must be protected as the policy says.
+    pub profile: Profile,
+    /// The system title of the client, when it is known; else its requests must say it.
+    pub title: Option<Title>,
+    /// The longest PDU that the client takes; 0 for any.
+    pub send_max: u16,
 }
 
 /// How far an association has come (class 15, association_status).
@@ -195,6 +207,34 @@ pub trait Application {
         selection: Selection<'_>,
         value: &[u8],
     ) -> Result<(), AccessError>;
+
+    /// The association that this client has without asking for it. It takes unconfirmed SET, ACTION and ACCESS, and the
+    /// confirmation of what was pushed to it; [`super::Session::notify`] pushes by its terms.
+    fn pre_established(&self, client: u16, server: u16) -> Option<PreEstablished> {
+        let _none = (client, server);
+        None
+    }
+
+    /// A client has confirmed the DataNotification with this long invoke id.
+    fn confirmed(&mut self, caller: &Caller, invoke: LongInvoke) {
+        let _nobody_waits = (caller, invoke);
+    }
+
+    /// Services that this client may use although they were not negotiated. The standard's form is none; some clients
+    /// send ACCESS or general blocks without having proposed them.
+    fn tolerates(&self, client: u16) -> Conformance {
+        let _nobody = client;
+        Conformance::NONE
+    }
+
+    /// How many attributes the object has whose attribute 0 is read or set.
+    ///
+    /// # Errors
+    /// Why attribute 0 is refused.
+    fn attributes(&self, caller: &Caller, what: Attribute) -> Result<u8, AccessError> {
+        let _not_served = (caller, what);
+        Err(AccessError::ReadWriteDenied)
+    }
 
     /// Whether values of this attribute are too long to be held in RAM. One that is set whole then comes by
     /// [`Application::stage`] and [`Application::set_staged`] instead of [`Application::set`], however the client cuts

@@ -13,7 +13,8 @@ use cosem::axdr::{Octets, Reader, Writer};
 use cosem::{Method, Obis};
 
 use super::answer::Cover;
-use super::application::{Application, Caller, Proposal, SecurityEvent, Status};
+use super::application::{Application, Caller, PreEstablished, Proposal, SecurityEvent, Status};
+use super::blocks::Blocks;
 use super::buffers::PDU_MAX;
 use super::session::{Peer, Session};
 use super::transfer::Transfer;
@@ -120,6 +121,25 @@ impl Terms {
         }
     }
 
+    /// The terms of an association that stands without having been asked for.
+    pub(super) fn pre_established(peer: Peer, it: &PreEstablished, suite: Option<Suite>) -> Self {
+        Self {
+            peer,
+            context: Context::Ciphered,
+            mechanism: Mechanism::None,
+            policy: it.profile.policy,
+            conformance: it.profile.conformance,
+            send_max: it.send_max,
+            receive_max: match it.profile.receive_max.min(PDU_LIMIT) {
+                0 => PDU_LIMIT,
+                limit => limit,
+            },
+            suite,
+            title: it.title,
+            dedicated: None,
+        }
+    }
+
     fn initiate_response(&self) -> InitiateResponse {
         InitiateResponse {
             quality: None,
@@ -173,6 +193,7 @@ impl Session {
     /// Ends the association, if there is one.
     pub(super) fn close(&mut self, app: &mut dyn Application) {
         self.transfer = Transfer::Idle;
+        self.blocks = Blocks::Idle;
         if let Some(terms) = self.association.terms() {
             app.observe(terms.peer.client, SecurityEvent::Released);
             self.association = Association::Closed;
@@ -523,6 +544,7 @@ fn open_initiate(
                 Cover {
                     sealed: None,
                     pdu_max: PDU_MAX,
+                    general_blocks: false,
                 },
             ));
         }
@@ -548,6 +570,7 @@ fn open_initiate(
         Cover {
             sealed: Some((sealed.envelope, protection)),
             pdu_max: PDU_MAX,
+            general_blocks: false,
         },
     ))
 }

@@ -18,7 +18,15 @@ pub(super) struct Outbox {
     octets: [u8; HEADROOM + PDU_MAX],
     start: usize,
     end: usize,
+    /// What is shown piece by piece.
+    whole: Range<usize>,
+    /// The octets that the heads of the piece that is shown may cover, and where they end.
+    covered: [u8; COVERED],
+    covered_to: usize,
 }
+
+/// Octets before a piece that heads may cover: that of a general block (9) and that of a link (8).
+const COVERED: usize = 24;
 
 impl Outbox {
     pub(super) const fn new() -> Self {
@@ -26,6 +34,30 @@ impl Outbox {
             octets: [0; HEADROOM + PDU_MAX],
             start: HEADROOM,
             end: HEADROOM,
+            whole: HEADROOM..HEADROOM,
+            covered: [0; COVERED],
+            covered_to: 0,
+        }
+    }
+
+    /// What stands in it now is shown piece by piece from here on.
+    pub(super) fn fix(&mut self) {
+        self.whole = self.start..self.end;
+        self.covered_to = 0;
+    }
+
+    /// Makes the octets `from..to` of the whole the APDU, as they were before heads of pieces behind them were written.
+    pub(super) fn show(&mut self, from: usize, to: usize) {
+        let piece = |start: usize, count: usize| start.checked_sub(count).map(|from| from..start);
+        if let Some(place) = piece(self.covered_to, COVERED).and_then(|range| self.octets.get_mut(range)) {
+            place.copy_from_slice(&self.covered);
+        }
+        self.start = self.whole.end.min(self.whole.start + from);
+        self.end = self.whole.end.min(self.whole.start + to).max(self.start);
+        self.covered_to = 0;
+        if let Some(octets) = piece(self.start, COVERED).and_then(|range| self.octets.get(range)) {
+            self.covered.copy_from_slice(octets);
+            self.covered_to = self.start;
         }
     }
 
@@ -125,6 +157,8 @@ pub(super) struct Store {
     kept: usize,
     from: usize,
     to: usize,
+    /// How often it was used for something new.
+    uses: u32,
 }
 
 impl Store {
@@ -134,6 +168,7 @@ impl Store {
             kept: 0,
             from: 0,
             to: 0,
+            uses: 0,
         }
     }
 
@@ -141,6 +176,7 @@ impl Store {
     #[must_use]
     pub(super) fn keep(&mut self, octets: &[u8], reserve: usize) -> bool {
         self.kept = 0;
+        self.uses = self.uses.wrapping_add(1);
         let fits = octets
             .len()
             .checked_add(GAP + reserve)
@@ -151,6 +187,11 @@ impl Store {
         }
         (self.from, self.to) = (self.kept + GAP, self.kept + GAP);
         fits
+    }
+
+    /// How often it was used for something new: when the number is the same, what was kept is still there.
+    pub(super) const fn uses(&self) -> u32 {
+        self.uses
     }
 
     pub(super) fn kept(&self) -> &[u8] {
@@ -214,6 +255,7 @@ impl Store {
     /// Everything, as room to build something else in. What was kept is lost.
     pub(super) fn lend(&mut self) -> &mut [u8; STORE_MAX] {
         (self.kept, self.from, self.to) = (0, GAP, GAP);
+        self.uses = self.uses.wrapping_add(1);
         &mut self.octets
     }
 

@@ -1,8 +1,10 @@
 //! A link over a serial line: octets to frames, frames to requests, answers to frames.
 
 use base::{Instant, Micros};
+use cosem::axdr::{Full, Writer};
 
 use super::{Application, Peer, Session};
+use crate::apdu::{Exception, Notification};
 use crate::hdlc::{
     Address, Control, Deframer, Frame, INFO_MAX, LLC_COMMAND, LLC_RESPONSE, Limits, Offer, Reply, Station,
 };
@@ -180,6 +182,12 @@ impl HdlcLink {
                     session.lost(app);
                     reply
                 }
+                // Polled with nothing to send: the next block of a stream, if the answer is one.
+                Reply::Ready if frame.control.is_polling() && *request == Assembly::Empty && session.proceed() => {
+                    session.prepend(&LLC_RESPONSE);
+                    station.respond(session.answer().len());
+                    station.answer_poll()
+                }
                 other => other,
             };
             self.reply(reply, out);
@@ -226,6 +234,47 @@ impl HdlcLink {
             },
         };
         self.send(control, &[], out);
+    }
+
+    /// Sends a notification in UI frames, which nobody acknowledges; see [`Session::notify`]. The first frame of each
+    /// APDU begins with LLC.
+    ///
+    /// # Errors
+    /// Why nothing was sent.
+    pub fn notify(
+        &mut self,
+        client: Address,
+        peer: Peer,
+        head: &Notification<'_>,
+        value: &mut dyn FnMut(&mut Writer<'_>) -> Result<(), Full>,
+        app: &mut dyn Application,
+        out: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), Exception> {
+        self.session.notify(peer, head, value, app)?;
+        self.station.respond(0);
+        let size = usize::from(self.station.limits().transmit);
+        loop {
+            self.session.prepend(&LLC_RESPONSE);
+            let length = self.session.answer().len();
+            let mut from = 0;
+            while from < length {
+                let to = length.min(from + size);
+                let frame = Frame {
+                    destination: client,
+                    source: Address::Four(peer.server, self.settings.physical),
+                    control: Control::Unnumbered { poll: false },
+                    segmented: to < length,
+                    information: self.session.answer().get(from..to).unwrap_or(&[]),
+                };
+                if let Some(octets) = frame.emit(self.deframer.lend()) {
+                    out(octets);
+                }
+                from = to;
+            }
+            if !self.session.proceed() {
+                return Ok(());
+            }
+        }
     }
 
     fn send(&mut self, control: Control, information: &[u8], out: &mut dyn FnMut(&[u8])) {

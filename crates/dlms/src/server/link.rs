@@ -3,8 +3,11 @@
 use core::fmt;
 
 use base::Instant;
+use cosem::axdr::{Full, Writer};
 
-use super::{Application, HdlcLink, Session, WrapperLink};
+use super::{Application, HdlcLink, Peer, Session, WrapperLink};
+use crate::apdu::{Exception, Notification};
+use crate::hdlc::Address;
 
 /// The connection must be closed: what came in is not this protocol, or nothing came for too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +98,28 @@ impl Link {
         match self {
             Self::Wrapper(link) => link.lost(app),
             Self::Hdlc(link) => link.lost(app),
+        }
+    }
+
+    /// Sends a notification to a client at once: over TCP in a wrapper, over a serial line in UI frames to the client's
+    /// address. See [`Session::notify`].
+    ///
+    /// # Errors
+    /// Why nothing was sent.
+    pub fn notify(
+        &mut self,
+        peer: Peer,
+        head: &Notification<'_>,
+        value: &mut dyn FnMut(&mut Writer<'_>) -> Result<(), Full>,
+        app: &mut dyn Application,
+        out: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), Exception> {
+        match self {
+            Self::Wrapper(link) => link.notify(peer, head, value, app, out),
+            Self::Hdlc(link) => {
+                let client = u8::try_from(peer.client & 0x7F).unwrap_or_default();
+                link.notify(Address::One(client), peer, head, value, app, out)
+            }
         }
     }
 

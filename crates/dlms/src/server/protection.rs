@@ -29,7 +29,15 @@ impl Session {
         let terms = self.association.terms_mut().filter(|terms| terms.peer == peer);
         let octets = self.inbox.get(HEADROOM..HEADROOM + length).unwrap_or(&[]);
         let first = octets.first().copied().unwrap_or_default();
-        let known = Sealed::is_tag(first) || matches!(first, tag::GET_REQUEST | tag::SET_REQUEST | tag::ACTION_REQUEST);
+        let known = Sealed::is_tag(first)
+            || matches!(
+                first,
+                tag::GET_REQUEST
+                    | tag::SET_REQUEST
+                    | tag::ACTION_REQUEST
+                    | tag::ACCESS_REQUEST
+                    | tag::NOTIFICATION_CONFIRM
+            );
         let Some(terms) = terms else {
             return Err(if known {
                 Exception::NOT_ALLOWED
@@ -39,9 +47,6 @@ impl Session {
         };
         if !known {
             return Err(Exception::UNKNOWN);
-        }
-        if usize::from(terms.receive_max) < length {
-            return Err(Exception::TOO_LONG);
         }
         let client = peer.client;
         let floor = app.last_counter(client);
@@ -55,6 +60,7 @@ impl Session {
             let cover = Cover {
                 sealed,
                 pdu_max: terms.pdu_max(),
+                general_blocks: false,
             };
             return Ok(Request {
                 apdu: HEADROOM..HEADROOM + length,
@@ -126,6 +132,7 @@ impl Session {
         let cover = Cover {
             sealed: Some((sealed.envelope, protection | terms.policy.response())),
             pdu_max: terms.pdu_max(),
+            general_blocks: false,
         };
         Ok(Request {
             apdu,

@@ -1,15 +1,19 @@
 //! One session: a PDU in, a PDU out, and what must be remembered between them.
 
+use cosem::axdr::{Full, Writer};
 use zeroize::Zeroize;
 
-use super::application::{Application, Caller};
-use super::association::Association;
+use super::answer::Cover;
+use super::application::{Application, Caller, SecurityEvent};
+use super::association::{Association, ENVELOPE, Terms};
+use super::blocks::{Blocks, Heard};
 use super::buffers::{Outbox, PDU_MAX, Store};
 use super::protection::Request;
 use super::transfer::Transfer;
 use crate::acse;
-use crate::apdu::Exception;
-use crate::security::{HEADROOM, Protection};
+use crate::apdu::{Exception, Invoke, Notification, NotificationConfirm, ServiceError, tag};
+use crate::initiate::Conformance;
+use crate::security::{HEADROOM, Protection, Sealed};
 
 /// Both ends of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +34,9 @@ pub struct Session {
     pub(super) store: Store,
     pub(super) association: Association,
     pub(super) transfer: Transfer,
+    pub(super) blocks: Blocks,
+    /// The next block goes out without waiting for the client.
+    pub(super) streaming: bool,
 }
 
 impl Default for Session {
@@ -48,6 +55,8 @@ impl Session {
             store: Store::new(),
             association: Association::Closed,
             transfer: Transfer::Idle,
+            blocks: Blocks::Idle,
+            streaming: false,
         }
     }
 
@@ -86,9 +95,23 @@ impl Session {
     }
 
     /// Serves the request in the first `length` octets of the inbox; answers whether there is an answer.
+    ///
+    /// When the answer is one of a stream of blocks, [`Session::proceed`] makes the next one.
     pub fn serve(&mut self, peer: Peer, length: usize, app: &mut dyn Application) -> bool {
-        self.outbox.clear();
         let length = length.min(PDU_MAX);
+        self.streaming = false;
+        if self.inbox.get(HEADROOM) == Some(&tag::GENERAL_BLOCK) && 0 < length {
+            if let Err(exception) = self.block(peer, length, app) {
+                (self.blocks, self.transfer) = (Blocks::Idle, Transfer::Idle);
+                self.refuse(exception);
+            }
+            return 0 < self.outbox.len();
+        }
+        self.outbox.clear();
+        self.blocks = Blocks::Idle;
+        if let Transfer::Streaming(_) = self.transfer {
+            self.transfer = Transfer::Idle;
+        }
         let served = match self.inbox.get(HEADROOM).filter(|_| 0 < length) {
             None => return false,
             Some(&acse::REQUEST) => {
@@ -99,7 +122,18 @@ impl Session {
                 associated
             }
             Some(&acse::RELEASE_REQUEST) => self.release(peer, length, app),
-            Some(_) => self.request(peer, length, app),
+            Some(&first) => {
+                let associated = self.association.terms().is_some_and(|terms| terms.peer == peer);
+                match ServiceError::to_request(first, associated) {
+                    Some(error) => {
+                        let fits = self.outbox.put(&error.octets());
+                        debug_assert!(fits, "an empty outbox takes an error");
+                        Ok(())
+                    }
+                    None if associated => self.request(peer, length, None, app),
+                    None => self.unasked(peer, length, app),
+                }
+            }
         };
         if let Err(exception) = served {
             self.refuse(exception);
@@ -120,24 +154,194 @@ impl Session {
         debug_assert!(fits, "an empty outbox takes an exception");
     }
 
-    fn request(&mut self, peer: Peer, length: usize, app: &mut dyn Application) -> Result<(), Exception> {
+    /// Serves a request; `heard` is what came of it in general blocks, if it came so.
+    pub(super) fn request(
+        &mut self,
+        peer: Peer,
+        length: usize,
+        heard: Option<Heard>,
+        app: &mut dyn Application,
+    ) -> Result<(), Exception> {
+        let terms = self.association.terms().filter(|terms| terms.peer == peer);
+        if heard.is_none() && terms.is_some_and(|terms| usize::from(terms.receive_max) < length) {
+            return Err(Exception::TOO_LONG);
+        }
         let Request {
             apdu,
             protection,
-            cover,
+            mut cover,
             floor,
         } = self.unprotect(peer, length, app)?;
         let stands = if let Association::Open { .. } = self.association {
             let caller = self.association.caller(protection).ok_or(Exception::NOT_ALLOWED)?;
-            self.dispatch(apdu, &caller, cover, app)?;
+            let services = caller.conformance | app.tolerates(caller.client);
+            cover.general_blocks = heard.is_some() || services.has(Conformance::GENERAL_BLOCK_TRANSFER);
+            let octets = self.inbox.get(apdu.clone()).unwrap_or(&[]);
+            match octets.first() {
+                Some(&tag::NOTIFICATION_CONFIRM) => {
+                    let confirm = NotificationConfirm::parse(octets).map_err(|_| Exception::MALFORMED)?;
+                    app.confirmed(&caller, confirm.invoke);
+                    return Ok(());
+                }
+                // ACCESS has no ciphered form of its own.
+                Some(&tag::ACCESS_REQUEST) => {
+                    cover.sealed = cover.sealed.map(|(envelope, by)| (envelope.general(), by));
+                }
+                _ => {}
+            }
+            if !self.dispatch(apdu, &caller, cover, app)? {
+                return Ok(());
+            }
             true
         } else {
             self.reply_to_challenge(apdu, floor, app)?
         };
         self.protect(cover, app)?;
+        if let Some(size) = cover.general_room()
+            && (heard.is_some() || cover.pdu_max < self.outbox.len() || matches!(self.transfer, Transfer::Streaming(_)))
+        {
+            self.give_in_blocks(heard, size)?;
+        }
         if !stands {
             self.close(app);
         }
         Ok(())
+    }
+
+    /// Serves a request of a client that has no association by having asked for it. It disturbs nobody who has: nothing
+    /// of it is kept, and it is not answered.
+    fn unasked(&mut self, peer: Peer, length: usize, app: &mut dyn Application) -> Result<(), Exception> {
+        let Some(it) = app.pre_established(peer.client, peer.server) else {
+            let first = self.inbox.get(HEADROOM).copied().unwrap_or_default();
+            return Err(Exception::without_association(first));
+        };
+        let suite = app.keys(peer.client).map(|keys| keys.suite);
+        let mut terms = Terms::pre_established(peer, &it, suite);
+        if terms.title.is_none() {
+            let octets = self.inbox.get(HEADROOM..HEADROOM + length).unwrap_or(&[]);
+            let said = Sealed::parse(octets).ok().and_then(|sealed| sealed.title);
+            terms.title = said.filter(|it| *it != app.system_title() && app.expects_title(peer.client, it));
+        }
+        let association = core::mem::replace(&mut self.association, Association::Open { terms });
+        let transfer = core::mem::replace(&mut self.transfer, Transfer::Idle);
+        let served = self.unasked_request(peer, length, app);
+        self.association = association;
+        // The store may have been used.
+        self.transfer = if served == Ok(true) { Transfer::Idle } else { transfer };
+        served.map(drop)
+    }
+
+    /// Answers whether the store was used.
+    fn unasked_request(&mut self, peer: Peer, length: usize, app: &mut dyn Application) -> Result<bool, Exception> {
+        let uses = self.store.uses();
+        let Request {
+            apdu,
+            protection,
+            cover,
+            ..
+        } = self.unprotect(peer, length, app)?;
+        if protection == Protection::NONE {
+            app.observe(peer.client, SecurityEvent::Unprotected);
+            return Err(Exception::NOT_ALLOWED);
+        }
+        let caller = self.association.caller(protection).ok_or(Exception::NOT_ALLOWED)?;
+        let octets = self.inbox.get(apdu.clone()).unwrap_or(&[]);
+        let unconfirmed = match octets {
+            [tag::NOTIFICATION_CONFIRM, ..] => {
+                let confirm = NotificationConfirm::parse(octets).map_err(|_| Exception::MALFORMED)?;
+                app.confirmed(&caller, confirm.invoke);
+                return Ok(false);
+            }
+            [tag::SET_REQUEST | tag::ACTION_REQUEST, form, invoke, ..] => {
+                // Blocks must be confirmed, so there are none.
+                let whole = matches!((octets.first(), form), (Some(&tag::SET_REQUEST), 1 | 4) | (_, 1 | 3));
+                whole && !Invoke(*invoke).is_confirmed()
+            }
+            [tag::ACCESS_REQUEST, invoke, ..] => invoke & 0x40 == 0,
+            _ => false,
+        };
+        if !unconfirmed {
+            return Err(Exception::NOT_ALLOWED);
+        }
+        let _unanswered = self.dispatch(apdu, &caller, cover, app)?;
+        Ok(self.store.uses() != uses)
+    }
+
+    /// How an answer goes out that is plain and in general blocks.
+    pub(super) fn plain_cover(&self, app: &dyn Application) -> Result<Cover, Exception> {
+        let terms = self.association.terms().ok_or(Exception::NOT_ALLOWED)?;
+        let services = terms.conformance | app.tolerates(terms.peer.client);
+        Ok(Cover {
+            sealed: None,
+            pdu_max: terms.pdu_max(),
+            general_blocks: services.has(Conformance::GENERAL_BLOCK_TRANSFER),
+        })
+    }
+
+    /// Makes a notification to `peer` the answer: by the terms of its association, or of the one that is
+    /// pre-established. `value` writes the notification's value; what stands in `head` as such is not used. One that is
+    /// too long for a PDU goes out in general blocks, if the terms have them: then [`Session::proceed`] makes the next.
+    ///
+    /// # Errors
+    /// Why nothing is sent: no association, no room, or no number to seal it with.
+    pub fn notify(
+        &mut self,
+        peer: Peer,
+        head: &Notification<'_>,
+        value: &mut dyn FnMut(&mut Writer<'_>) -> Result<(), Full>,
+        app: &mut dyn Application,
+    ) -> Result<(), Exception> {
+        self.streaming = false;
+        self.blocks = Blocks::Idle;
+        self.outbox.clear();
+        let ours = self.association.terms().is_some_and(|terms| terms.peer == peer);
+        if ours {
+            return self.put_notification(head, value, app);
+        }
+        let it = app
+            .pre_established(peer.client, peer.server)
+            .ok_or(Exception::NOT_ALLOWED)?;
+        let suite = app.keys(peer.client).map(|keys| keys.suite);
+        let terms = Terms::pre_established(peer, &it, suite);
+        let association = core::mem::replace(&mut self.association, Association::Open { terms });
+        let put = self.put_notification(head, value, app);
+        self.association = association;
+        put
+    }
+
+    fn put_notification(
+        &mut self,
+        head: &Notification<'_>,
+        value: &mut dyn FnMut(&mut Writer<'_>) -> Result<(), Full>,
+        app: &mut dyn Application,
+    ) -> Result<(), Exception> {
+        let Association::Open { terms } = &self.association else {
+            return Err(Exception::NOT_ALLOWED);
+        };
+        let service = match head {
+            Notification::Data { .. } => Conformance::DATA_NOTIFICATION,
+            Notification::Event { .. } => Conformance::EVENT_NOTIFICATION,
+        };
+        if !terms.conformance.has(service) {
+            return Err(Exception::NOT_NEGOTIATED);
+        }
+        let by = terms.policy.response();
+        let cover = Cover {
+            // DataNotification has no ciphered form of its own, and whoever listens must learn the title.
+            sealed: (by != Protection::NONE).then_some((ENVELOPE.general(), by)),
+            pdu_max: terms.pdu_max(),
+            general_blocks: terms.conformance.has(Conformance::GENERAL_BLOCK_TRANSFER),
+        };
+        self.outbox
+            .write(cover.whole_room(), |out| {
+                head.emit_head(out)?;
+                value(out)
+            })
+            .map_err(|_| Exception::TOO_LONG)?;
+        self.protect(cover, app)?;
+        match cover.general_room() {
+            Some(size) if cover.pdu_max < self.outbox.len() => self.give_unasked(size),
+            _ => Ok(()),
+        }
     }
 }

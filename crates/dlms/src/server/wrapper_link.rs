@@ -1,9 +1,11 @@
 //! A link over TCP: wrapped PDUs out of a stream of octets, cut anywhere.
 
 use base::{Instant, Micros};
+use cosem::axdr::{Full, Writer};
 
 use super::buffers::PDU_MAX;
 use super::{Application, Closed, Peer, Session};
+use crate::apdu::{Exception, Notification};
 use crate::wrapper::{HEADER_LENGTH, Header};
 
 /// A TCP connection with its session.
@@ -124,17 +126,43 @@ impl WrapperLink {
             client: header.source,
             server: header.destination,
         };
-        if !self.session.serve(peer, usize::from(header.length), app) {
-            return;
+        if self.session.serve(peer, usize::from(header.length), app) {
+            self.send(peer, out);
         }
-        let length = u16::try_from(self.session.answer().len()).unwrap_or(u16::MAX);
-        let answer = Header {
-            source: header.destination,
-            destination: header.source,
-            length,
-        };
-        self.session.prepend(&answer.octets());
-        out(self.session.answer());
+    }
+
+    /// Sends what the session has to say, and what follows it in a stream of blocks.
+    fn send(&mut self, peer: Peer, out: &mut dyn FnMut(&[u8])) {
+        loop {
+            let length = u16::try_from(self.session.answer().len()).unwrap_or(u16::MAX);
+            let answer = Header {
+                source: peer.server,
+                destination: peer.client,
+                length,
+            };
+            self.session.prepend(&answer.octets());
+            out(self.session.answer());
+            if !self.session.proceed() {
+                return;
+            }
+        }
+    }
+
+    /// Sends a notification, see [`Session::notify`].
+    ///
+    /// # Errors
+    /// Why nothing was sent.
+    pub fn notify(
+        &mut self,
+        peer: Peer,
+        head: &Notification<'_>,
+        value: &mut dyn FnMut(&mut Writer<'_>) -> Result<(), Full>,
+        app: &mut dyn Application,
+        out: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), Exception> {
+        self.session.notify(peer, head, value, app)?;
+        self.send(peer, out);
+        Ok(())
     }
 
     fn close(&mut self, why: Closed, app: &mut dyn Application) -> Closed {
