@@ -29,6 +29,6 @@ pub use association::REPLY_TO_CHALLENGE;
 pub use blocks::WINDOW;
 pub use buffers::{PDU_MAX, STORE_MAX};
 pub use hdlc_link::{HdlcLink, HdlcSettings};
-pub use link::{Closed, Link};
+pub use link::{Closed, DataLink, Link};
 pub use session::{Peer, Session};
 pub use wrapper_link::WrapperLink;

@@ -225,13 +225,18 @@ fn an_association_request_inside_an_association_starts_anew() {
 }
 
 #[test]
-fn a_session_takes_less_than_eight_kilobytes() {
-    use ferraris_dlms::server::{HdlcLink, Link, WrapperLink};
+fn an_association_takes_less_than_eight_kilobytes() {
+    use ferraris_dlms::hdlc::FRAME_MAX;
+    use ferraris_dlms::server::{HdlcLink, WrapperLink};
+    // Buffers for PDUs of 2048 octets in both directions are counted. A line has one more, for a frame of 2030 octets of
+    // information, whatever the number of its clients.
+    let line = size_of::<HdlcLink<1>>();
+    let place = size_of::<HdlcLink<2>>() - line;
     for (name, size) in [
         ("session", size_of::<Session>()),
         ("wrapper link", size_of::<WrapperLink>()),
-        ("hdlc link", size_of::<HdlcLink>()),
-        ("link", size_of::<Link>()),
+        ("client of an HDLC line", place),
+        ("HDLC line without its frame", line - FRAME_MAX),
     ] {
         println!("{name}: {size} octets");
         assert!(size <= 8_192, "{name} takes {size} octets");

@@ -6,13 +6,13 @@ use core::time::Duration;
 use std::time::Instant as RealInstant;
 
 use base::{Instant, Micros};
-use dlms::server::{HdlcLink, HdlcSettings, Link, WrapperLink};
+use dlms::server::{DataLink, HdlcLink, HdlcSettings, WrapperLink};
 
 use crate::links::Framing;
 
 /// A link, and which life of the meter it talks to.
 pub(crate) struct Conversation {
-    pub(crate) link: Box<Link>,
+    pub(crate) link: Box<dyn DataLink + Send>,
     pub(crate) boots: u64,
     begun: RealInstant,
 }
@@ -29,18 +29,20 @@ pub(crate) enum Served {
 impl Conversation {
     /// A connection that was just made, in the meter's life number `boots`.
     pub(crate) fn new(framing: Framing, boots: u64) -> Self {
-        let link = match framing {
-            Framing::Wrapper => Link::Wrapper(WrapperLink::new(Instant::START, WRAPPER_SILENCE)),
+        let link: Box<dyn DataLink + Send> = match framing {
+            Framing::Wrapper => Box::new(WrapperLink::new(Instant::START, WRAPPER_SILENCE)),
             Framing::Hdlc => {
                 let mut settings = HdlcSettings::standard(PHYSICAL_ADDRESS);
                 settings.limits.transmit = HDLC_INFORMATION;
                 settings.limits.receive = HDLC_INFORMATION;
                 settings.octet_patience = Micros::MAX;
-                Link::Hdlc(HdlcLink::new(settings))
+                settings.limits.transmit_window = HDLC_WINDOW;
+                settings.limits.receive_window = HDLC_WINDOW;
+                Box::new(HdlcLink::<HDLC_CLIENTS>::new(settings))
             }
         };
         Self {
-            link: Box::new(link),
+            link,
             boots,
             begun: RealInstant::now(),
         }
@@ -64,13 +66,17 @@ impl Conversation {
 
     /// Whether a client has an association on it.
     pub(crate) fn is_associated(&self) -> bool {
-        self.link.session().client().is_some()
+        self.link.is_associated()
     }
 }
 
 /// The meter's physical HDLC address, lower part.
 pub const PHYSICAL_ADDRESS: u16 = 17;
 /// The longest information field of HDLC frames that the meter offers.
-const HDLC_INFORMATION: u16 = 1_024;
+const HDLC_INFORMATION: u16 = 2_030;
+/// Frames in a row that it takes and sends.
+const HDLC_WINDOW: u8 = 7;
+/// Clients that one line serves at the same time.
+const HDLC_CLIENTS: usize = 4;
 /// Inactivity timeout of a TCP connection (class 41).
 const WRAPPER_SILENCE: Micros = Micros::from_secs(180);

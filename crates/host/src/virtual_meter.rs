@@ -440,7 +440,7 @@ impl VirtualMeter {
         let at = talk.at();
         let answer = &mut |frame: &[u8]| answer.extend_from_slice(frame);
         self.step(Input::Received {
-            link: &mut talk.link,
+            link: &mut *talk.link,
             at,
             octets,
             answer,
@@ -454,7 +454,7 @@ impl VirtualMeter {
         }
         let at = talk.at();
         self.step(Input::Elapsed {
-            link: &mut talk.link,
+            link: &mut *talk.link,
             at,
         })
     }
@@ -462,7 +462,7 @@ impl VirtualMeter {
     /// A connection is gone.
     pub(crate) fn lose_link(&mut self, talk: &mut Conversation) {
         if talk.boots == self.remembered.boots {
-            self.step(Input::Lost { link: &mut talk.link });
+            self.step(Input::Lost { link: &mut *talk.link });
         }
     }
 

@@ -40,7 +40,7 @@ mod tests;
 use base::{Instant, Micros, Utc};
 use cosem::axdr::Writer;
 use cosem::{AccessError, Attribute, Object, Role};
-use dlms::server::Link;
+use dlms::server::DataLink;
 use flash::Nor;
 use metrology::Measurement;
 
@@ -83,7 +83,7 @@ pub enum Input<'a> {
     /// Octets came on a link.
     Received {
         /// The link, lent by its owner.
-        link: &'a mut Link,
+        link: &'a mut dyn DataLink,
         /// Now on the time line of the link's timers. A virtual meter may live faster than its clients; a real one passes `now`.
         at: Instant,
         /// The octets.
@@ -94,14 +94,14 @@ pub enum Input<'a> {
     /// A deadline of the link has come.
     Elapsed {
         /// The link.
-        link: &'a mut Link,
+        link: &'a mut dyn DataLink,
         /// Now on the time line of the link's timers.
         at: Instant,
     },
     /// The link is gone.
     Lost {
         /// The link.
-        link: &'a mut Link,
+        link: &'a mut dyn DataLink,
     },
     /// A contact or the button.
     Contact(Contact),

@@ -19,6 +19,8 @@ pub enum ClientError {
     NoAnswer,
     /// The meter ended the link.
     Disconnected,
+    /// The meter rejected an HDLC frame: the reason bits W 01, X 02, Y 04, Z 08 of its FRMR. The link is over.
+    Rejected(u8),
     /// The meter refused the association.
     Refused {
         /// For now or for good.
@@ -65,6 +67,15 @@ impl fmt::Display for ClientError {
             Self::Keys => f.write_str("the keys are missing, do not fit the suite, or their counter is used up"),
             Self::NoAnswer => f.write_str("the meter did not answer in time"),
             Self::Disconnected => f.write_str("the meter ended the link"),
+            Self::Rejected(reason) => {
+                write!(f, "the meter rejected a frame (FRMR {reason:02X}): ")?;
+                f.write_str(match reason & 0x0F {
+                    0x08.. => "it was told of frames that it never sent",
+                    0x04.. => "more information than was agreed",
+                    0x02.. => "information in a frame that has none",
+                    _ => "a control field that it does not know",
+                })
+            }
             Self::Refused {
                 outcome,
                 diagnostic,

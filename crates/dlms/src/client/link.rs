@@ -59,7 +59,36 @@ enum Line {
         meter: Address,
         got: Option<usize>,
         leaving: bool,
+        echo: Echo,
     },
+}
+
+/// Optical heads and two-wire adapters give back what was sent. An echo has our address as its source, so it is told
+/// from an answer by that, unless client and meter have equal addresses: then an SNRM that comes back, which no meter
+/// sends, gives the echo away, and as many frames as were sent are passed over from then on.
+#[derive(Clone, Copy, Debug, Default)]
+struct Echo {
+    heard: bool,
+    due: u32,
+}
+
+impl Echo {
+    /// Whether a frame that claims to be the meter's is our own.
+    const fn is_ours(&mut self, control: Control) -> bool {
+        match control {
+            Control::SetNormal { .. } => {
+                self.heard = true;
+                self.due = self.due.saturating_sub(1);
+                true
+            }
+            Control::Acknowledge { .. } | Control::Disconnected { .. } | Control::Reject { .. } => false,
+            _ if self.heard && 0 < self.due => {
+                self.due -= 1;
+                true
+            }
+            _ => false,
+        }
+    }
 }
 
 impl<'b> Client<'b> {
@@ -78,6 +107,7 @@ impl<'b> Client<'b> {
                 meter,
                 got: None,
                 leaving: false,
+                echo: Echo::default(),
             },
         };
         Self {
@@ -303,6 +333,7 @@ impl<'b> Client<'b> {
                 meter,
                 got,
                 leaving,
+                echo,
             } = &mut self.line
             else {
                 return Ok(());
@@ -311,28 +342,40 @@ impl<'b> Client<'b> {
                 continue;
             };
             let from_meter = frame.source.upper() == meter.upper() && frame.destination == client;
-            if !from_meter {
+            // Without a command nothing is due: what comes then is an answer that came twice.
+            let due = self.waiting.is_some() && !*finished;
+            if !from_meter || !due || echo.is_ours(frame.control) {
                 continue;
             }
-            match primary.on(&frame) {
+            let before = primary.remaining();
+            let heard = primary.on(&frame);
+            if primary.remaining() < before
+                && let Some(waiting) = &mut self.waiting
+            {
+                // A piece of the request has arrived: that is progress too.
+                waiting.left = self.patience.retries;
+            }
+            match heard {
                 Heard::Nothing => {}
                 Heard::Connected => {
                     self.heartened(now);
                     self.speak(out);
                 }
-                Heard::Disconnected if *leaving => {
+                Heard::Disconnected | Heard::Rejected(_) if *leaving => {
                     *leaving = false;
                     *finished = true;
                 }
                 Heard::Disconnected => return Err(self.give_up(ClientError::Disconnected)),
-                Heard::Turn if self.waiting.is_some() => {
+                Heard::Rejected(reason) => return Err(self.give_up(ClientError::Rejected(reason))),
+                // The deadline asks again.
+                Heard::Wait => {}
+                Heard::Turn => {
                     // RR in answer to our RR, again and again, is no progress: only data gives the meter more time.
                     primary.rewind();
                     if primary.is_sending() || self.spend() {
                         self.speak(out);
                     }
                 }
-                Heard::Turn => {}
                 Heard::Take { complete, turn } => {
                     let piece = match *got {
                         None => frame.information.strip_prefix(&LLC_RESPONSE),
@@ -400,11 +443,13 @@ impl<'b> Client<'b> {
             primary,
             meter,
             leaving,
+            echo,
             ..
         } = &mut self.line
         else {
             return;
         };
+        echo.due = 0;
         let source = client_address(self.session.settings().client);
         let mut buffer = [0; FRAME_MAX];
         let mut say = |control, segmented, information: &[u8]| {
@@ -416,6 +461,7 @@ impl<'b> Client<'b> {
                 information,
             };
             if let Some(octets) = frame.emit(&mut buffer) {
+                echo.due += 1;
                 out(octets);
             }
         };

@@ -2,9 +2,8 @@
 
 use core::fmt;
 
-/// The longest information field that this station takes or sends. The standard ends at 2030; a kilobyte keeps a link's
-/// buffers, session included, within 8 kB.
-pub const INFO_MAX: usize = 1024;
+/// The longest information field of a frame (IEC 62056-46, 6.4.4.4.3.2); stations here take and send it whole.
+pub const INFO_MAX: usize = 2030;
 
 /// Sizes of information fields in octets and windows in frames, as one side sees them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,15 @@
 //! The reader's side of an HDLC line: the primary station in normal response mode (IEC 62056-46, 6.4), twin of
 //! [`super::Station`].
 //!
+//! ```text
+//!           SNRM -> UA                DISC -> UA, DM
+//!   Apart -------------> Connected -----------------> Apart
+//!                         |  ^   FRMR, DM unasked: Apart at once
+//!                     RNR |  | RR, I
+//!                         v  |
+//!                        Holding: asks by RR, sends nothing
+//! ```
+//!
 //! The primary speaks, the station answers; what is not answered in time is asked again. Like its twin it keeps
 //! numbers, not frames: the request stays in the client's buffer and is cut again when it was lost.
 
@@ -14,6 +23,8 @@ pub struct Primary {
     connected: bool,
     /// DISC was sent; UA or DM will end the link.
     leaving: bool,
+    /// The station said RNR: it takes no frames until it says otherwise.
+    holding: bool,
     send: u8,
     acknowledged: u8,
     receive: u8,
@@ -29,8 +40,12 @@ pub enum Heard {
     Nothing,
     /// The link is up.
     Connected,
-    /// The link is down: after our DISC, or because the station does not know of one, or rejected a frame.
+    /// The link is down: after our DISC, or because the station does not know of one.
     Disconnected,
+    /// The station rejected a frame: the reason bits W, X, Y, Z of its FRMR. The link is down.
+    Rejected(u8),
+    /// The station cannot take frames now: wait, then ask.
+    Wait,
     /// The frame's information belongs to the response.
     Take {
         /// It was the last piece of it.
@@ -51,6 +66,7 @@ impl Primary {
             limits: own,
             connected: false,
             leaving: false,
+            holding: false,
             send: 0,
             acknowledged: 0,
             receive: 0,
@@ -87,6 +103,12 @@ impl Primary {
         self.done = 0;
     }
 
+    /// Octets of the request that were not acknowledged.
+    #[must_use]
+    pub const fn remaining(&self) -> usize {
+        self.length.saturating_sub(self.done)
+    }
+
     /// True while some of the request was not acknowledged.
     #[must_use]
     pub const fn is_sending(&self) -> bool {
@@ -110,7 +132,7 @@ impl Primary {
     /// The next frame of the request; `None` when the window is full or all is sent.
     pub fn cut(&mut self) -> Option<Cut> {
         let flying = self.send.wrapping_sub(self.acknowledged) & 7;
-        if self.limits.transmit_window <= flying {
+        if self.holding || self.limits.transmit_window <= flying {
             return None;
         }
         let size = usize::from(self.limits.transmit);
@@ -154,11 +176,16 @@ impl Primary {
             },
             // The second answer to an SNRM that was sent twice.
             Control::Acknowledge { .. } if !self.leaving => Heard::Nothing,
-            Control::Acknowledge { .. } | Control::Disconnected { .. } | Control::Reject { .. } => {
+            Control::Reject { .. } => {
+                self.reset();
+                Heard::Rejected(frame.information.get(2).copied().unwrap_or_default())
+            }
+            Control::Acknowledge { .. } | Control::Disconnected { .. } => {
                 self.reset();
                 Heard::Disconnected
             }
             Control::Information { send, receive, poll } if self.connected => {
+                self.holding = false;
                 let all = self.acknowledge(receive);
                 // While our request is not acknowledged as a whole this is a piece of an older response.
                 if send != self.receive || !all {
@@ -170,9 +197,15 @@ impl Primary {
                     turn: poll,
                 }
             }
-            Control::ReceiveReady { receive, .. } | Control::ReceiveNotReady { receive, .. } if self.connected => {
+            Control::ReceiveReady { receive, .. } if self.connected => {
+                self.holding = false;
                 let _all = self.acknowledge(receive);
                 Heard::Turn
+            }
+            Control::ReceiveNotReady { receive, .. } if self.connected => {
+                self.holding = true;
+                let _all = self.acknowledge(receive);
+                Heard::Wait
             }
             _ => Heard::Nothing,
         }
@@ -189,5 +222,158 @@ impl Primary {
                 .min(self.done + usize::from(arrived) * usize::from(self.limits.transmit));
         }
         !self.is_sending()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use crate::hdlc::Address;
+    use core::fmt::Write as _;
+    use std::string::String;
+
+    fn frame(control: Control) -> Frame<'static> {
+        Frame {
+            destination: Address::One(16),
+            source: Address::Four(1, 17),
+            control,
+            segmented: false,
+            information: &[],
+        }
+    }
+
+    const LIMITS: Limits = Limits {
+        transmit: 100,
+        receive: 100,
+        transmit_window: 3,
+        receive_window: 3,
+    };
+
+    fn connected() -> Primary {
+        let mut primary = Primary::new(LIMITS);
+        primary.request(180);
+        let (octets, count) = LIMITS.octets();
+        let heard = primary.on(&Frame {
+            information: &octets[..count],
+            ..frame(Control::Acknowledge { poll: true })
+        });
+        assert_eq!(heard, Heard::Connected);
+        primary
+    }
+
+    /// Both frames of a request of 180 octets fly.
+    fn sending() -> Primary {
+        let mut primary = connected();
+        while primary.cut().is_some() {}
+        primary
+    }
+
+    #[test]
+    fn every_state_meets_every_frame() {
+        let mut table = String::new();
+        let information = |send, receive, poll| frame(Control::Information { send, receive, poll });
+        let frames = [
+            ("UA", frame(Control::Acknowledge { poll: true })),
+            (
+                "UA with bad sizes",
+                Frame {
+                    information: &[1],
+                    ..frame(Control::Acknowledge { poll: true })
+                },
+            ),
+            ("DM", frame(Control::Disconnected { poll: true })),
+            (
+                "FRMR Z",
+                Frame {
+                    information: &[0x11, 0, 0x08],
+                    ..frame(Control::Reject { poll: true })
+                },
+            ),
+            ("I due, all taken, F", information(0, 2, true)),
+            (
+                "I due, all taken, S",
+                Frame {
+                    segmented: true,
+                    ..information(0, 2, false)
+                },
+            ),
+            ("I due, half taken, F", information(0, 1, true)),
+            ("I again, F", information(7, 2, true)),
+            ("I again", information(7, 2, false)),
+            ("I beyond, F", information(0, 3, true)),
+            ("RR none", frame(Control::ReceiveReady { receive: 0, poll: true })),
+            ("RR half", frame(Control::ReceiveReady { receive: 1, poll: true })),
+            ("RR all", frame(Control::ReceiveReady { receive: 2, poll: true })),
+            ("RR beyond", frame(Control::ReceiveReady { receive: 3, poll: true })),
+            ("RNR half", frame(Control::ReceiveNotReady { receive: 1, poll: true })),
+            ("UI", frame(Control::Unnumbered { poll: false })),
+            ("SNRM", frame(Control::SetNormal { poll: true })),
+            ("DISC", frame(Control::Disconnect { poll: true })),
+            ("SNRME", frame(Control::Unknown(0xDF))),
+        ];
+        let mut apart = Primary::new(LIMITS);
+        apart.request(180);
+        let mut waiting = sending();
+        assert_eq!(
+            waiting.on(&frame(Control::ReceiveReady { receive: 2, poll: true })),
+            Heard::Turn
+        );
+        let mut holding = sending();
+        assert_eq!(
+            holding.on(&frame(Control::ReceiveNotReady { receive: 0, poll: true })),
+            Heard::Wait
+        );
+        let mut leaving = waiting.clone();
+        leaving.leave();
+        for (name, primary) in [
+            ("apart", &apart),
+            ("sending", &sending()),
+            ("waiting", &waiting),
+            ("holding", &holding),
+            ("leaving", &leaving),
+        ] {
+            for (event, frame) in &frames {
+                let mut primary = primary.clone();
+                let heard = primary.on(frame);
+                let Primary {
+                    connected,
+                    leaving,
+                    holding,
+                    send,
+                    acknowledged,
+                    receive,
+                    length,
+                    done,
+                    ..
+                } = primary;
+                let state = match (connected, leaving, holding) {
+                    (false, false, _) => "apart",
+                    (true, false, false) => "connected",
+                    (true, false, true) => "holding",
+                    (_, true, _) => "leaving",
+                };
+                let state = std::format!("{state} V(S)={send} V(A)={acknowledged} V(R)={receive} {done}/{length}");
+                let _fits = writeln!(table, "{name:8} {event:20} -> {state:42} {heard:?}");
+            }
+        }
+        crate::golden::check("hdlc_primary.txt", &table);
+    }
+
+    #[test]
+    fn a_station_that_is_not_ready_is_sent_nothing_until_it_is() {
+        let mut primary = sending();
+        assert_eq!(
+            primary.on(&frame(Control::ReceiveNotReady { receive: 1, poll: true })),
+            Heard::Wait
+        );
+        primary.rewind();
+        assert_eq!(primary.cut(), None);
+        assert_eq!(
+            primary.on(&frame(Control::ReceiveReady { receive: 1, poll: true })),
+            Heard::Turn
+        );
+        let cut = primary.cut().expect("the second frame is due again");
+        assert_eq!((cut.from, cut.to, cut.segmented), (100, 180, false));
     }
 }

@@ -65,6 +65,8 @@ struct Response {
 pub enum Rejection {
     /// W: a control field that this mode does not have.
     Control(u8),
+    /// W and X: information in a frame that has none.
+    Information(u8),
     /// Y: more information than was agreed.
     TooLong(u8),
     /// Z: an acknowledgement of what was never sent.
@@ -139,6 +141,38 @@ impl Station {
     #[must_use]
     pub const fn is_connected(&self) -> bool {
         !matches!(self.state, State::Silent)
+    }
+
+    /// The client that is connected.
+    #[must_use]
+    pub const fn client(&self) -> Option<Address> {
+        match self.state {
+            State::Silent => None,
+            State::Connected(connection) | State::Rejecting(connection, _) => Some(connection.client),
+        }
+    }
+
+    /// The logical device that a frame to `destination` is for: of a frame to all of them the one that the client is
+    /// connected to, else the first.
+    #[must_use]
+    pub fn called(&self, destination: Address) -> u16 {
+        match self.state {
+            _ if !destination.is_all_stations() => destination.upper(),
+            State::Silent => self.logical.first().copied().unwrap_or_default(),
+            State::Connected(connection) | State::Rejecting(connection, _) => connection.own.upper(),
+        }
+    }
+
+    /// True when `source` is the client that is connected, to the logical device it calls as `destination` now: a client
+    /// may have a link to each logical device.
+    #[must_use]
+    pub fn serves(&self, source: Address, destination: Address) -> bool {
+        match self.state {
+            State::Silent => false,
+            State::Connected(connection) | State::Rejecting(connection, _) => {
+                connection.client == source && connection.own.upper() == destination.upper()
+            }
+        }
     }
 
     /// The agreed limits, or this device's own while there is no link.
@@ -225,6 +259,7 @@ impl Station {
         };
         let (control, reason) = match rejection {
             Rejection::Control(control) => (control, 0x01),
+            Rejection::Information(control) => (control, 0x03),
             Rejection::TooLong(control) => (control, 0x04),
             Rejection::Number(control) => (control, 0x08),
         };
@@ -335,6 +370,9 @@ impl Connection {
         else {
             return self.reject(Rejection::Control(octet));
         };
+        if !frame.information.is_empty() && !matches!(frame.control, Control::Information { .. }) {
+            return self.reject(Rejection::Information(octet));
+        }
         if usize::from(self.limits.receive) < frame.information.len() {
             return self.reject(Rejection::TooLong(octet));
         }
@@ -563,6 +601,13 @@ mod tests {
                     receive: 2,
                     poll: false,
                 }),
+            ),
+            (
+                "RR with information",
+                Frame {
+                    information: &[1],
+                    ..frame(Control::ReceiveReady { receive: 2, poll: true })
+                },
             ),
             ("UI", frame(Control::Unnumbered { poll: false })),
             ("UA", frame(Control::Acknowledge { poll: true })),

@@ -39,17 +39,24 @@ impl HdlcSettings {
     }
 }
 
-/// A serial line with its session. One client at a time; one that connects takes the line over.
-pub struct HdlcLink {
-    session: Session,
-    station: Station,
+/// A serial line with `CLIENTS` places for clients, each with a session of its own: sequence numbers, association and
+/// transfer of one client are untouched by what another says between its frames. A client that connects when every
+/// place is taken gets the place of the one without an association, else of the one that was silent for longest: it may
+/// be gone without a word.
+pub struct HdlcLink<const CLIENTS: usize = 1> {
     deframer: Deframer,
     settings: HdlcSettings,
-    request: Assembly,
-    /// Whom the frames of the present answer go to, and as whom.
-    route: (Address, Address),
+    limits: Limits,
+    places: [Place; CLIENTS],
     /// When the last octet came.
     last_octet: Instant,
+}
+
+/// One client of the line.
+struct Place {
+    session: Session,
+    station: Station,
+    request: Assembly,
     /// When the last frame of the client came.
     last_frame: Instant,
 }
@@ -65,10 +72,27 @@ enum Assembly {
     Passed(bool),
 }
 
+/// Whom the frames of an answer go to, and as whom.
+#[derive(Clone, Copy)]
+struct Route {
+    destination: Address,
+    source: Address,
+}
+
 impl HdlcLink {
+    /// The session of the only place.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        let [place] = &self.places;
+        &place.session
+    }
+}
+
+impl<const CLIENTS: usize> HdlcLink<CLIENTS> {
     /// A line that nobody uses.
     #[must_use]
     pub fn new(settings: HdlcSettings) -> Self {
+        const { assert!(0 < CLIENTS, "a line without places serves nobody") };
         let most = u16::try_from(INFO_MAX).unwrap_or(u16::MAX);
         let limits = Limits {
             transmit: settings.limits.transmit.min(most),
@@ -77,21 +101,22 @@ impl HdlcLink {
             receive_window: settings.limits.receive_window.clamp(1, 7),
         };
         Self {
-            session: Session::new(),
-            station: Station::new(settings.physical, settings.logical, limits),
             deframer: Deframer::new(),
             settings,
-            request: Assembly::Empty,
-            route: (Address::One(0), Address::One(0)),
+            limits,
+            places: core::array::from_fn(|_| Place {
+                session: Session::new(),
+                station: Station::new(settings.physical, settings.logical, limits),
+                request: Assembly::Empty,
+                last_frame: Instant::START,
+            }),
             last_octet: Instant::START,
-            last_frame: Instant::START,
         }
     }
 
-    /// The session on it.
-    #[must_use]
-    pub const fn session(&self) -> &Session {
-        &self.session
+    /// The sessions on it, one per place.
+    pub fn sessions(&self) -> impl Iterator<Item = &Session> {
+        self.places.iter().map(|place| &place.session)
     }
 
     /// See [`super::Link::deadline`].
@@ -102,12 +127,9 @@ impl HdlcLink {
         } else {
             Instant::FAR
         };
-        let silence = if self.station.is_connected() {
-            self.last_frame + self.settings.silence_patience
-        } else {
-            Instant::FAR
-        };
-        octet.min(silence)
+        let connected = self.places.iter().filter(|place| place.station.is_connected());
+        let silence = connected.map(|place| place.last_frame + self.settings.silence_patience);
+        silence.fold(octet, Instant::min)
     }
 
     /// See [`super::Link::elapse`].
@@ -115,17 +137,19 @@ impl HdlcLink {
         if self.deframer.is_under_way() && self.last_octet + self.settings.octet_patience <= now {
             self.deframer.reset();
         }
-        if self.station.is_connected() && self.last_frame + self.settings.silence_patience <= now {
-            self.lost(app);
+        for place in &mut self.places {
+            if place.station.is_connected() && place.last_frame + self.settings.silence_patience <= now {
+                place.lost(app);
+            }
         }
     }
 
     /// See [`super::Link::lost`].
     pub fn lost(&mut self, app: &mut dyn Application) {
         self.deframer.reset();
-        self.station.disconnect();
-        self.request = Assembly::Empty;
-        self.session.lost(app);
+        for place in &mut self.places {
+            place.lost(app);
+        }
     }
 
     /// See [`super::Link::receive`]. A line is never closed by what comes over it.
@@ -133,107 +157,35 @@ impl HdlcLink {
         self.elapse(now, app);
         self.last_octet = now;
         for &octet in octets {
-            let Self {
-                session,
-                station,
-                deframer,
-                request,
-                route,
-                ..
-            } = self;
-            let Some(Ok(frame)) = deframer.take(octet) else {
+            let Some(Ok(frame)) = self.deframer.take(octet) else {
                 continue;
             };
-            match station.offer(frame.destination, frame.source) {
-                Offer::Own => {}
-                // What goes to everybody is never answered, and no service of this server is asked for in this way.
-                Offer::Everybody | Offer::Foreign => continue,
+            let stranger = Station::new(self.settings.physical, self.settings.logical, self.limits);
+            let everybody = match stranger.offer(frame.destination, frame.source) {
+                Offer::Own => false,
+                Offer::Everybody => true,
+                Offer::Foreign => continue,
+            };
+            // What goes to everybody is never answered: only requests outside of the numbering go that way.
+            if everybody && !matches!(frame.control, Control::Unnumbered { .. }) {
+                continue;
             }
-            let reply = station.on(&frame);
-            self.last_frame = now;
-            *route = (frame.source, station.answering(frame.destination));
-            let peer = Peer {
-                client: frame.source.upper(),
-                server: frame.destination.upper(),
+            let route = Route {
+                destination: frame.source,
+                source: stranger.answering(frame.destination),
             };
-            let reply = match reply {
-                Reply::Take { complete, poll } => {
-                    request.take(frame.information, session.inbox());
-                    if complete {
-                        let answered = request.serve(peer, session, app);
-                        if answered {
-                            session.prepend(&LLC_RESPONSE);
-                        }
-                        station.respond(if answered { session.answer().len() } else { 0 });
-                    }
-                    if poll { station.answer_poll() } else { Reply::Silence }
-                }
-                Reply::TakeUnnumbered => {
-                    // A request outside of the numbering is served, but nobody waits for its answer.
-                    let mut alone = Assembly::Empty;
-                    alone.take(frame.information, session.inbox());
-                    let _unanswered = alone.serve(peer, session, app);
-                    station.respond(0);
-                    *request = Assembly::Empty;
-                    Reply::Silence
-                }
-                Reply::Connected(_) | Reply::Released => {
-                    *request = Assembly::Empty;
-                    session.lost(app);
-                    reply
-                }
-                // Polled with nothing to send: the next block of a stream, if the answer is one.
-                Reply::Ready if frame.control.is_polling() && *request == Assembly::Empty && session.proceed() => {
-                    session.prepend(&LLC_RESPONSE);
-                    station.respond(session.answer().len());
-                    station.answer_poll()
-                }
-                other => other,
+            let Some(index) = place_of(&self.places, &frame, everybody) else {
+                let mut stranger = stranger;
+                let reply = stranger.on(&frame);
+                reply_short(&stranger, reply, route, &mut self.deframer, out);
+                continue;
             };
-            self.reply(reply, out);
+            let Some(place) = self.places.get_mut(index) else {
+                continue;
+            };
+            let reply = place.take(now, &frame, app);
+            place.reply(reply, route, &mut self.deframer, out);
         }
-    }
-
-    fn reply(&mut self, reply: Reply, out: &mut dyn FnMut(&[u8])) {
-        let control = match reply {
-            Reply::Silence | Reply::Take { .. } | Reply::TakeUnnumbered => return,
-            Reply::Connected(limits) => {
-                let (octets, count) = limits.octets();
-                return self.send(
-                    Control::Acknowledge { poll: true },
-                    octets.get(..count).unwrap_or(&[]),
-                    out,
-                );
-            }
-            Reply::Reject(rejection) => {
-                let octets = self.station.rejection_octets(rejection);
-                return self.send(Control::Reject { poll: true }, &octets, out);
-            }
-            Reply::Transmit => {
-                let (destination, source) = self.route;
-                while let Some(cut) = self.station.cut() {
-                    let information = self.session.answer().get(cut.from..cut.to).unwrap_or(&[]);
-                    let frame = Frame {
-                        destination,
-                        source,
-                        control: cut.control,
-                        segmented: cut.segmented,
-                        information,
-                    };
-                    if let Some(octets) = frame.emit(self.deframer.lend()) {
-                        out(octets);
-                    }
-                }
-                return;
-            }
-            Reply::Released => Control::Acknowledge { poll: true },
-            Reply::NotConnected => Control::Disconnected { poll: true },
-            Reply::Ready => Control::ReceiveReady {
-                receive: self.station.receive_number(),
-                poll: true,
-            },
-        };
-        self.send(control, &[], out);
     }
 
     /// Sends a notification in UI frames, which nobody acknowledges; see [`Session::notify`]. The first frame of each
@@ -250,45 +202,179 @@ impl HdlcLink {
         app: &mut dyn Application,
         out: &mut dyn FnMut(&[u8]),
     ) -> Result<(), Exception> {
-        self.session.notify(peer, head, value, app)?;
-        self.station.respond(0);
-        let size = usize::from(self.station.limits().transmit);
+        let theirs = |place: &Place| place.session.client() == Some(peer.client);
+        let index = self.places.iter().position(theirs);
+        let free = |place: &Place| !place.station.is_connected();
+        let index = index.or_else(|| self.places.iter().position(free)).unwrap_or(0);
+        let Some(Place { session, station, .. }) = self.places.get_mut(index) else {
+            return Err(Exception::NOT_ALLOWED);
+        };
+        session.notify(peer, head, value, app)?;
+        station.respond(0);
+        let size = usize::from(station.limits().transmit);
+        let route = Route {
+            destination: client,
+            source: Address::Four(peer.server, self.settings.physical),
+        };
         loop {
-            self.session.prepend(&LLC_RESPONSE);
-            let length = self.session.answer().len();
+            session.prepend(&LLC_RESPONSE);
+            let length = session.answer().len();
             let mut from = 0;
             while from < length {
                 let to = length.min(from + size);
-                let frame = Frame {
-                    destination: client,
-                    source: Address::Four(peer.server, self.settings.physical),
-                    control: Control::Unnumbered { poll: false },
-                    segmented: to < length,
-                    information: self.session.answer().get(from..to).unwrap_or(&[]),
-                };
-                if let Some(octets) = frame.emit(self.deframer.lend()) {
-                    out(octets);
-                }
+                let piece = session.answer().get(from..to).unwrap_or(&[]);
+                let control = Control::Unnumbered { poll: false };
+                send(route, control, to < length, piece, &mut self.deframer, out);
                 from = to;
             }
-            if !self.session.proceed() {
+            if !session.proceed() {
                 return Ok(());
             }
         }
     }
+}
 
-    fn send(&mut self, control: Control, information: &[u8], out: &mut dyn FnMut(&[u8])) {
-        let (destination, source) = self.route;
-        let frame = Frame {
-            destination,
-            source,
-            control,
-            segmented: false,
-            information,
+/// Whose frame it is: the client that is connected with these addresses, else, for one that connects, a place that may
+/// be taken, or for a request outside of the numbering one that nobody uses.
+fn place_of(places: &[Place], frame: &Frame<'_>, everybody: bool) -> Option<usize> {
+    let known = |place: &Place| match everybody {
+        true => place.station.client() == Some(frame.source),
+        false => place.station.serves(frame.source, frame.destination),
+    };
+    let found = places.iter().position(known);
+    match frame.control {
+        _ if found.is_some() => return found,
+        Control::Unnumbered { .. } => return places.iter().position(|place| !place.station.is_connected()),
+        Control::SetNormal { .. } => {}
+        _ => return None,
+    }
+    let rank = |place: &Place| {
+        let associated = place.session.client().is_some();
+        (place.station.is_connected(), associated, place.last_frame)
+    };
+    let (index, _) = places.iter().enumerate().min_by_key(|(_, place)| rank(place))?;
+    Some(index)
+}
+
+impl Place {
+    fn lost(&mut self, app: &mut dyn Application) {
+        self.station.disconnect();
+        self.request = Assembly::Empty;
+        self.session.lost(app);
+    }
+
+    /// Takes a frame of its client; answers what is to be said.
+    fn take(&mut self, now: Instant, frame: &Frame<'_>, app: &mut dyn Application) -> Reply {
+        let Self {
+            session,
+            station,
+            request,
+            last_frame,
+        } = self;
+        *last_frame = now;
+        let peer = Peer {
+            client: frame.source.upper(),
+            server: station.called(frame.destination),
         };
-        if let Some(octets) = frame.emit(self.deframer.lend()) {
-            out(octets);
+        let reply = match (frame.control, station.is_connected()) {
+            // Of a client that has never connected; the session knows which clients need not.
+            (Control::Unnumbered { .. }, false) => Reply::TakeUnnumbered,
+            _ => station.on(frame),
+        };
+        match reply {
+            Reply::Take { complete, poll } => {
+                request.take(frame.information, session.inbox());
+                if complete {
+                    let answered = request.serve(peer, session, app);
+                    if answered {
+                        session.prepend(&LLC_RESPONSE);
+                    }
+                    station.respond(if answered { session.answer().len() } else { 0 });
+                }
+                if poll { station.answer_poll() } else { Reply::Silence }
+            }
+            Reply::TakeUnnumbered => {
+                // A request outside of the numbering is served, but nobody waits for its answer.
+                let mut alone = Assembly::Empty;
+                alone.take(frame.information, session.inbox());
+                let _unanswered = alone.serve(peer, session, app);
+                station.respond(0);
+                *request = Assembly::Empty;
+                Reply::Silence
+            }
+            reply @ (Reply::Connected(_) | Reply::Released) => {
+                *request = Assembly::Empty;
+                session.lost(app);
+                reply
+            }
+            // Polled with nothing to send: the next block of a stream, if the answer is one.
+            Reply::Ready if frame.control.is_polling() && *request == Assembly::Empty && session.proceed() => {
+                session.prepend(&LLC_RESPONSE);
+                station.respond(session.answer().len());
+                station.answer_poll()
+            }
+            other => other,
         }
+    }
+
+    fn reply(&mut self, reply: Reply, route: Route, line: &mut Deframer, out: &mut dyn FnMut(&[u8])) {
+        if reply != Reply::Transmit {
+            return reply_short(&self.station, reply, route, line, out);
+        }
+        while let Some(cut) = self.station.cut() {
+            let information = self.session.answer().get(cut.from..cut.to).unwrap_or(&[]);
+            send(route, cut.control, cut.segmented, information, line, out);
+        }
+    }
+}
+
+/// Says what needs no session.
+fn reply_short(station: &Station, reply: Reply, route: Route, line: &mut Deframer, out: &mut dyn FnMut(&[u8])) {
+    let control = match reply {
+        Reply::Silence | Reply::Take { .. } | Reply::TakeUnnumbered | Reply::Transmit => return,
+        Reply::Connected(limits) => {
+            let (octets, count) = limits.octets();
+            let information = octets.get(..count).unwrap_or(&[]);
+            return send(
+                route,
+                Control::Acknowledge { poll: true },
+                false,
+                information,
+                line,
+                out,
+            );
+        }
+        Reply::Reject(rejection) => {
+            let octets = station.rejection_octets(rejection);
+            return send(route, Control::Reject { poll: true }, false, &octets, line, out);
+        }
+        Reply::Released => Control::Acknowledge { poll: true },
+        Reply::NotConnected => Control::Disconnected { poll: true },
+        Reply::Ready => Control::ReceiveReady {
+            receive: station.receive_number(),
+            poll: true,
+        },
+    };
+    send(route, control, false, &[], line, out);
+}
+
+fn send(
+    route: Route,
+    control: Control,
+    segmented: bool,
+    information: &[u8],
+    line: &mut Deframer,
+    out: &mut dyn FnMut(&[u8]),
+) {
+    let frame = Frame {
+        destination: route.destination,
+        source: route.source,
+        control,
+        segmented,
+        information,
+    };
+    if let Some(octets) = frame.emit(line.lend()) {
+        out(octets);
     }
 }
 

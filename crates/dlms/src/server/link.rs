@@ -32,11 +32,101 @@ impl fmt::Display for Closed {
 
 impl core::error::Error for Closed {}
 
-/// One connection to a client, over TCP (wrapper) or a serial line (HDLC), with the session on it.
+/// One connection to clients, with the sessions on it.
 ///
-/// Life: made when the connection is; [`Link::receive`] for every piece of octets, however cut; [`Link::elapse`] at or
-/// after [`Link::deadline`]; [`Link::lost`] when the connection goes. What is to be sent goes to `out` during the call,
-/// a frame or wrapped PDU at a time. No octets make it panic or block; being called early or twice changes nothing.
+/// Life: made when the connection is; [`DataLink::receive`] for every piece of octets, however cut; [`DataLink::elapse`]
+/// at or after [`DataLink::deadline`]; [`DataLink::lost`] when the connection goes. What is to be sent goes to `out`
+/// during the call, a frame or wrapped PDU at a time. No octets make it panic or block; being called early or twice
+/// changes nothing.
+pub trait DataLink {
+    /// Takes octets from the client.
+    ///
+    /// # Errors
+    /// [`Closed`] when the connection must be closed. The association is over then.
+    fn receive(
+        &mut self,
+        now: Instant,
+        octets: &[u8],
+        app: &mut dyn Application,
+        out: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), Closed>;
+
+    /// When [`DataLink::elapse`] must be called; [`Instant::FAR`] for never.
+    fn deadline(&self) -> Instant;
+
+    /// Time has passed.
+    ///
+    /// # Errors
+    /// [`Closed::Inactive`] when a TCP connection was silent for too long. A serial line is never closed, its
+    /// association is released.
+    fn elapse(&mut self, now: Instant, app: &mut dyn Application) -> Result<(), Closed>;
+
+    /// The connection is gone: the associations are over.
+    fn lost(&mut self, app: &mut dyn Application);
+
+    /// Whether a client has an association on it.
+    fn is_associated(&self) -> bool;
+}
+
+impl DataLink for WrapperLink {
+    fn receive(
+        &mut self,
+        now: Instant,
+        octets: &[u8],
+        app: &mut dyn Application,
+        out: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), Closed> {
+        Self::receive(self, now, octets, app, out)
+    }
+
+    fn deadline(&self) -> Instant {
+        Self::deadline(self)
+    }
+
+    fn elapse(&mut self, now: Instant, app: &mut dyn Application) -> Result<(), Closed> {
+        Self::elapse(self, now, app)
+    }
+
+    fn lost(&mut self, app: &mut dyn Application) {
+        Self::lost(self, app);
+    }
+
+    fn is_associated(&self) -> bool {
+        self.session().client().is_some()
+    }
+}
+
+impl<const CLIENTS: usize> DataLink for HdlcLink<CLIENTS> {
+    fn receive(
+        &mut self,
+        now: Instant,
+        octets: &[u8],
+        app: &mut dyn Application,
+        out: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), Closed> {
+        Self::receive(self, now, octets, app, out);
+        Ok(())
+    }
+
+    fn deadline(&self) -> Instant {
+        Self::deadline(self)
+    }
+
+    fn elapse(&mut self, now: Instant, app: &mut dyn Application) -> Result<(), Closed> {
+        Self::elapse(self, now, app);
+        Ok(())
+    }
+
+    fn lost(&mut self, app: &mut dyn Application) {
+        Self::lost(self, app);
+    }
+
+    fn is_associated(&self) -> bool {
+        self.sessions().any(|session| session.client().is_some())
+    }
+}
+
+/// A link of which it is known only at run time what it is, in one place of memory. The HDLC line has one place.
 #[expect(
     clippy::large_enum_variant,
     reason = "a link is a buffer; the two differ by a frame, and there is no heap to box it on"
@@ -49,10 +139,17 @@ pub enum Link {
 }
 
 impl Link {
-    /// Takes octets from the client.
+    fn inner(&mut self) -> &mut dyn DataLink {
+        match self {
+            Self::Wrapper(link) => link,
+            Self::Hdlc(link) => link,
+        }
+    }
+
+    /// See [`DataLink::receive`].
     ///
     /// # Errors
-    /// [`Closed`] when the connection must be closed. The association is over then.
+    /// See there.
     pub fn receive(
         &mut self,
         now: Instant,
@@ -60,16 +157,10 @@ impl Link {
         app: &mut dyn Application,
         out: &mut dyn FnMut(&[u8]),
     ) -> Result<(), Closed> {
-        match self {
-            Self::Wrapper(link) => link.receive(now, octets, app, out),
-            Self::Hdlc(link) => {
-                link.receive(now, octets, app, out);
-                Ok(())
-            }
-        }
+        self.inner().receive(now, octets, app, out)
     }
 
-    /// When [`Link::elapse`] must be called; [`Instant::FAR`] for never.
+    /// See [`DataLink::deadline`].
     #[must_use]
     pub fn deadline(&self) -> Instant {
         match self {
@@ -78,27 +169,17 @@ impl Link {
         }
     }
 
-    /// Time has passed.
+    /// See [`DataLink::elapse`].
     ///
     /// # Errors
-    /// [`Closed::Inactive`] when a TCP connection was silent for too long. A serial line is never closed, its
-    /// association is released.
+    /// See there.
     pub fn elapse(&mut self, now: Instant, app: &mut dyn Application) -> Result<(), Closed> {
-        match self {
-            Self::Wrapper(link) => link.elapse(now, app),
-            Self::Hdlc(link) => {
-                link.elapse(now, app);
-                Ok(())
-            }
-        }
+        self.inner().elapse(now, app)
     }
 
-    /// The connection is gone: the association is over.
+    /// See [`DataLink::lost`].
     pub fn lost(&mut self, app: &mut dyn Application) {
-        match self {
-            Self::Wrapper(link) => link.lost(app),
-            Self::Hdlc(link) => link.lost(app),
-        }
+        self.inner().lost(app);
     }
 
     /// Sends a notification to a client at once: over TCP in a wrapper, over a serial line in UI frames to the client's
@@ -125,10 +206,38 @@ impl Link {
 
     /// The session on the link.
     #[must_use]
-    pub const fn session(&self) -> &Session {
+    pub fn session(&self) -> &Session {
         match self {
             Self::Wrapper(link) => link.session(),
             Self::Hdlc(link) => link.session(),
         }
+    }
+}
+
+impl DataLink for Link {
+    fn receive(
+        &mut self,
+        now: Instant,
+        octets: &[u8],
+        app: &mut dyn Application,
+        out: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), Closed> {
+        Self::receive(self, now, octets, app, out)
+    }
+
+    fn deadline(&self) -> Instant {
+        Self::deadline(self)
+    }
+
+    fn elapse(&mut self, now: Instant, app: &mut dyn Application) -> Result<(), Closed> {
+        Self::elapse(self, now, app)
+    }
+
+    fn lost(&mut self, app: &mut dyn Application) {
+        Self::lost(self, app);
+    }
+
+    fn is_associated(&self) -> bool {
+        self.session().client().is_some()
     }
 }
