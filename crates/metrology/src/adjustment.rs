@@ -3,11 +3,15 @@
 //! One frequency gives the angle between current and voltage channel, but cannot tell a lead (constant in degrees) from a delay
 //! (constant in time); two frequencies a few hertz apart can. Lead and delay of the voltage channel are booked on the current
 //! channel, because only their difference moves a power.
+//!
+//! A production line goes on from there: an oven gives the curves over temperature ([`drifted`]), a few more currents the curve of a
+//! transformer that is not linear ([`linearised`]).
 
 use core::f64::consts::PI;
 
 use crate::calibration::Calibration;
-use crate::setup::SetupError;
+use crate::linearity::{LEAST_LINEARITY_POINTS, LinearityCurve, LinearityPoint, MOST_LINEARITY_POINTS};
+use crate::setup::{SetupError, within};
 use crate::temperature::TemperaturePoint;
 
 /// One phase at a steady sine, read by the bench's reference meter or by ours.
@@ -88,6 +92,31 @@ pub fn drifted(celsius: f64, comparison: &Comparison) -> (TemperaturePoint, Temp
             lead_degrees: ratios.degrees,
         },
     )
+}
+
+/// The curve of a current channel that is not linear, from 5 to 8 comparisons at rising currents, in which our meter read with its
+/// calibration and without a curve. Each should be at a power factor of about 0.5, where an angle moves the active power.
+///
+/// # Errors
+/// [`SetupError::OutOfRange`] when there are too few or too many, the currents do not rise, or a correction is one that no sane sensor
+/// needs.
+pub fn linearised(comparisons: &[Comparison]) -> Result<LinearityCurve, SetupError> {
+    let mut points = [LinearityPoint {
+        amperes: f64::NAN,
+        gain: 1.0,
+        lead_degrees: 0.0,
+    }; MOST_LINEARITY_POINTS];
+    for (point, comparison) in points.iter_mut().zip(comparisons) {
+        let (own, ratios) = (&comparison.own, comparison.ratios());
+        *point = LinearityPoint {
+            amperes: libm::hypot(own.watts, own.vars) / own.volts,
+            gain: ratios.power / ratios.volts,
+            lead_degrees: ratios.degrees,
+        };
+    }
+    let (fewest, most) = (LEAST_LINEARITY_POINTS as f64, MOST_LINEARITY_POINTS as f64);
+    within("comparisons", None, comparisons.len() as f64, fewest, most)?;
+    LinearityCurve::new(points.get(..comparisons.len()).unwrap_or(&points))
 }
 
 /// Reference by own reading: voltage, magnitude of the fundamental's power, and the angle that is missing.

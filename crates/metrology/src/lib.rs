@@ -23,6 +23,7 @@ mod crossing;
 mod edge;
 mod flicker;
 mod half_cycle;
+mod linearity;
 mod measurement;
 mod no_load;
 mod oscillator;
@@ -34,6 +35,7 @@ mod resampler;
 mod rounding;
 mod sample_path;
 mod setup;
+mod signal;
 mod solver;
 mod spectrum;
 mod sums;
@@ -42,13 +44,14 @@ mod tracker;
 mod unbalance;
 mod voltage_watch;
 
-pub use adjustment::{Comparison, Reading, adjusted, drifted};
+pub use adjustment::{Comparison, Reading, adjusted, drifted, linearised};
 pub use aggregation::{Aggregate, Aggregation, MeanFrequency, Ticked};
 pub use calibration::Calibration;
 pub use chain::Chain;
 pub use channel::{Channel, ChannelSet, N_CHANNELS, N_PHASES, Phase, SampleSet};
 pub use flicker::{Flicker, Lamp};
 pub use half_cycle::HalfCycle;
+pub use linearity::{LEAST_LINEARITY_POINTS, LinearityCurve, LinearityPoint, MOST_LINEARITY_POINTS};
 pub use measurement::{
     Apparent, Direction, Event, EventKind, Events, Flow, Flows, MAX_EVENTS, Measurement, PhaseReading, Quadrant,
     Sequence, TotalReading,
@@ -58,6 +61,7 @@ pub use pulses::{PulseQuantity, PulseTrain, Pulses};
 pub use registers::{Element, N_TARIFFS, Quantity, Registers, RegistersError, Tariff};
 pub use sample_path::Core;
 pub use setup::{DirectCurrent, NominalFrequency, Setup, SetupError};
+pub use signal::SignalFaults;
 pub use spectrum::{MAX_ORDER, Spectrum};
 pub use temperature::{N_TEMPERATURES, TemperatureCurve, TemperaturePoint};
 pub use unbalance::Unbalance;

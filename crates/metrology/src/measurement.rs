@@ -5,6 +5,7 @@
 
 use crate::channel::{ChannelSet, N_PHASES, Phase};
 use crate::position::Position;
+use crate::signal::SignalFaults;
 
 /// One window of 10 (50 Hz) or 12 (60 Hz) cycles of the supply. Windows are contiguous: `to` of one is `from` of the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub struct Measurement {
     pub sequence: Option<Sequence>,
     /// Channels with codes at or beyond the rails within the window.
     pub clipped: ChannelSet,
+    /// What else was wrong with the samples of the window.
+    pub faults: SignalFaults,
     /// Whether the load of all phases together was below the no-load threshold, so that nothing was counted.
     pub no_load: bool,
     /// What happened at a known moment since the last window.
@@ -44,6 +47,8 @@ pub struct PhaseReading {
     pub voltage_microvolts: u64,
     /// True rms current in microamperes.
     pub current_microamperes: u64,
+    /// The direct part of the voltage in microvolts: what its mean is beyond the calibrated offset.
+    pub voltage_direct_microvolts: i64,
     /// Rms of the voltage's fundamental in microvolts.
     pub voltage_fundamental_microvolts: u64,
     /// Rms of the current's fundamental in microamperes.
@@ -193,6 +198,7 @@ impl Measurement {
             total: TotalReading::of_phases(&phases, duration_nanos, apparent),
             sequence: None,
             clipped: ChannelSet::NONE,
+            faults: SignalFaults::default(),
             no_load: false,
             events: Events::default(),
         }
@@ -253,6 +259,7 @@ impl PhaseReading {
             present: voltage_microvolts != 0,
             voltage_microvolts,
             current_microamperes,
+            voltage_direct_microvolts: 0,
             voltage_fundamental_microvolts: voltage_microvolts,
             current_fundamental_microamperes: current_microamperes,
             active_microwatts,

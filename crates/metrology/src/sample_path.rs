@@ -16,9 +16,10 @@ use crate::oscillator::Oscillator;
 use crate::position::Position;
 use crate::presence::{Change, Presence, VoltageChunk};
 use crate::rounding::{nearest_i32, nearest_i64, nearest_u32, nearest_u64};
-use crate::setup::{NominalFrequency, Setup, SetupError};
+use crate::setup::{DirectCurrent, NominalFrequency, Setup, SetupError};
+use crate::signal::{Bits, CONSTANT_VARIANCE, DIRECT_SHARE, SignalFaults};
 use crate::solver::{PhaseSolution, Phasor, Solution, Solver};
-use crate::sums::{MOST_IN_BLOCK, Sums, WindowSums, held, raise_peaks, within_24_bits};
+use crate::sums::{MOST_IN_BLOCK, MOST_MAGNITUDE, Sums, WindowSums, held, raise_peaks, within_24_bits};
 use crate::temperature::TemperatureCurve;
 use crate::tracker::{Observation, Tracked, Tracker};
 
@@ -31,6 +32,7 @@ pub struct Core {
     rate_hz: f64,
     channels: ChannelSet,
     clipping_code: u32,
+    direct_current: DirectCurrent,
     apparent: crate::measurement::Apparent,
     phases_exist: [bool; N_PHASES],
     presence_lsb: [f64; N_PHASES],
@@ -48,6 +50,7 @@ pub struct Core {
     window: Option<Window>,
     edge_samples: [SampleSet; EDGE_SAMPLES],
     peaks: [u32; N_CHANNELS],
+    bits: Bits,
     /// Voltages that were lost at any time in the present window.
     lost_in_window: [bool; N_PHASES],
     events: Events,
@@ -105,6 +108,7 @@ impl Core {
             rate_hz: setup.rate_hz,
             channels: setup.channels,
             clipping_code: setup.clipping_code,
+            direct_current: setup.direct_current,
             apparent: setup.apparent,
             phases_exist: Phase::ALL
                 .map(|phase| setup.channels.contains(phase.voltage()) || setup.channels.contains(phase.current())),
@@ -126,6 +130,7 @@ impl Core {
             window: None,
             edge_samples: [[0; N_CHANNELS]; EDGE_SAMPLES],
             peaks: [0; N_CHANNELS],
+            bits: Bits::NONE,
             lost_in_window: [false; N_PHASES],
             events: Events::default(),
             nanos_left: 0.0,
@@ -216,6 +221,7 @@ impl Core {
                 }
                 self.take(copy.get(..run.len()).unwrap_or(&copy));
             }
+            self.bits.look(run);
             for (greatest, peak) in self.peaks.iter_mut().zip(peaks) {
                 *greatest = (*greatest).max(peak);
             }
@@ -283,6 +289,7 @@ impl Core {
                         collected: 0,
                     };
                     self.peaks = [0; N_CHANNELS];
+                    self.bits.restart();
                 }
             }
             Stage::Inside { until } => {
@@ -404,8 +411,43 @@ impl Core {
         });
         let solution = self.solver.solve(sums, length_samples, tracked.hertz);
         let seconds = length_samples / self.rate_hz;
-        self.measurement = Some(self.measure(window.from, to, &solution, &tracked, present, seconds));
+        let mut measurement = self.measure(window.from, to, &solution, &tracked, present, seconds);
+        measurement.faults = self.faults(sums, length_samples, &tracked);
+        for (phase, reading) in Phase::ALL.into_iter().zip(&mut measurement.phases) {
+            let direct = self.solver.direct(sums, phase.voltage(), length_samples);
+            reading.voltage_direct_microvolts = nearest_i64(direct * 1e6);
+        }
+        self.measurement = Some(measurement);
+        self.peaks = [0; N_CHANNELS];
+        self.bits.restart();
         tracked.next_hertz
+    }
+
+    /// What was wrong with the samples of a window.
+    fn faults(&self, sums: &WindowSums, length_samples: f64, tracked: &Tracked) -> SignalFaults {
+        let mut faults = SignalFaults::default();
+        for (channel, peak) in Channel::ALL.into_iter().zip(self.peaks) {
+            if !self.channels.contains(channel) {
+                continue;
+            }
+            if MOST_MAGNITUDE < peak {
+                faults.invalid = faults.invalid.with(channel);
+            }
+            let (mean, variance) = Solver::mean_and_variance(sums, channel, length_samples);
+            if variance < CONSTANT_VARIANCE {
+                faults.constant = faults.constant.with(channel);
+            }
+            if self.bits.stuck(channel, mean, libm::sqrt(variance.max(0.0))) {
+                faults.stuck = faults.stuck.with(channel);
+            }
+            let real = self.direct_current == DirectCurrent::Measured;
+            if !real && f64::from(self.clipping_code) * DIRECT_SHARE < libm::fabs(mean) {
+                faults.direct = faults.direct.with(channel);
+            }
+        }
+        let (least, most) = self.nominal.range_hertz();
+        faults.frequency = !(least..=most).contains(&tracked.hertz);
+        faults
     }
 
     /// Uncorrected fundamentals and rms values of the voltages in codes, and which of them are present.
@@ -475,7 +517,6 @@ impl Core {
                     set
                 }
             });
-        self.peaks = [0; N_CHANNELS];
         Measurement {
             from,
             to,
@@ -487,6 +528,7 @@ impl Core {
             total,
             sequence: sequence(solution, present),
             clipped,
+            faults: SignalFaults::default(),
             no_load,
             events: core::mem::take(&mut self.events),
         }
@@ -549,6 +591,7 @@ fn reading_of(solved: &PhaseSolution, present: bool, seconds: f64) -> PhaseReadi
         present,
         voltage_microvolts: nearest_u64(solved.volts * 1e6),
         current_microamperes: nearest_u64(solved.amperes * 1e6),
+        voltage_direct_microvolts: 0,
         voltage_fundamental_microvolts: nearest_u64(solved.voltage.magnitude() * 1e6),
         current_fundamental_microamperes: nearest_u64(solved.current.magnitude() * 1e6),
         active_microwatts,

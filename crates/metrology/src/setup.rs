@@ -4,6 +4,7 @@ use core::fmt;
 
 use crate::calibration::Calibration;
 use crate::channel::{Channel, ChannelSet, N_CHANNELS, N_PHASES, Phase};
+use crate::linearity::LinearityCurve;
 use crate::measurement::Apparent;
 
 /// The parameters of a chain. Fill it in, change the fields, hand it to [`Chain::new`](crate::Chain::new), which checks it.
@@ -33,6 +34,8 @@ pub struct Setup {
     pub presence_fraction: f64,
     /// Corrections of each channel, in the order of a sample set.
     pub calibration: [Calibration; N_CHANNELS],
+    /// Corrections of the current channels over the current: i1, i2, i3, in.
+    pub linearity: [LinearityCurve; N_PHASES + 1],
 }
 
 /// The nominal frequency of the supply.
@@ -88,6 +91,7 @@ impl Setup {
             direct_current: DirectCurrent::Removed,
             presence_fraction: 0.2,
             calibration: [Calibration::IDENTITY; N_CHANNELS],
+            linearity: [LinearityCurve::FLAT; N_PHASES + 1],
         }
     }
 
@@ -159,6 +163,15 @@ impl NominalFrequency {
         match self {
             Self::Hz50 => 50.0,
             Self::Hz60 => 60.0,
+        }
+    }
+
+    /// The least and the greatest frequency that is measured with the full accuracy: 42.5 to 57.5 Hz or 51 to 69 Hz.
+    #[must_use]
+    pub const fn range_hertz(self) -> (f64, f64) {
+        match self {
+            Self::Hz50 => (42.5, 57.5),
+            Self::Hz60 => (51.0, 69.0),
         }
     }
 

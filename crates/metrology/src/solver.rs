@@ -4,6 +4,7 @@ use libm::{atan2, cos, sin, sqrt};
 
 use crate::calibration::Calibration;
 use crate::channel::{Channel, N_CHANNELS, N_PHASES, Phase};
+use crate::linearity::LinearityCurve;
 use crate::oscillator;
 use crate::setup::{DirectCurrent, Setup};
 use crate::sums::WindowSums;
@@ -15,6 +16,8 @@ pub(crate) struct Solver {
     channels: [ChannelScale; N_CHANNELS],
     /// Corrections for the present temperature.
     drift: [Drift; N_CHANNELS],
+    /// Corrections of i1, i2, i3, in over the current.
+    linearity: [LinearityCurve; N_PHASES + 1],
     direct_current: DirectCurrent,
 }
 
@@ -84,6 +87,7 @@ impl Solver {
                 gain: 1.0,
                 lead_radians: 0.0,
             }; N_CHANNELS],
+            linearity: setup.linearity,
             direct_current: setup.direct_current,
         }
     }
@@ -123,14 +127,14 @@ impl Solver {
     pub(crate) fn solve(&self, sums: &WindowSums, length_samples: f64, hertz: f64) -> Solution {
         Solution {
             phases: Phase::ALL.map(|phase| self.solve_phase(sums, phase, length_samples, hertz)),
-            neutral_amperes: self.rms(sums, Channel::In, length_samples),
+            neutral_amperes: self.current(sums, Channel::In, length_samples).1,
         }
     }
 
     fn solve_phase(&self, sums: &WindowSums, phase: Phase, length_samples: f64, hertz: f64) -> PhaseSolution {
-        let (v, i) = (self.scale(phase.voltage()), self.scale(phase.current()));
+        let v = self.scale(phase.voltage());
         let volts = self.rms(sums, phase.voltage(), length_samples);
-        let amperes = self.rms(sums, phase.current(), length_samples);
+        let (i, amperes) = self.current(sums, phase.current(), length_samples);
         let phasor = |channel: Channel, scale: ChannelScale| {
             let raw = self.raw_phasor(sums, channel, length_samples).scaled(scale.per_lsb);
             if scale.exists { raw } else { Phasor::default() }
@@ -189,6 +193,47 @@ impl Solver {
         let square = self.mean_square(sums, channel, length_samples) - noise * noise;
         if scale.exists {
             sqrt(square.max(0.0)) * scale.per_lsb
+        } else {
+            0.0
+        }
+    }
+
+    /// The scale of a current channel at its present current, and the current: true rms in amperes, noise taken out.
+    fn current(&self, sums: &WindowSums, channel: Channel, length_samples: f64) -> (ChannelScale, f64) {
+        let amperes = self.rms(sums, channel, length_samples);
+        let scale = self.scale(channel);
+        let [l1, l2, l3, neutral] = &self.linearity;
+        let curve = match channel {
+            Channel::I1 => l1,
+            Channel::I2 => l2,
+            Channel::I3 => l3,
+            _ => neutral,
+        };
+        if curve.points().is_empty() {
+            return (scale, amperes);
+        }
+        let point = curve.at(amperes);
+        let scale = ChannelScale {
+            per_lsb: scale.per_lsb * point.gain,
+            drift_radians: scale.drift_radians + point.lead_degrees * (core::f64::consts::PI / 180.0),
+            ..scale
+        };
+        (scale, amperes * point.gain)
+    }
+
+    /// The mean of the codes over a window, and the variance about it, in codes.
+    pub(crate) fn mean_and_variance(sums: &WindowSums, channel: Channel, length_samples: f64) -> (f64, f64) {
+        let at = |sums: &[f64]| sums.get(channel.index()).copied().unwrap_or(0.0) / length_samples;
+        let mean = at(&sums.level);
+        (mean, at(&sums.square) - mean * mean)
+    }
+
+    /// The direct part of `channel` in volts or amperes: what its mean is beyond the calibrated offset.
+    pub(crate) fn direct(&self, sums: &WindowSums, channel: Channel, length_samples: f64) -> f64 {
+        let scale = self.scale(channel);
+        let (mean, _variance) = Self::mean_and_variance(sums, channel, length_samples);
+        if scale.exists {
+            (mean - scale.calibration.offset_lsb()) * scale.per_lsb
         } else {
             0.0
         }

@@ -44,6 +44,9 @@ pub(crate) const MOST_IN_BLOCK: usize = 64;
 const LEAST_CODE: i32 = -0x80_0000;
 const MOST_CODE: i32 = 0x7F_FFFF;
 
+/// The greatest magnitude of a code of 24 bits, as [`raise_peaks`] counts it.
+pub(crate) const MOST_MAGNITUDE: u32 = 0x7F_FFFF;
+
 impl Sums {
     pub(crate) const ZERO: Self = Self {
         level: [0; N_CHANNELS],
@@ -182,7 +185,7 @@ pub(crate) fn raise_peaks(peaks: &mut [u32; N_CHANNELS], block: &[SampleSet]) {
 
 /// Whether all codes of the magnitudes `peaks` have at most 24 bits.
 pub(crate) fn within_24_bits(peaks: &[u32; N_CHANNELS]) -> bool {
-    peaks.iter().all(|peak| *peak <= MOST_CODE.cast_unsigned())
+    peaks.iter().all(|peak| *peak <= MOST_MAGNITUDE)
 }
 
 #[inline]
