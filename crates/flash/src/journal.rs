@@ -74,6 +74,13 @@ pub struct Journal {
     last: Utc,
 }
 
+/// A journal on its way into a region, for who cannot wait for the erases.
+#[derive(Clone, Debug)]
+pub struct Laying {
+    ring: Ring,
+    shape: Shape,
+}
+
 /// What mounting found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JournalMounted {
@@ -259,18 +266,7 @@ impl Journal {
         if region.sectors() < SECTORS_LEAST {
             return Err(Fault::Region.into());
         }
-        let Shape { width, tag } = shape;
-        let header = Header {
-            ordinal: 0,
-            epoch: 0,
-            floor: 0,
-            first: 0,
-            width,
-            tag,
-            run: 0,
-            base: BASE.unix(),
-        };
-        let (ring, opened) = Ring::format(nor, region, KIND, SPARES, header)?;
+        let (ring, opened) = Ring::format(nor, region, KIND, SPARES, first_header(shape))?;
         Ok(Self::opened(ring, opened))
     }
 
@@ -840,6 +836,36 @@ impl Journal {
     }
 }
 
+impl Laying {
+    /// Begins to lay an empty journal into the region, and writes nothing yet. Rows of an older journal there are gone when
+    /// [`Laying::tend`] has answered the new one, and there until then.
+    ///
+    /// # Errors
+    /// As [`Journal::format`].
+    pub fn begin(nor: &dyn Nor, region: Region, shape: Shape) -> Result<Self, JournalError> {
+        if !allowed(shape) {
+            return Err(JournalError::Width);
+        }
+        if region.sectors() < SECTORS_LEAST {
+            return Err(Fault::Region.into());
+        }
+        let ring = Ring::begin(nor, region, KIND)?;
+        Ok(Self { ring, shape })
+    }
+
+    /// Goes on, without ever waiting, and answers the journal when it is there.
+    ///
+    /// # Errors
+    /// [`JournalError::Fault`].
+    pub fn tend(&mut self, nor: &mut dyn Nor) -> Result<Option<Journal>, JournalError> {
+        if self.ring.tend(nor)? == Tended::More {
+            return Ok(None);
+        }
+        let opened = self.ring.open_first(nor, first_header(self.shape))?;
+        Ok(Some(Journal::opened(self.ring.clone(), opened)))
+    }
+}
+
 impl Cursor {
     /// The sequence number that it expects next: how far it has come.
     #[must_use]
@@ -937,6 +963,19 @@ impl Footer {
 /// A row's check with its sequence number mixed in, reversibly: one row passes for exactly one number.
 const fn mixed(check: u32, sequence: u32) -> u32 {
     not_blank(check ^ sequence.wrapping_mul(0x9E37_79B1))
+}
+
+const fn first_header(Shape { width, tag }: Shape) -> Header {
+    Header {
+        ordinal: 0,
+        epoch: 0,
+        floor: 0,
+        first: 0,
+        width,
+        tag,
+        run: 0,
+        base: BASE.unix(),
+    }
 }
 
 const fn allowed(shape: Shape) -> bool {

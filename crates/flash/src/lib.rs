@@ -25,7 +25,7 @@ mod ring;
 mod store;
 
 pub use checkpoint::{Checkpoint, CheckpointError, RECORD_BYTES, Restored};
-pub use journal::{Cursor, Journal, JournalError, JournalMounted, Missing, Shape, Step};
+pub use journal::{Cursor, Journal, JournalError, JournalMounted, Laying, Missing, Shape, Step};
 pub use nor::{Blocking, Erase, Nor, NorError, PAGE_BYTES, Region, SECTOR_BYTES, erase_now};
 pub use partition::{Partition, fits};
 pub use ring::{Fault, Tended};

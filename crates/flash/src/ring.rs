@@ -139,28 +139,39 @@ impl Ring {
         spares: u32,
         header: Header,
     ) -> Result<(Self, Header), Fault> {
+        let mut ring = Self::begin(nor, region, kind)?;
+        ring.settle(nor)?;
+        ring.spares = spares;
+        let header = ring.open_first(nor, header)?;
+        ring.settle(nor)?;
+        Ok((ring, header))
+    }
+
+    /// Begins a new epoch above anything that is found in the region, and writes nothing yet: when tending has prepared a sector,
+    /// [`Ring::open_first`] makes it the first one.
+    pub(crate) fn begin(nor: &dyn Nor, region: Region, kind: u8) -> Result<Self, Fault> {
         // Ordinals begin at one lap, so that "a lap ago" always exists.
-        let (newest, epoch) = match Self::mount(nor, region, kind, spares)? {
+        let (newest, epoch) = match Self::mount(nor, region, kind, 1)? {
             Some((_, found)) => (found.ordinal, found.epoch.saturating_add(1)),
             None => (region.sectors(), 1),
         };
-        let floor = newest.saturating_add(1);
-        let mut ring = Self {
+        Ok(Self {
             region,
             kind,
             newest,
             epoch,
-            floor,
+            floor: newest.saturating_add(1),
             clean: 0,
             spares: 1,
             erasing: false,
             attempts: 0,
-        };
-        ring.settle(nor)?;
-        ring.spares = spares;
-        let header = ring.open_next(nor, Header { epoch, floor, ..header })?;
-        ring.settle(nor)?;
-        Ok((ring, header))
+        })
+    }
+
+    /// Opens the first sector of the epoch that [`Ring::begin`] has begun.
+    pub(crate) fn open_first(&mut self, nor: &mut dyn Nor, header: Header) -> Result<Header, Fault> {
+        let (epoch, floor) = (self.epoch, self.newest.saturating_add(1));
+        self.open_next(nor, Header { epoch, floor, ..header })
     }
 
     /// The header of a live ordinal; `None` when it is lost.

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use meter::{Config, Variant};
+use meter::{Config, FlashSize, Variant};
 
 use crate::demo::KeyRing;
 use crate::document::{FaultKind, Faults, Table};
@@ -81,6 +81,9 @@ fn fill_in(table: &mut Table<'_>, variant: Option<Variant>, faults: &mut Faults)
     }
     if let Some(has_switch) = table.boolean("switching_module", faults) {
         config.switching_module = has_switch;
+    }
+    if let Some(size) = table.word("flash", FLASH_SIZES, faults) {
+        config.flash = size;
     }
     config.client_system_title = octets(table, "client_system_title", faults);
     if let Some(mut management) = table.table("management", faults) {
@@ -160,6 +163,8 @@ const VARIANTS: &[(&str, Variant)] = &[
     ("ST402C", Variant::St402c),
 ];
 
+const FLASH_SIZES: &[(&str, FlashSize)] = &[("16MB", FlashSize::Megabytes16), ("4MB", FlashSize::Megabytes4)];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,7 +191,7 @@ mod tests {
     fn everything_that_can_be_ordered_arrives() {
         let text = format!(
             "variant = \"SM402D\"\nserial = 7\ntime_zone_minutes = 120\ndaylight_saving = false\nnominal_hertz = 60\n\
-             nominal_volts = 127\nconstant = 500\nswitching_module = false\nclient_system_title = \"4D4D4D0000000001\"\n\
+             nominal_volts = 127\nconstant = 500\nswitching_module = false\nflash = \"4MB\"\nclient_system_title = \"4D4D4D0000000001\"\n\
              [management]\npassword = \"12345678\"\n{KEYS}"
         );
         let Order { config, keys } = Order::parse("meter.toml", &text, None).expect("nothing is wrong");
@@ -198,6 +203,7 @@ mod tests {
             (config.nominal_hertz, config.nominal_volts, config.constant),
             (60, 127, 500)
         );
+        assert_eq!(config.flash, FlashSize::Megabytes4);
         assert!(!config.daylight_saving && !config.switching_module && !keys.is_demo());
         assert_eq!(config.client_system_title, Some(*b"MMM\x00\x00\x00\x00\x01"));
         assert_eq!(keys.authentication_key[0], 0xE0);
@@ -246,7 +252,7 @@ mod tests {
         refused(
             "colour = \"grey\"",
             "meter.toml:1:1: colour is not known here; allowed are client_system_title, \
-             constant, daylight_saving, management, nominal_hertz, nominal_volts, serial, switching_module, \
+             constant, daylight_saving, flash, management, nominal_hertz, nominal_volts, serial, switching_module, \
              time_zone_minutes, variant",
         );
     }

@@ -1,6 +1,6 @@
 //! The meter's flash as a file: every program and erase is in the file before the call returns.
 //!
-//! The image is the flash byte by byte, [`IMAGE_BYTES`] long, held in memory and written through. What that promises:
+//! The image is the flash byte by byte, as long as the part that the meter was ordered with, held in memory and written through. What that promises:
 //! - The death of this process, kill -9 included, loses nothing: the bytes are with the operating system.
 //! - The death of the operating system loses at most what was written since the last [`Syncer::sync`], which runs every second
 //!   while something was written and at every clean stop.
@@ -17,9 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use flash::{Erase, Nor, NorError, PAGE_BYTES, SECTOR_BYTES};
-
-/// Size of the flash: 16 MB, the usual serial NOR of a meter.
-pub(crate) const IMAGE_BYTES: usize = 16 << 20;
+use meter::FlashSize;
 
 /// A flash that lives in a file.
 #[derive(Debug)]
@@ -51,12 +49,14 @@ pub(crate) enum Found {
 pub enum FlashFileError {
     /// Another meter has it open.
     InUse(PathBuf),
-    /// It is longer than a flash image: something else has this name.
+    /// It is longer than the flash image, or the image of another size of flash: something else has this name.
     Foreign {
         /// The file.
         path: PathBuf,
         /// Its length.
         bytes: u64,
+        /// The length of this meter's image.
+        expected: usize,
     },
     /// The operating system refused.
     Io {
@@ -79,7 +79,8 @@ impl FlashFile {
     ///
     /// # Errors
     /// [`FlashFileError`]: in use, foreign, or refused by the operating system.
-    pub(crate) fn open(path: &Path) -> Result<(Self, Found), FlashFileError> {
+    pub(crate) fn open(path: &Path, size: FlashSize) -> Result<(Self, Found), FlashFileError> {
+        let length = image_bytes(size);
         let failed = |error| FlashFileError::Io {
             path: path.to_owned(),
             error,
@@ -97,18 +98,25 @@ impl FlashFile {
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
         let bytes = file.metadata().map_err(failed)?.len();
-        let Some(there) = usize::try_from(bytes).ok().filter(|there| *there <= IMAGE_BYTES) else {
+        let is_other = |there: &usize| {
+            SIZES
+                .into_iter()
+                .any(|other| other != size && image_bytes(other) == *there)
+        };
+        let there = usize::try_from(bytes).ok();
+        let Some(there) = there.filter(|there| *there <= length && !is_other(there)) else {
             return Err(FlashFileError::Foreign {
                 path: path.to_owned(),
                 bytes,
+                expected: length,
             });
         };
-        let mut image = vec![0xFF; IMAGE_BYTES];
+        let mut image = vec![0xFF; length];
         let (head, tail) = image.split_at_mut(there);
         file.read_exact_at(head, 0).map_err(failed)?;
         let found = match there {
             0 => Found::New,
-            IMAGE_BYTES => Found::Whole,
+            there if there == length => Found::Whole,
             _ => {
                 let mut copy = path.as_os_str().to_owned();
                 copy.push(".damaged");
@@ -165,7 +173,7 @@ impl FlashFile {
 
 impl Nor for FlashFile {
     fn sectors(&self) -> u32 {
-        SECTORS
+        u32::try_from(self.image.len()).unwrap_or(u32::MAX) / SECTOR_BYTES
     }
 
     fn read(&self, at: u32, into: &mut [u8]) -> Result<(), NorError> {
@@ -241,9 +249,9 @@ impl fmt::Display for FlashFileError {
                 "{} is in use by another meter; give this one its own --state",
                 path.display()
             ),
-            Self::Foreign { path, bytes } => write!(
+            Self::Foreign { path, bytes, expected } => write!(
                 f,
-                "{} is {bytes} bytes long, a flash image has {IMAGE_BYTES}; it was left alone: move it away or choose another --state",
+                "{} is {bytes} bytes long, this meter's flash image has {expected}; it was left alone: move it away or choose another --state",
                 path.display()
             ),
             Self::Io { path, error } => write!(f, "{}: {error}", path.display()),
@@ -253,19 +261,27 @@ impl fmt::Display for FlashFileError {
 
 impl core::error::Error for FlashFileError {}
 
-const SECTORS: u32 = 4_096;
-const _: () = assert!(IMAGE_BYTES == SECTORS as usize * SECTOR_BYTES as usize);
+/// The sizes that a meter can be ordered with.
+const SIZES: [FlashSize; 2] = [FlashSize::Megabytes16, FlashSize::Megabytes4];
+
+/// Length of the image of such a flash.
+const fn image_bytes(size: FlashSize) -> usize {
+    size.sectors() as usize * SECTOR_BYTES as usize
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::scratch::Scratch;
 
+    const SIZE: FlashSize = FlashSize::Megabytes16;
+    const IMAGE_BYTES: usize = image_bytes(SIZE);
+
     #[test]
     fn what_was_programmed_is_in_the_file_before_the_call_returns() {
         let scratch = Scratch::new("flash-durable");
         let path = scratch.join("flash.bin");
-        let (mut flash, found) = FlashFile::open(&path).expect("a new file");
+        let (mut flash, found) = FlashFile::open(&path, SIZE).expect("a new file");
         assert_eq!(found, Found::New);
         flash.program(4_096 + 7, b"\x0F\xF0").expect("inside a page");
         flash.program(4_096 + 7, b"\xF5\xF5").expect("ones turn to zeros only");
@@ -283,11 +299,11 @@ mod tests {
     fn what_was_written_is_there_after_a_new_start() {
         let scratch = Scratch::new("flash-again");
         let path = scratch.join("flash.bin");
-        let (mut flash, _) = FlashFile::open(&path).expect("a new file");
+        let (mut flash, _) = FlashFile::open(&path, SIZE).expect("a new file");
         flash.program(512, b"kept").expect("inside a page");
         flash.syncer().sync().expect("a disk");
         drop(flash);
-        let (flash, found) = FlashFile::open(&path).expect("the file again");
+        let (flash, found) = FlashFile::open(&path, SIZE).expect("the file again");
         let mut bytes = [0; 4];
         flash.read(512, &mut bytes).expect("inside");
         assert_eq!((&bytes, found), (b"kept", Found::Whole));
@@ -297,10 +313,10 @@ mod tests {
     fn two_meters_cannot_share_a_file() {
         let scratch = Scratch::new("flash-shared");
         let path = scratch.join("flash.bin");
-        let first = FlashFile::open(&path).expect("a new file");
-        assert!(matches!(FlashFile::open(&path), Err(FlashFileError::InUse(_))));
+        let first = FlashFile::open(&path, SIZE).expect("a new file");
+        assert!(matches!(FlashFile::open(&path, SIZE), Err(FlashFileError::InUse(_))));
         drop(first);
-        assert!(FlashFile::open(&path).is_ok());
+        assert!(FlashFile::open(&path, SIZE).is_ok());
     }
 
     #[test]
@@ -308,7 +324,7 @@ mod tests {
         let scratch = Scratch::new("flash-short");
         let path = scratch.join("flash.bin");
         std::fs::write(&path, vec![0x5A; 5_000]).expect("a disk");
-        let (flash, found) = FlashFile::open(&path).expect("opened");
+        let (flash, found) = FlashFile::open(&path, SIZE).expect("opened");
         let copy = scratch.join("flash.bin.damaged");
         assert_eq!(
             found,
@@ -329,15 +345,22 @@ mod tests {
         let scratch = Scratch::new("flash-foreign");
         let path = scratch.join("flash.bin");
         std::fs::write(&path, vec![1; IMAGE_BYTES + 1]).expect("a disk");
-        let error = FlashFile::open(&path).expect_err("not ours");
+        let error = FlashFile::open(&path, SIZE).expect_err("not ours");
         assert!(error.to_string().contains("16777217 bytes long"), "{error}");
         assert_eq!(std::fs::metadata(&path).expect("a file").len(), IMAGE_BYTES as u64 + 1);
+        let small = scratch.join("small.bin");
+        drop(FlashFile::open(&small, FlashSize::Megabytes4).expect("a new file"));
+        assert!(matches!(
+            FlashFile::open(&small, SIZE),
+            Err(FlashFileError::Foreign { .. })
+        ));
+        assert_eq!(std::fs::metadata(&small).expect("a file").len(), 4 << 20);
     }
 
     #[test]
     fn calls_beyond_the_part_are_refused() {
         let scratch = Scratch::new("flash-range");
-        let (mut flash, _) = FlashFile::open(&scratch.join("flash.bin")).expect("a new file");
+        let (mut flash, _) = FlashFile::open(&scratch.join("flash.bin"), SIZE).expect("a new file");
         let end = u32::try_from(IMAGE_BYTES).expect("fits");
         assert_eq!(flash.read(end - 1, &mut [0; 2]), Err(NorError::OutOfRange));
         assert_eq!(flash.program(end, &[0]), Err(NorError::OutOfRange));

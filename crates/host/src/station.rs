@@ -13,6 +13,7 @@ use std::thread::JoinHandle;
 use std::time::SystemTime;
 
 use base::{Micros, Utc};
+use meter::FlashSize;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::runtime;
@@ -168,7 +169,7 @@ impl Station {
         };
         std::fs::create_dir_all(&state).map_err(folder)?;
         let state = std::fs::canonicalize(&state).map_err(folder)?;
-        let (flash, damaged) = open_flash(&state)?;
+        let (flash, damaged) = open_flash(&state, order.config.flash)?;
         let world_file = WorldFile::new(&state);
         let remembered = beginning_of(world_file.read(), seed, start)?;
         let (wrapper, wrapper_socket) = listen("--wrapper", wrapper)?;
@@ -382,8 +383,8 @@ impl fmt::Display for StartError {
 impl core::error::Error for StartError {}
 
 /// The flash, and whether its file was too short.
-fn open_flash(state: &Path) -> Result<(FlashFile, bool), StartError> {
-    let (flash, found) = FlashFile::open(&state.join("flash.bin")).map_err(StartError::Flash)?;
+fn open_flash(state: &Path, size: FlashSize) -> Result<(FlashFile, bool), StartError> {
+    let (flash, found) = FlashFile::open(&state.join("flash.bin"), size).map_err(StartError::Flash)?;
     if let Found::Short { bytes, copy } = &found {
         tracing::warn!(
             "the flash image had only {bytes} bytes; what was there is kept, the file as it was lies at {}",

@@ -9,10 +9,11 @@ use base::{Civil, Instant, Micros, Utc};
 use dlms::security::Key;
 use dlms::server::{Link, WrapperLink};
 use ferraris_meter::profile::JournalId;
-use ferraris_meter::{Board, Config, Input, Meter, Model, SECTORS, Secrets, Variant};
+use ferraris_meter::{Board, Config, FlashSize, Input, Meter, Model, Secrets, Variant};
 use flash::model::{Model as Flash, Timing};
 use flash::{Nor, SECTOR_BYTES};
 
+const SECTORS: u32 = FlashSize::Megabytes16.sectors();
 const ROWS: u32 = 10_000;
 const GOAL: f64 = 1.0e6;
 const GETS: u32 = 200_000;

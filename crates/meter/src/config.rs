@@ -6,6 +6,7 @@ use dlms::security::Key;
 use heapless::Vec;
 
 use crate::limits::{CHECKPOINT_SECONDS, PASSWORD_OCTETS};
+use crate::memory::FlashSize;
 
 /// The members of the family (V1 to V3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -93,6 +94,8 @@ pub struct Config {
     pub constant: u32,
     /// Whether it has a switching module (V5).
     pub switching_module: bool,
+    /// The external flash, which decides how much every profile and log can hold.
+    pub flash: FlashSize,
     /// Seconds between two saves of the energies without a warning of power loss; 0 saves each window, for memories that do not wear.
     pub checkpoint_seconds: u16,
     /// The keys and passwords that it leaves the factory with.
@@ -151,6 +154,7 @@ impl Config {
             nominal_volts: 230,
             constant: variant.default_constant(),
             switching_module: variant.is_direct(),
+            flash: FlashSize::Megabytes16,
             checkpoint_seconds: CHECKPOINT_SECONDS,
             secrets,
             client_system_title: None,

@@ -39,6 +39,8 @@ pub enum Record {
     Security,
     /// All memories are laid out: what is missing from now on was lost.
     Laid,
+    /// Which journals were laid out once.
+    Journals,
 }
 
 /// The effects of one step, in order.

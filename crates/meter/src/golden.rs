@@ -23,3 +23,15 @@ pub(crate) fn check_file(path: &Path, text: &str) {
         path.display()
     );
 }
+
+/// Compares `text` with what stands between the comment that begins with `<!-- printed by {file}` and the next `<!-- end -->` of a page of docs/.
+pub(crate) fn check_section(page: &str, file: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(page);
+    let whole = std::fs::read_to_string(&path).expect("the page is there");
+    let mark = std::format!("<!-- printed by {file}");
+    let begin = whole.find(&mark).expect("the page has the section");
+    let (head, rest) = whole.split_at(begin);
+    let (comment, rest) = rest.split_once('\n').expect("the comment is a line");
+    let (_, tail) = rest.split_once("<!-- end -->").expect("the section ends");
+    check_file(&path, &std::format!("{head}{comment}\n{text}<!-- end -->{tail}"));
+}

@@ -47,7 +47,7 @@ use metrology::Measurement;
 pub use config::{Config, ConfigError, Secrets, Variant};
 pub use effect::Record;
 pub use fraud::{Contact, Press};
-pub use memory::{BootReport, MemoryError, PARTITIONS, SECTORS};
+pub use memory::{BootReport, FlashSize, MemoryError, N_PARTITIONS, calibration, partitions};
 pub use model::{JournalState, Model, Partner, error_bit};
 pub use objects::DIRECTORY;
 pub use service::{MANAGEMENT_CLIENT, PUBLIC_CLIENT};
@@ -62,7 +62,7 @@ use step::{Chance, Core};
 
 /// What the meter needs of the hardware, or of what stands in for it. Calls come only from within a step and return at once.
 pub trait Board {
-    /// The non-volatile memory, of at least [`SECTORS`] sectors.
+    /// The non-volatile memory, of at least [`FlashSize::sectors`] sectors.
     fn flash(&mut self) -> &mut dyn Nor;
 
     /// Closes or opens the switch in the supply.
@@ -352,7 +352,9 @@ impl Meter {
         from: u32,
         visit: &mut dyn FnMut(Utc, &[u8]),
     ) -> Result<(), MemoryError> {
-        let source = self.core.memory.journal(journal);
+        let Some(source) = self.core.memory.journal(journal) else {
+            return Ok(());
+        };
         let mut cursor = source.rows(from.max(source.first()), source.next_sequence());
         let mut row = [0; limits::ROW_OCTETS];
         loop {

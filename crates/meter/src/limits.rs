@@ -8,6 +8,8 @@ pub const PASSWORD_OCTETS: usize = 16;
 pub const COLUMNS: usize = 32;
 /// Octets of a profile row without its head: 32 columns of a clock are the worst that can be set.
 pub const ROW_OCTETS: usize = 448;
+/// Parameters that the store can hold: kept attributes and records.
+pub const KEYS: usize = 256;
 /// Effects that one step can leave behind.
 pub const EFFECTS: usize = 24;
 /// Octets of one step of a long GET.

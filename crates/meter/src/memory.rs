@@ -3,12 +3,15 @@
 //! At boot every record is decoded and checked by the same code that takes it from a client, and the effects of that are thrown away:
 //! restoring must not act on the world. What is damaged is said in the [`BootReport`]; what is whole is kept.
 
+mod journals;
+mod partitions;
+
 use base::Utc;
 use cosem::axdr::{Reader, Writer};
 use cosem::{AccessError, Object};
 use flash::{
-    Checkpoint, CheckpointError, Cursor, Fault, Journal, JournalError, Key, Nor, NorError, PAGE_BYTES, Partition,
-    Region, SECTOR_BYTES, Shape, Step, Store, StoreError, Tended,
+    Checkpoint, CheckpointError, Fault, Journal, JournalError, Key, Nor, NorError, PAGE_BYTES, Region, SECTOR_BYTES,
+    Store, StoreError, Tended,
 };
 use metrology::Registers;
 
@@ -16,55 +19,26 @@ use crate::capture;
 use crate::disconnector::{Disconnector, Mode, State};
 use crate::effect::Record;
 use crate::fraud::Contacts;
-use crate::limits::{ROW_OCTETS, STEP_OCTETS};
-use crate::model::{JournalState, Model};
+use crate::limits::{KEYS, ROW_OCTETS, STEP_OCTETS};
+use crate::model::Model;
 use crate::objects::DIRECTORY;
 use crate::profile::JournalId;
 use crate::security::Counter;
 
-const PARAMETERS: Partition = Partition::new("parameters", 16, 48);
-const SIDE_0: Partition = Partition::new("registers, side 0", 64, 128);
-const SIDE_1: Partition = Partition::new("registers, side 1", 192, 128);
-const RESERVE: Partition = Partition::new("registers, reserve", 320, 1);
-const STANDARD_LOG: Partition = Partition::new("standard log", 384, 8);
-const FRAUD_LOG: Partition = Partition::new("fraud log", 392, 8);
-const DISCONNECT_LOG: Partition = Partition::new("disconnect log", 400, 8);
-const LOAD_PROFILE_1: Partition = Partition::new("load profile 1", 1_024, 352);
+pub use partitions::{FlashSize, N_PARTITIONS, calibration, partitions};
 
-/// Layout of the 16 MB flash, version 1. Gaps are kept for what comes; what stands here does not move.
-pub const PARTITIONS: [Partition; 8] = [
-    PARAMETERS,
-    SIDE_0,
-    SIDE_1,
-    RESERVE,
-    STANDARD_LOG,
-    FRAUD_LOG,
-    DISCONNECT_LOG,
-    LOAD_PROFILE_1,
-];
-
-/// Sectors of 4 kB that the flash must have.
-pub const SECTORS: u32 = 4_096;
-
-const _: () = assert!(
-    flash::fits(&PARTITIONS, SECTORS),
-    "partitions overlap or do not fit the flash"
-);
-
-/// Version of this layout, in the mark that it is complete.
-const LAYOUT_VERSION: u8 = 1;
+use journals::Journals;
+use partitions::LAYOUT_VERSION;
 
 /// Octets of the mark.
-const LAID_OCTETS: usize = 6;
+const LAID_OCTETS: usize = 7;
 
-/// The mark of a complete layout: its version, and whose it is.
+/// The mark of a complete layout: its version, whose it is, and the size of the part.
 fn laid_by(it: &Model) -> [u8; LAID_OCTETS] {
     let [a, b, c, d] = it.config.serial.to_be_bytes();
-    [LAYOUT_VERSION, it.config.variant.code(), a, b, c, d]
+    let config = &it.config;
+    [LAYOUT_VERSION, config.variant.code(), a, b, c, d, config.flash.code()]
 }
-
-/// Values that the store can hold.
-const KEYS: usize = 96;
 
 /// Version of the register snapshot.
 const SNAPSHOT_VERSION: u8 = 1;
@@ -78,7 +52,7 @@ const COUNTER_LEAP: u32 = 1 << 20;
 pub(crate) struct Memory {
     store: Store<KEYS>,
     registers: Checkpoint,
-    journals: [Journal; JournalId::ALL.len()],
+    journals: Journals,
     /// Something was written since all was prepared for the next write.
     needs_tending: bool,
 }
@@ -162,8 +136,10 @@ pub enum MemoryError {
     Bound,
     /// The rows that a cursor stands before are gone.
     Gone,
-    /// The flash was laid out by another meter, or by a firmware with another layout.
+    /// The flash was laid out by another meter.
     Foreign,
+    /// The flash was laid out by a firmware with this version of the layout, which this one does not read.
+    Layout(u8),
 }
 
 impl core::fmt::Display for MemoryError {
@@ -172,7 +148,13 @@ impl core::fmt::Display for MemoryError {
             Self::Fault(fault) => write!(f, "{fault}"),
             Self::Bound => f.write_str("a value does not fit its place in flash"),
             Self::Gone => f.write_str("the rows are not there any more"),
-            Self::Foreign => f.write_str("the flash belongs to a meter of another variant or serial number"),
+            Self::Foreign => {
+                f.write_str("the flash belongs to a meter of another variant, serial number or size of the flash")
+            }
+            Self::Layout(version) => write!(
+                f,
+                "the flash has layout version {version}, this firmware reads version {LAYOUT_VERSION}"
+            ),
         }
     }
 }
@@ -218,7 +200,7 @@ impl From<MemoryError> for AccessError {
         match error {
             MemoryError::Fault(Fault::Busy) => Self::TemporaryFailure,
             MemoryError::Fault(_) => Self::HardwareFault,
-            MemoryError::Bound | MemoryError::Foreign => Self::OtherReason,
+            MemoryError::Bound | MemoryError::Foreign | MemoryError::Layout(_) => Self::OtherReason,
             MemoryError::Gone => Self::LongGetAborted,
         }
     }
@@ -238,6 +220,7 @@ const fn record_key(record: Record) -> Key {
         Record::Counters => 3,
         Record::Security => 4,
         Record::Laid => 5,
+        Record::Journals => 6,
     })
 }
 
@@ -245,11 +228,13 @@ impl Memory {
     /// Finds the memories, or lays them out in an empty flash, and brings the model to where it was.
     pub(crate) fn boot(nor: &mut dyn Nor, it: &mut Model) -> Result<(Self, BootReport), MemoryError> {
         let mut report = BootReport::default();
-        let parameters = PARAMETERS.region(nor)?;
+        let size = it.config.flash;
+        let parameters = partitions::parameters(size).region(nor)?;
         // A flash that cannot be read says nothing of what it holds: nothing is laid out over it.
         let store = Store::mount(nor, parameters)?;
-        let sides = [SIDE_0.region(nor)?, SIDE_1.region(nor)?];
-        let reserve = RESERVE.region(nor)?;
+        let ([side_0, side_1], reserve) = partitions::registers(size);
+        let sides = [side_0.region(nor)?, side_1.region(nor)?];
+        let reserve = reserve.region(nor)?;
         let registers = Checkpoint::mount(nor, sides, reserve)?;
         // The store is laid out first and marked last, so a first boot that was cut is a first boot again. As long as there is no store,
         // nothing else has been written: what stands there then was a memory once, or is damage.
@@ -259,6 +244,7 @@ impl Memory {
                 let mut buffer = [0; LAID_OCTETS];
                 match store.get(nor, record_key(Record::Laid), &mut buffer) {
                     Ok(None) => true,
+                    Ok(Some([version, ..])) if *version != LAYOUT_VERSION => return Err(MemoryError::Layout(*version)),
                     // Energies and keys of another meter are not this one's.
                     Ok(Some(by)) if by != laid_by(it) => return Err(MemoryError::Foreign),
                     _ => false,
@@ -292,12 +278,7 @@ impl Memory {
         };
         let knows_counters = restore_parameters(&store, nor, it, &mut report)? && report.lost_values == 0;
         restore_registers(&registers, nor, it, knows_counters, &mut report);
-        let journals = [
-            journal(nor, it, JournalId::LoadProfile1, LOAD_PROFILE_1, &mut report)?,
-            journal(nor, it, JournalId::StandardLog, STANDARD_LOG, &mut report)?,
-            journal(nor, it, JournalId::FraudLog, FRAUD_LOG, &mut report)?,
-            journal(nor, it, JournalId::DisconnectLog, DISCONNECT_LOG, &mut report)?,
-        ];
+        let journals = Journals::boot(nor, it, &store, &mut report)?;
         it.effects.clear();
         let mut memory = Self {
             store,
@@ -306,7 +287,6 @@ impl Memory {
             needs_tending: true,
         };
         report.worn = memory.settle(nor)?;
-        memory.count(it);
         Ok((memory, report))
     }
 
@@ -348,6 +328,7 @@ impl Memory {
             }
             Record::Security => self.store.set(nor, key, &[it.security.policy()])?,
             Record::Laid => self.store.set(nor, key, &laid_by(it))?,
+            Record::Journals => self.store.set(nor, key, &self.journals.laid().to_be_bytes())?,
         }
         Ok(())
     }
@@ -388,55 +369,31 @@ impl Memory {
         let mut out = Writer::new(&mut buffer);
         capture::row(it, it.columns(journal), stamp, &mut out).map_err(|_| MemoryError::Bound)?;
         self.needs_tending = true;
-        self.journal_mut(journal).append(nor, stamp, out.written())?;
-        self.count(it);
-        Ok(())
+        self.journals.append(nor, it, journal, stamp, out.written())
     }
 
     /// Forgets all rows of a journal and begins it anew with the present capture list.
     pub(crate) fn clear(&mut self, nor: &mut dyn Nor, it: &mut Model, journal: JournalId) -> Result<(), MemoryError> {
-        let shape = shape(it, journal)?;
         self.needs_tending = true;
-        self.journal_mut(journal).clear(nor, shape)?;
-        self.count(it);
-        Ok(())
+        self.journals.clear(nor, it, journal)
     }
 
-    /// A journal, for reading.
-    pub(crate) const fn journal(&self, journal: JournalId) -> &Journal {
-        let [load_profile, standard, fraud, disconnect] = &self.journals;
-        match journal {
-            JournalId::LoadProfile1 => load_profile,
-            JournalId::StandardLog => standard,
-            JournalId::FraudLog => fraud,
-            JournalId::DisconnectLog => disconnect,
-        }
-    }
-
-    const fn journal_mut(&mut self, journal: JournalId) -> &mut Journal {
-        let [load_profile, standard, fraud, disconnect] = &mut self.journals;
-        match journal {
-            JournalId::LoadProfile1 => load_profile,
-            JournalId::StandardLog => standard,
-            JournalId::FraudLog => fraud,
-            JournalId::DisconnectLog => disconnect,
-        }
+    /// A journal, for reading; none while it is not laid out, which is the same as empty.
+    pub(crate) fn journal(&self, journal: JournalId) -> Option<&Journal> {
+        self.journals.get(journal)
     }
 
     /// Prepares the next writes a little further, without waiting for the flash. Every memory has its turn, also when another is worn.
-    pub(crate) fn tend(&mut self, nor: &mut dyn Nor) -> Result<(), MemoryError> {
+    pub(crate) fn tend(&mut self, nor: &mut dyn Nor, it: &mut Model) -> Result<(), MemoryError> {
         if !self.needs_tending {
             return Ok(());
         }
         let store = self.store.tend(nor).map_err(MemoryError::from);
         let registers = self.registers.tend(nor).map_err(MemoryError::from);
-        let journals = self
-            .journals
-            .iter_mut()
-            .map(|journal| journal.tend(nor).map_err(MemoryError::from));
+        let journals = self.journals.tend(nor, it);
         let mut more = false;
         let mut outcome = Ok(());
-        for tended in [store, registers].into_iter().chain(journals) {
+        for tended in [store, registers, journals] {
             match tended {
                 Ok(Tended::More) => more = true,
                 Ok(Tended::Done) => {}
@@ -444,6 +401,11 @@ impl Memory {
             }
         }
         self.needs_tending = more;
+        if self.journals.take_news() {
+            self.needs_tending = true;
+            let kept = self.keep(nor, it, Record::Journals);
+            outcome = outcome.and(kept);
+        }
         outcome
     }
 
@@ -456,22 +418,10 @@ impl Memory {
     fn settle(&mut self, nor: &mut dyn Nor) -> Result<bool, MemoryError> {
         let mut worn = is_worn(self.store.settle(nor).map_err(MemoryError::from))?;
         worn |= is_worn(self.registers.settle(nor).map_err(MemoryError::from))?;
-        for journal in &mut self.journals {
-            worn |= is_worn(journal.settle(nor).map_err(MemoryError::from))?;
-        }
-        self.needs_tending = false;
+        worn |= self.journals.settle(nor)?;
+        // Journals that are not there yet are laid out in the background.
+        self.needs_tending = true;
         Ok(worn)
-    }
-
-    /// Lets the model say how many rows there are.
-    fn count(&self, it: &mut Model) {
-        for (state, journal) in it.journals.iter_mut().zip(&self.journals) {
-            *state = JournalState {
-                in_use: journal.len(),
-                capacity: journal.capacity(),
-                written: journal.next_sequence(),
-            };
-        }
     }
 }
 
@@ -493,63 +443,6 @@ const fn is_worn(prepared: Result<(), MemoryError>) -> Result<bool, MemoryError>
         Ok(()) => Ok(false),
         Err(MemoryError::Fault(Fault::Worn(_))) => Ok(true),
         Err(error) => Err(error),
-    }
-}
-
-/// The shape of a journal's rows under the present capture list.
-fn shape(it: &Model, journal: JournalId) -> Result<Shape, MemoryError> {
-    let mut buffer = [0; ROW_OCTETS];
-    let mut out = Writer::new(&mut buffer);
-    let columns = it.columns(journal);
-    capture::row(it, columns, it.utc(), &mut out).map_err(|_| MemoryError::Bound)?;
-    let width = u16::try_from(out.len()).map_err(|_| MemoryError::Bound)?;
-    Ok(Shape {
-        width,
-        tag: capture::tag(columns, it.period(journal)),
-    })
-}
-
-/// Finds a journal or lays it out. Rows of another capture list cannot be read by the present one and are given up.
-fn journal(
-    nor: &mut dyn Nor,
-    it: &mut Model,
-    id: JournalId,
-    partition: Partition,
-    report: &mut BootReport,
-) -> Result<Journal, MemoryError> {
-    let shape = shape(it, id)?;
-    let region = partition.region(nor)?;
-    match Journal::mount(nor, region) {
-        Ok(Some((mut journal, mounted))) => {
-            report.lost_rows = report.lost_rows.saturating_add(mounted.lost_rows);
-            if journal.shape() != shape {
-                journal.settle(nor)?;
-                journal.clear(nor, shape)?;
-                report.cleared_journals += 1;
-            } else if let Some(log) = id.log()
-                && let Some(code) = last_code(&journal, nor)
-                && let Some(last) = it.last_event.get_mut(log.index())
-            {
-                *last = code;
-            }
-            Ok(journal)
-        }
-        Ok(None) | Err(JournalError::Width) => {
-            report.lost_journals += u32::from(!report.first_boot);
-            Ok(Journal::format(nor, region, shape)?)
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// The code in the newest row of a log, which is the row's last octet.
-fn last_code(journal: &Journal, nor: &dyn Nor) -> Option<u8> {
-    let newest = journal.next_sequence().checked_sub(1)?;
-    let mut cursor: Cursor = journal.rows(newest, journal.next_sequence());
-    let mut row = [0; ROW_OCTETS];
-    match journal.next(nor, &mut cursor, &mut row) {
-        Ok(Step::Row { .. }) => row.get(usize::from(journal.shape().width).checked_sub(1)?).copied(),
-        _ => None,
     }
 }
 

@@ -195,6 +195,8 @@ impl Model {
             JournalId::StandardLog => standard,
             JournalId::FraudLog => fraud,
             JournalId::DisconnectLog => disconnect,
+            // Nothing is captured there yet: no object shows it.
+            _ => &[],
         }
     }
 
@@ -203,7 +205,7 @@ impl Model {
     pub const fn period(&self, journal: JournalId) -> u32 {
         match journal {
             JournalId::LoadProfile1 => self.load_profile.period(),
-            JournalId::StandardLog | JournalId::FraudLog | JournalId::DisconnectLog => 0,
+            _ => 0,
         }
     }
 

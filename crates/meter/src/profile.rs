@@ -8,26 +8,80 @@ use crate::clock::Clock;
 use crate::event_log::Log;
 use crate::limits::COLUMNS;
 
-/// A ring of rows in flash.
+/// A ring of rows in flash. The number is its place in the partition table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JournalId {
     /// 1-0:99.1.0.
     LoadProfile1 = 0,
+    /// 1-0:99.2.0.
+    LoadProfile2 = 1,
+    /// Load profile 3.
+    LoadProfile3 = 2,
+    /// Load profile 4.
+    LoadProfile4 = 3,
+    /// 0-1:24.3.0.
+    MBusProfile1 = 4,
+    /// 0-2:24.3.0.
+    MBusProfile2 = 5,
+    /// 0-3:24.3.0.
+    MBusProfile3 = 6,
+    /// 0-4:24.3.0.
+    MBusProfile4 = 7,
+    /// 0-0:98.1.0.
+    BillingProfile1 = 8,
+    /// 0-0:98.2.0.
+    BillingProfile2 = 9,
     /// 0-0:99.98.0.
-    StandardLog = 1,
+    StandardLog = 10,
     /// 0-0:99.98.1.
-    FraudLog = 2,
+    FraudLog = 11,
     /// 0-0:99.98.2.
-    DisconnectLog = 3,
+    DisconnectLog = 12,
+    /// 1-0:99.97.0: long power interruptions.
+    PowerInterruptionLog = 13,
+    /// Supply quality.
+    QualityLog = 14,
+    /// Communication.
+    CommunicationLog = 15,
+    /// Security.
+    SecurityLog = 16,
+    /// 0-1:24.5.0.
+    MBusLog1 = 17,
+    /// 0-2:24.5.0.
+    MBusLog2 = 18,
+    /// 0-3:24.5.0.
+    MBusLog3 = 19,
+    /// 0-4:24.5.0.
+    MBusLog4 = 20,
+    /// Who changed which parameter.
+    ParameterChangeLog = 21,
 }
 
 impl JournalId {
     /// All journals by number.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 22] = [
         Self::LoadProfile1,
+        Self::LoadProfile2,
+        Self::LoadProfile3,
+        Self::LoadProfile4,
+        Self::MBusProfile1,
+        Self::MBusProfile2,
+        Self::MBusProfile3,
+        Self::MBusProfile4,
+        Self::BillingProfile1,
+        Self::BillingProfile2,
         Self::StandardLog,
         Self::FraudLog,
         Self::DisconnectLog,
+        Self::PowerInterruptionLog,
+        Self::QualityLog,
+        Self::CommunicationLog,
+        Self::SecurityLog,
+        Self::MBusLog1,
+        Self::MBusLog2,
+        Self::MBusLog3,
+        Self::MBusLog4,
+        Self::ParameterChangeLog,
     ];
 
     /// Its number.
@@ -44,13 +98,8 @@ impl JournalId {
 
     /// The log that it holds, if it is one.
     #[must_use]
-    pub const fn log(self) -> Option<Log> {
-        match self {
-            Self::LoadProfile1 => None,
-            Self::StandardLog => Some(Log::Standard),
-            Self::FraudLog => Some(Log::Fraud),
-            Self::DisconnectLog => Some(Log::Disconnect),
-        }
+    pub fn log(self) -> Option<Log> {
+        Log::ALL.into_iter().find(|log| Self::of_log(*log) == self)
     }
 
     /// The journal of a log.

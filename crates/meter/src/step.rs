@@ -112,14 +112,14 @@ impl Core {
             self.checkpoint_due = self.model.now + interval;
             self.note(|memory, nor, model| memory.checkpoint(nor, model, false), board);
         }
-        self.note(|memory, nor, _| memory.tend(nor), board);
+        self.note(Memory::tend, board);
         outcome
     }
 
     /// Something with the memory that nobody waits for: a failure is an error bit and an event, once.
     fn note(
         &mut self,
-        work: impl FnOnce(&mut Memory, &mut dyn flash::Nor, &Model) -> Result<(), MemoryError>,
+        work: impl FnOnce(&mut Memory, &mut dyn flash::Nor, &mut Model) -> Result<(), MemoryError>,
         board: &mut dyn Board,
     ) {
         let Self { model, memory, .. } = self;

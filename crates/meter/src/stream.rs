@@ -3,7 +3,7 @@
 use base::Utc;
 use cosem::axdr::{Null, Reader, Writer};
 use cosem::{AccessError, ByEntry, ByRange, CaptureObject, Cursor, DateTime, Role, Selection, Step};
-use flash::{Missing, Nor};
+use flash::{Journal, Missing, Nor};
 
 use crate::capture;
 use crate::limits::{COLUMNS, ROW_OCTETS, STEP_OCTETS};
@@ -61,14 +61,18 @@ pub(crate) fn buffer(
     out: &mut Writer<'_>,
 ) -> Result<Step, AccessError> {
     let columns = it.columns(journal);
+    let Some(source) = memory.journal(journal) else {
+        // Not laid out yet: nothing was ever captured.
+        out.array(0)?;
+        return Ok(Step::Done);
+    };
     let mut rows = if cursor.step == 0 {
-        let rows = select(it, memory, nor, journal, selection)?;
+        let rows = select(it, source, nor, journal, selection)?;
         out.array(usize::try_from(rows.left).map_err(|_| AccessError::OtherReason)?)?;
         rows
     } else {
         Rows::from_words(&cursor.words)
     };
-    let source = memory.journal(journal);
     let whole = u32::MAX >> (32 - columns.len().clamp(1, COLUMNS));
     let wanted = usize::try_from((rows.columns & whole).count_ones()).unwrap_or(0);
     let room = out.len() + out.room().min(STEP_OCTETS - 8);
@@ -133,12 +137,11 @@ fn put_columns(row: &[u8], columns: u32, out: &mut Writer<'_>) -> Result<(), Acc
 /// Which rows and columns a selection means, counted.
 fn select(
     it: &Model,
-    memory: &Memory,
+    source: &Journal,
     nor: &dyn Nor,
     journal: JournalId,
     selection: Selection<'_>,
 ) -> Result<Rows, AccessError> {
-    let source = memory.journal(journal);
     let columns = it.columns(journal);
     match selection {
         Selection::Whole => Ok(Rows {
@@ -168,7 +171,7 @@ fn select(
             Ok(Rows {
                 cursor,
                 columns: wanted,
-                left: count(memory, nor, journal, cursor)?,
+                left: count(source, nor, cursor)?,
                 missing: 0,
             })
         }
@@ -221,8 +224,7 @@ fn bound(it: &Model, at: DateTime, open: Utc) -> Result<Utc, AccessError> {
 }
 
 /// How many rows a cursor will meet.
-fn count(memory: &Memory, nor: &dyn Nor, journal: JournalId, cursor: flash::Cursor) -> Result<u32, AccessError> {
-    let source = memory.journal(journal);
+fn count(source: &Journal, nor: &dyn Nor, cursor: flash::Cursor) -> Result<u32, AccessError> {
     let mut cursor = cursor;
     let mut row = [0; ROW_OCTETS];
     let mut count = 0;

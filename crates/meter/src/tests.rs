@@ -19,10 +19,12 @@ use metrology::{Apparent, Element, Measurement, PhaseReading, Position, Quantity
 use crate::config::test_secrets;
 use crate::model::error_bit;
 use crate::profile::{JournalId, status};
-use crate::{Board, BootReport, Config, Contact, Fault, Input, Meter, Secrets, Trouble, Variant};
+use crate::{
+    Board, BootReport, Config, Contact, Fault, FlashSize, Input, Meter, Secrets, Trouble, Variant, partitions,
+};
 
-/// As many sectors as the partitions reach.
-const TEST_SECTORS: usize = 1_376;
+/// The smaller part: what is cut, copied and compared here thousands of times.
+const TEST_SECTORS: usize = FlashSize::Megabytes4.sectors() as usize;
 const PASSWORD: &[u8] = b"12345678";
 const WINDOW: Micros = Micros::from_millis(200);
 
@@ -69,14 +71,21 @@ impl Bench {
 
 fn config() -> Config {
     let password = heapless::Vec::from_slice(PASSWORD).expect("it fits");
-    Config::new(
-        Variant::St402d,
-        40_200_001,
-        Secrets {
-            lls_password: Some(password),
-            ..test_secrets()
-        },
-    )
+    let secrets = Secrets {
+        lls_password: Some(password),
+        ..test_secrets()
+    };
+    Config {
+        flash: FlashSize::Megabytes4,
+        ..Config::new(Variant::St402d, 40_200_001, secrets)
+    }
+}
+
+/// First sector and number of sectors of a partition of the meter under test.
+fn partition(name: &str) -> (usize, usize) {
+    let found = partitions(FlashSize::Megabytes4).iter().find(|it| it.name == name);
+    let partition = found.expect("the table has it");
+    (partition.first as usize, partition.sectors as usize)
 }
 
 fn start() -> Utc {

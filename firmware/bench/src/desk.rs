@@ -5,7 +5,7 @@ use dlms::security::Key;
 use dlms::server::Link;
 use flash::model::{Model as Flash, Timing};
 use flash::{Nor, SECTOR_BYTES};
-use meter::{Board, Config, Input, Meter, SECTORS, Secrets, Variant};
+use meter::{Board, Config, FlashSize, Input, Meter, Secrets, Variant};
 
 /// The password of a meter without an order.
 pub const PASSWORD: &[u8] = b"demo-password";
@@ -88,6 +88,7 @@ impl HostMeter {
     /// When it does not boot.
     #[must_use]
     pub fn boot(config: &Config) -> Self {
+        const SECTORS: u32 = FlashSize::Megabytes16.sectors();
         let cells = vec![0xFF; SECTORS as usize * SECTOR_BYTES as usize];
         let mut board = HostBoard(Flash::new(cells, vec![0; SECTORS as usize], Timing::TYPICAL, 1));
         let (meter, _) = Meter::boot(config, None, [7; 32], &mut board).expect("this flash works");

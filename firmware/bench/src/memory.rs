@@ -59,4 +59,4 @@ impl Drop for Memory {
     }
 }
 
-const BYTES: usize = meter::SECTORS as usize * SECTOR_BYTES as usize;
+const BYTES: usize = meter::FlashSize::Megabytes16.sectors() as usize * SECTOR_BYTES as usize;

@@ -55,7 +55,7 @@ pub(crate) fn main() -> ExitCode {
 
 /// Blank flash of the size that the meter wants.
 pub(crate) fn blank() -> Vec<u8> {
-    vec![0xFF; meter::SECTORS as usize * SECTOR_BYTES as usize]
+    vec![0xFF; meter::FlashSize::Megabytes16.sectors() as usize * SECTOR_BYTES as usize]
 }
 
 fn replay(mut script: &[u8]) -> io::Result<String> {

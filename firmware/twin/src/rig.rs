@@ -78,7 +78,7 @@ impl<W: Watch> Board for Bench<'_, W> {
 }
 
 impl<'a, W: Watch> Rig<'a, W> {
-    /// A meter on blank or used flash, which must have `meter::SECTORS` sectors.
+    /// A meter on blank or used flash, which must have as many sectors as the order says.
     ///
     /// # Panics
     /// When the meter does not boot: then there is nothing to compare.

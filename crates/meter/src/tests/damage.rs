@@ -10,7 +10,7 @@ use cosem::axdr::Writer;
 use cosem::{Cursor, Selection, Step};
 use flash::{Erase, Nor, NorError};
 
-use super::{Bench, Life, TestFlash, boot, config, hex, set_device_id, start};
+use super::{Bench, Life, TestFlash, boot, config, hex, partition, set_device_id, start};
 use crate::limits::STEP_OCTETS;
 use crate::profile::JournalId;
 use crate::{Board, BootFault, Input, Meter};
@@ -18,7 +18,14 @@ use crate::{Board, BootFault, Input, Meter};
 /// Energies are saved and come back whichever single sector of their two sides no longer erases, for two lives.
 #[test]
 fn a_worn_sector_costs_no_energy() {
-    for sector in [64, 65, 66, 67, 192, 193, 194] {
+    let (side_0, _) = partition("registers, side 0");
+    let (side_1, _) = partition("registers, side 1");
+    for sector in [0, 1, 2, 3]
+        .map(|it| side_0 + it)
+        .into_iter()
+        .chain([0, 1, 2].map(|it| side_1 + it))
+    {
+        let sector = u32::try_from(sector).expect("a small number");
         let (mut life, _) = Life::begin(Bench::new(), Some(start()));
         life.bench.flash.break_sector(Some(sector));
         for round in 0..2 {
@@ -48,14 +55,15 @@ fn registers_that_come_from_an_older_snapshot_are_told() {
     }
     life.step(Input::PowerFailing).expect("a good farewell");
     let mut bench = life.bench.revived();
-    for side in [64, 192] {
+    for side in ["registers, side 0", "registers, side 1"] {
+        let (side, sectors) = partition(side);
         let cells = bench.flash.cells_mut();
         let used = |sector: &usize| {
             cells[sector * 4_096 + 200..][..2_800]
                 .iter()
                 .any(|octet| *octet != 0xFF)
         };
-        let newest = (side..side + 128).rfind(used).expect("it was written");
+        let newest = (side..side + sectors).rfind(used).expect("it was written");
         cells[newest * 4_096 + 300..][..400]
             .iter_mut()
             .for_each(|octet| *octet ^= 0xA5);
@@ -77,12 +85,14 @@ fn a_lost_sector_does_not_make_the_profile_unreadable() {
         captured.expect("a good flash");
         while core.memory.needs_tending() {
             life.bench.flash.pass(Micros::from_secs(1));
-            core.memory.tend(&mut life.bench.flash).expect("a good flash");
+            core.memory
+                .tend(&mut life.bench.flash, &mut core.model)
+                .expect("a good flash");
         }
     }
     let sound = read_all(&life);
     let mut bench = life.bench.revived();
-    let at = (1_024 + 2) * 4_096;
+    let at = (partition("load profile 1").0 + 2) * 4_096;
     bench.flash.cells_mut()[at..at + 4_096].fill(0);
     let (life, report) = Life::begin(bench, Some(start().plus(400 * 900)));
     assert!(report.has_loss() && 0 < report.lost_rows, "{report:?}");

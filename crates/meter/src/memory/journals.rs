@@ -1,0 +1,281 @@
+//! The journals of one meter: found at boot, laid out in the background when something is to be captured into them for the first time.
+
+use base::Utc;
+use cosem::axdr::Writer;
+use flash::{Cursor, Fault, Journal, JournalError, Laying, Nor, Shape, Step, Store, Tended};
+
+use super::{BootReport, MemoryError, is_worn, partitions, record_key};
+use crate::capture;
+use crate::effect::Record;
+use crate::limits::{KEYS, ROW_OCTETS};
+use crate::model::{JournalState, Model};
+use crate::profile::JournalId;
+
+/// Every journal that is there, and the one that is being laid out.
+#[derive(Debug)]
+pub(super) struct Journals {
+    found: [Option<Journal>; JournalId::ALL.len()],
+    laying: Option<(JournalId, Laying)>,
+    /// Those that were laid out once, a bit each: one that is missing then is lost.
+    laid: u32,
+    /// Those whose region does not take a journal, a bit each.
+    broken: u32,
+    /// `laid` is to be kept.
+    has_news: bool,
+}
+
+/// What must take rows in the very first step; the others are laid out while the meter lives.
+const AT_ONCE: [JournalId; 4] = [
+    JournalId::LoadProfile1,
+    JournalId::StandardLog,
+    JournalId::FraudLog,
+    JournalId::DisconnectLog,
+];
+
+impl Journals {
+    /// Finds the journals that something is captured into. Rows of another capture list cannot be read by the present one and are given up.
+    pub(super) fn boot(
+        nor: &mut dyn Nor,
+        it: &mut Model,
+        store: &Store<KEYS>,
+        report: &mut BootReport,
+    ) -> Result<Self, MemoryError> {
+        let mut octets = [0; 4];
+        let laid = match store.get(nor, record_key(Record::Journals), &mut octets) {
+            Ok(Some(_)) => u32::from_be_bytes(octets),
+            _ => 0,
+        };
+        let mut journals = Self {
+            found: [const { None }; JournalId::ALL.len()],
+            laying: None,
+            laid,
+            broken: 0,
+            has_news: false,
+        };
+        for id in JournalId::ALL {
+            if it.columns(id).is_empty() {
+                continue;
+            }
+            let journal = match journals.mount(nor, it, id, report)? {
+                None if AT_ONCE.contains(&id) => {
+                    let region = partitions::journal(it.config.flash, id).region(nor)?;
+                    journals.note_laid(id);
+                    Some(Journal::format(nor, region, shape(it, id)?)?)
+                }
+                found => found,
+            };
+            journals.put(it, id, journal)?;
+        }
+        Ok(journals)
+    }
+
+    /// Finds a journal; none when it is not laid out.
+    fn mount(
+        &self,
+        nor: &mut dyn Nor,
+        it: &mut Model,
+        id: JournalId,
+        report: &mut BootReport,
+    ) -> Result<Option<Journal>, MemoryError> {
+        let region = partitions::journal(it.config.flash, id).region(nor)?;
+        match Journal::mount(nor, region) {
+            Ok(Some((mut journal, mounted))) => {
+                report.lost_rows = report.lost_rows.saturating_add(mounted.lost_rows);
+                let shape = shape(it, id)?;
+                if journal.shape() != shape {
+                    journal.settle(nor)?;
+                    journal.clear(nor, shape)?;
+                    report.cleared_journals += 1;
+                } else if let Some(log) = id.log()
+                    && let Some(code) = last_code(&journal, nor)
+                    && let Some(last) = it.last_event.get_mut(log.index())
+                {
+                    *last = code;
+                }
+                Ok(Some(journal))
+            }
+            Ok(None) | Err(JournalError::Width) => {
+                report.lost_journals += u32::from(!report.first_boot && self.laid & bit(id) != 0);
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The journals that were laid out once, a bit each.
+    pub(super) const fn laid(&self) -> u32 {
+        self.laid
+    }
+
+    /// Whether [`Journals::laid`] has changed since the last call.
+    pub(super) const fn take_news(&mut self) -> bool {
+        core::mem::replace(&mut self.has_news, false)
+    }
+
+    /// A journal, for reading.
+    pub(super) fn get(&self, id: JournalId) -> Option<&Journal> {
+        self.found.get(id.index())?.as_ref()
+    }
+
+    /// Adds a row. A journal that is not there yet is busy until it is laid out.
+    pub(super) fn append(
+        &mut self,
+        nor: &mut dyn Nor,
+        it: &mut Model,
+        id: JournalId,
+        stamp: Utc,
+        row: &[u8],
+    ) -> Result<(), MemoryError> {
+        let journal = self.ready(id)?;
+        journal.append(nor, stamp, row)?;
+        let state = state(journal);
+        note_state(it, id, state);
+        Ok(())
+    }
+
+    /// Forgets all rows of a journal and begins it anew with the present capture list.
+    pub(super) fn clear(&mut self, nor: &mut dyn Nor, it: &mut Model, id: JournalId) -> Result<(), MemoryError> {
+        let shape = shape(it, id)?;
+        if self.get(id).is_none() {
+            // What is laid out next is empty; a laying with the old capture list begins again.
+            if self.laying.as_ref().is_some_and(|(laying, _)| *laying == id) {
+                self.laying = None;
+            }
+            return self.put(it, id, None);
+        }
+        let journal = self.ready(id)?;
+        journal.clear(nor, shape)?;
+        let state = state(journal);
+        note_state(it, id, state);
+        Ok(())
+    }
+
+    /// Prepares the next writes a little further. Every journal has its turn, also when another is worn.
+    pub(super) fn tend(&mut self, nor: &mut dyn Nor, it: &mut Model) -> Result<Tended, MemoryError> {
+        let mut tended = Tended::Done;
+        let mut outcome = Ok(());
+        for journal in self.found.iter_mut().flatten() {
+            match journal.tend(nor) {
+                Ok(Tended::More) => tended = Tended::More,
+                Ok(Tended::Done) => {}
+                Err(error) => outcome = outcome.and_then(|()| Err(error.into())),
+            }
+        }
+        match self.lay(nor, it) {
+            Ok(Tended::More) => tended = Tended::More,
+            Ok(Tended::Done) => {}
+            Err(error) => outcome = outcome.and(Err(error)),
+        }
+        outcome.map(|()| tended)
+    }
+
+    /// Goes on with the journal that is being laid out, or begins with the next one that is missing.
+    fn lay(&mut self, nor: &mut dyn Nor, it: &mut Model) -> Result<Tended, MemoryError> {
+        let (id, mut laying) = match self.laying.take() {
+            Some(laying) => laying,
+            None => {
+                let missing = |id: &JournalId| {
+                    self.get(*id).is_none() && self.broken & bit(*id) == 0 && !it.columns(*id).is_empty()
+                };
+                let Some(id) = JournalId::ALL.into_iter().find(missing) else {
+                    return Ok(Tended::Done);
+                };
+                let region = partitions::journal(it.config.flash, id).region(nor)?;
+                (id, Laying::begin(nor, region, shape(it, id)?)?)
+            }
+        };
+        match laying.tend(nor) {
+            Ok(None) => self.laying = Some((id, laying)),
+            Ok(Some(journal)) => {
+                self.note_laid(id);
+                self.put(it, id, Some(journal))?;
+            }
+            Err(error) => {
+                self.broken |= bit(id);
+                return Err(error.into());
+            }
+        }
+        Ok(Tended::More)
+    }
+
+    /// Waits until all is prepared: at boot only. True when a sector is worn out.
+    pub(super) fn settle(&mut self, nor: &mut dyn Nor) -> Result<bool, MemoryError> {
+        let mut worn = false;
+        for journal in self.found.iter_mut().flatten() {
+            worn |= is_worn(journal.settle(nor).map_err(MemoryError::from))?;
+        }
+        Ok(worn)
+    }
+
+    fn ready(&mut self, id: JournalId) -> Result<&mut Journal, MemoryError> {
+        if self.broken & bit(id) != 0 {
+            return Err(MemoryError::Fault(Fault::Worn(0)));
+        }
+        let journal = self.found.get_mut(id.index()).and_then(Option::as_mut);
+        journal.ok_or(MemoryError::Fault(Fault::Busy))
+    }
+
+    /// Takes a journal in, or what it would be, and lets the model say how many rows there are.
+    fn put(&mut self, it: &mut Model, id: JournalId, journal: Option<Journal>) -> Result<(), MemoryError> {
+        let now = match &journal {
+            Some(journal) => state(journal),
+            None => JournalState {
+                in_use: 0,
+                capacity: shape(it, id)?.capacity(partitions::journal(it.config.flash, id).sectors),
+                written: 0,
+            },
+        };
+        note_state(it, id, now);
+        if let Some(place) = self.found.get_mut(id.index()) {
+            *place = journal;
+        }
+        Ok(())
+    }
+
+    const fn note_laid(&mut self, id: JournalId) {
+        self.laid |= bit(id);
+        self.has_news = true;
+    }
+}
+
+fn note_state(it: &mut Model, id: JournalId, now: JournalState) {
+    if let Some(state) = it.journals.get_mut(id.index()) {
+        *state = now;
+    }
+}
+
+const fn state(journal: &Journal) -> JournalState {
+    JournalState {
+        in_use: journal.len(),
+        capacity: journal.capacity(),
+        written: journal.next_sequence(),
+    }
+}
+
+const fn bit(id: JournalId) -> u32 {
+    1 << id.index()
+}
+
+/// The shape of a journal's rows under the present capture list.
+fn shape(it: &Model, journal: JournalId) -> Result<Shape, MemoryError> {
+    let mut buffer = [0; ROW_OCTETS];
+    let mut out = Writer::new(&mut buffer);
+    let columns = it.columns(journal);
+    capture::row(it, columns, it.utc(), &mut out).map_err(|_| MemoryError::Bound)?;
+    let width = u16::try_from(out.len()).map_err(|_| MemoryError::Bound)?;
+    Ok(Shape {
+        width: width.max(1),
+        tag: capture::tag(columns, it.period(journal)),
+    })
+}
+
+/// The code in the newest row of a log, which is the row's last octet.
+fn last_code(journal: &Journal, nor: &dyn Nor) -> Option<u8> {
+    let newest = journal.next_sequence().checked_sub(1)?;
+    let mut cursor: Cursor = journal.rows(newest, journal.next_sequence());
+    let mut row = [0; ROW_OCTETS];
+    match journal.next(nor, &mut cursor, &mut row) {
+        Ok(Step::Row { .. }) => row.get(usize::from(journal.shape().width).checked_sub(1)?).copied(),
+        _ => None,
+    }
+}
