@@ -55,7 +55,7 @@ pub use trouble::Trouble;
 
 use effect::Effect;
 use event_log::{Log, standard};
-use memory::Memory;
+use memory::{Memory, Save};
 use profile::{JournalId, status};
 use service::Service;
 use step::{Chance, Core};
@@ -196,7 +196,7 @@ impl Meter {
         }
         // From here on a boot without a warning before it is told from one with a warning, also when the power goes in this boot. A first
         // boot has ended when all memories hold something: what is missing from then on was lost.
-        let saved = core.memory.checkpoint(board.flash(), &core.model, false);
+        let saved = core.memory.checkpoint(board.flash(), &core.model, Save::Whole);
         let laid = if report.first_boot || report.parameters_lost {
             saved.and_then(|()| core.memory.keep(board.flash(), &core.model, Record::Laid))
         } else {
@@ -209,7 +209,7 @@ impl Meter {
             Err(error) => return Err(BootFault::Memory(error)),
         };
         let Core { model, .. } = &mut core;
-        if let Some(last_alive) = report.last_alive.filter(|_| report.unclean) {
+        if let Some(last_alive) = report.last_alive {
             model
                 .effects
                 .push(Effect::EventAt(Log::Standard, standard::POWER_DOWN, last_alive));

@@ -5,15 +5,14 @@
 
 mod journals;
 mod partitions;
+mod report;
+mod snapshot;
+mod sparse;
 
 use base::Utc;
-use cosem::axdr::{Reader, Writer};
-use cosem::{AccessError, Object};
-use flash::{
-    Checkpoint, CheckpointError, Fault, Journal, JournalError, Key, Nor, NorError, PAGE_BYTES, Region, SECTOR_BYTES,
-    Store, StoreError, Tended,
-};
-use metrology::Registers;
+use cosem::Object;
+use cosem::axdr::Writer;
+use flash::{Fault, Journal, Key, Nor, PAGE_BYTES, Region, SECTOR_BYTES, Store, StoreError, Tended};
 
 use crate::capture;
 use crate::disconnector::{Disconnector, Mode, State};
@@ -27,8 +26,12 @@ use crate::security::Counter;
 
 pub use partitions::{FlashSize, N_PARTITIONS, calibration, partitions};
 
+pub use report::{BootReport, MemoryError};
+pub(crate) use snapshot::Save;
+
 use journals::Journals;
 use partitions::LAYOUT_VERSION;
+use snapshot::Snapshots;
 
 /// Octets of the mark.
 const LAID_OCTETS: usize = 7;
@@ -40,170 +43,14 @@ fn laid_by(it: &Model) -> [u8; LAID_OCTETS] {
     [LAYOUT_VERSION, config.variant.code(), a, b, c, d, config.flash.code()]
 }
 
-/// Version of the register snapshot.
-const SNAPSHOT_VERSION: u8 = 1;
-/// Version, clean, time, power failures, error register, two counters, energies.
-const SNAPSHOT_OCTETS: usize = 1 + 1 + 8 + 2 + 4 + 8 + Registers::LENGTH;
-/// When the record of the counters is lost, the last snapshot's are passed by this much: no number may come twice under one key.
-const COUNTER_LEAP: u32 = 1 << 20;
-
 /// The memories of one meter.
 #[derive(Debug)]
 pub(crate) struct Memory {
     store: Store<KEYS>,
-    registers: Checkpoint,
+    snapshots: Snapshots,
     journals: Journals,
     /// Something was written since all was prepared for the next write.
     needs_tending: bool,
-}
-
-/// What the flash said at boot.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct BootReport {
-    /// Nothing was there: the meter comes from the factory.
-    pub first_boot: bool,
-    /// The parameters could not be read at all and are those of the factory.
-    pub parameters_lost: bool,
-    /// Parameters that were damaged or are not valid any more.
-    pub lost_values: u32,
-    /// The energies could not be read and begin at zero.
-    pub registers_lost: bool,
-    /// Rows of profiles and logs that were damaged.
-    pub lost_rows: u32,
-    /// Profiles and logs that could not be read at all and are empty.
-    pub lost_journals: u32,
-    /// Profiles that were captured by another list or period than is set now, and begin anew: the power went before that was done.
-    pub cleared_journals: u32,
-    /// The newest snapshots of the energies were damaged, and an older one counts.
-    pub registers_aged: bool,
-    /// A sector of the flash is worn out.
-    pub worn: bool,
-    /// The supply was cut without a warning that could be used.
-    pub unclean: bool,
-    /// When the registers were last saved.
-    pub last_alive: Option<Utc>,
-}
-
-impl core::fmt::Display for BootReport {
-    /// What was lost, in words.
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let mut said = false;
-        let mut say = |f: &mut core::fmt::Formatter<'_>, what: core::fmt::Arguments<'_>| {
-            let comma = if core::mem::replace(&mut said, true) { ", " } else { "" };
-            write!(f, "{comma}{what}")
-        };
-        if self.parameters_lost {
-            say(f, format_args!("all parameters"))?;
-        }
-        if self.lost_values != 0 {
-            say(f, format_args!("{} parameters", self.lost_values))?;
-        }
-        if self.registers_lost {
-            say(f, format_args!("all energies"))?;
-        }
-        if self.registers_aged {
-            say(f, format_args!("the newest energies, older ones count"))?;
-        }
-        if self.lost_rows != 0 {
-            say(f, format_args!("{} rows of profiles and logs", self.lost_rows))?;
-        }
-        if self.lost_journals != 0 {
-            say(f, format_args!("{} whole profiles or logs", self.lost_journals))?;
-        }
-        if said { Ok(()) } else { f.write_str("nothing") }
-    }
-}
-
-impl BootReport {
-    /// Whether something that was acknowledged is gone.
-    #[must_use]
-    pub const fn has_loss(&self) -> bool {
-        self.parameters_lost
-            || self.registers_lost
-            || self.registers_aged
-            || self.lost_values != 0
-            || self.lost_rows != 0
-            || self.lost_journals != 0
-    }
-}
-
-/// Why the memory could not do it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MemoryError {
-    /// The flash or a sector of it.
-    Fault(Fault),
-    /// The value does not fit or cannot be encoded: a bound of the program is wrong.
-    Bound,
-    /// The rows that a cursor stands before are gone.
-    Gone,
-    /// The flash was laid out by another meter.
-    Foreign,
-    /// The flash was laid out by a firmware with this version of the layout, which this one does not read.
-    Layout(u8),
-}
-
-impl core::fmt::Display for MemoryError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::Fault(fault) => write!(f, "{fault}"),
-            Self::Bound => f.write_str("a value does not fit its place in flash"),
-            Self::Gone => f.write_str("the rows are not there any more"),
-            Self::Foreign => {
-                f.write_str("the flash belongs to a meter of another variant, serial number or size of the flash")
-            }
-            Self::Layout(version) => write!(
-                f,
-                "the flash has layout version {version}, this firmware reads version {LAYOUT_VERSION}"
-            ),
-        }
-    }
-}
-
-impl core::error::Error for MemoryError {}
-
-impl From<NorError> for MemoryError {
-    fn from(error: NorError) -> Self {
-        Self::Fault(error.into())
-    }
-}
-
-impl From<StoreError> for MemoryError {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Fault(fault) => Self::Fault(fault),
-            _ => Self::Bound,
-        }
-    }
-}
-
-impl From<CheckpointError> for MemoryError {
-    fn from(error: CheckpointError) -> Self {
-        match error {
-            CheckpointError::Fault(fault) => Self::Fault(fault),
-            _ => Self::Bound,
-        }
-    }
-}
-
-impl From<JournalError> for MemoryError {
-    fn from(error: JournalError) -> Self {
-        match error {
-            JournalError::Fault(fault) => Self::Fault(fault),
-            JournalError::Cleared => Self::Gone,
-            JournalError::Width | JournalError::Exhausted => Self::Bound,
-        }
-    }
-}
-
-impl From<MemoryError> for AccessError {
-    fn from(error: MemoryError) -> Self {
-        match error {
-            MemoryError::Fault(Fault::Busy) => Self::TemporaryFailure,
-            MemoryError::Fault(_) => Self::HardwareFault,
-            MemoryError::Bound | MemoryError::Foreign | MemoryError::Layout(_) => Self::OtherReason,
-            MemoryError::Gone => Self::LongGetAborted,
-        }
-    }
 }
 
 /// The key of a kept attribute in the store: a digest of class, name and number with the highest bit set.
@@ -232,14 +79,11 @@ impl Memory {
         let parameters = partitions::parameters(size).region(nor)?;
         // A flash that cannot be read says nothing of what it holds: nothing is laid out over it.
         let store = Store::mount(nor, parameters)?;
-        let ([side_0, side_1], reserve) = partitions::registers(size);
-        let sides = [side_0.region(nor)?, side_1.region(nor)?];
-        let reserve = reserve.region(nor)?;
-        let registers = Checkpoint::mount(nor, sides, reserve)?;
+        let snapshots = Snapshots::mount(nor, it, &mut report)?;
         // The store is laid out first and marked last, so a first boot that was cut is a first boot again. As long as there is no store,
         // nothing else has been written: what stands there then was a memory once, or is damage.
         report.first_boot = match &store {
-            None => registers.is_none() && is_untouched(nor, &sides)?,
+            None => snapshots.is_none() && Snapshots::is_untouched(nor, it)?,
             Some((store, _)) => {
                 let mut buffer = [0; LAID_OCTETS];
                 match store.get(nor, record_key(Record::Laid), &mut buffer) {
@@ -263,26 +107,22 @@ impl Memory {
                 Store::format(nor, parameters)?
             }
         };
-        let registers = match registers {
-            Some((registers, restored)) => {
-                // One save may have been torn by a cut, which is no loss; two cannot.
-                report.registers_aged = 1 < restored.damaged;
-                report.registers_lost = restored.snapshot.is_none() && !report.first_boot;
-                registers
-            }
+        let mut snapshots = match snapshots {
+            Some(snapshots) => snapshots,
             None => {
                 report.registers_lost = !report.first_boot;
-                let length = u16::try_from(SNAPSHOT_OCTETS).map_err(|_| MemoryError::Bound)?;
-                Checkpoint::format(nor, sides, reserve, length)?
+                Snapshots::format(nor, it)?
             }
         };
+        report.registers_lost &= !report.first_boot;
+        report.registers_aged &= !report.first_boot;
         let knows_counters = restore_parameters(&store, nor, it, &mut report)? && report.lost_values == 0;
-        restore_registers(&registers, nor, it, knows_counters, &mut report);
+        snapshots.restore(nor, it, knows_counters, &mut report)?;
         let journals = Journals::boot(nor, it, &store, &mut report)?;
         it.effects.clear();
         let mut memory = Self {
             store,
-            registers,
+            snapshots,
             journals,
             needs_tending: true,
         };
@@ -333,28 +173,10 @@ impl Memory {
         Ok(())
     }
 
-    /// Saves the energies; `clean` says that the supply is about to go and nothing will be measured after this.
-    pub(crate) fn checkpoint(&mut self, nor: &mut dyn Nor, it: &Model, clean: bool) -> Result<(), MemoryError> {
-        let mut snapshot = [0; SNAPSHOT_OCTETS];
-        let (head, energies) = snapshot.split_at_mut(SNAPSHOT_OCTETS - Registers::LENGTH);
-        let mut out = Writer::new(head);
-        out.put(&[SNAPSHOT_VERSION, u8::from(clean)])
-            .map_err(|_| MemoryError::Bound)?;
-        out.put(&it.utc().unix().to_be_bytes())
-            .map_err(|_| MemoryError::Bound)?;
-        out.put(&it.power_failures.to_be_bytes())
-            .map_err(|_| MemoryError::Bound)?;
-        out.put(&it.error_register.to_be_bytes())
-            .map_err(|_| MemoryError::Bound)?;
-        for counter in [it.security.received, it.security.sent] {
-            out.put(&counter.reserved().to_be_bytes())
-                .map_err(|_| MemoryError::Bound)?;
-        }
-        it.registers
-            .write_to(energies.try_into().map_err(|_| MemoryError::Bound)?);
+    /// Saves the energies and what is under way.
+    pub(crate) fn checkpoint(&mut self, nor: &mut dyn Nor, it: &Model, how: Save) -> Result<(), MemoryError> {
         self.needs_tending = true;
-        self.registers.save(nor, &snapshot)?;
-        Ok(())
+        self.snapshots.save(nor, it, how)
     }
 
     /// Adds a row stamped `stamp` to a journal.
@@ -389,11 +211,11 @@ impl Memory {
             return Ok(());
         }
         let store = self.store.tend(nor).map_err(MemoryError::from);
-        let registers = self.registers.tend(nor).map_err(MemoryError::from);
+        let snapshots = self.snapshots.tend(nor);
         let journals = self.journals.tend(nor, it);
         let mut more = false;
         let mut outcome = Ok(());
-        for tended in [store, registers, journals] {
+        for tended in [store, snapshots, journals] {
             match tended {
                 Ok(Tended::More) => more = true,
                 Ok(Tended::Done) => {}
@@ -417,7 +239,7 @@ impl Memory {
     /// Waits until all is prepared: at boot only. True when a sector is worn out: what it belongs to can be read, and lives on as far as it can.
     fn settle(&mut self, nor: &mut dyn Nor) -> Result<bool, MemoryError> {
         let mut worn = is_worn(self.store.settle(nor).map_err(MemoryError::from))?;
-        worn |= is_worn(self.registers.settle(nor).map_err(MemoryError::from))?;
+        worn |= self.snapshots.settle(nor)?;
         worn |= self.journals.settle(nor)?;
         // Journals that are not there yet are laid out in the background.
         self.needs_tending = true;
@@ -506,53 +328,4 @@ fn restore_record(it: &mut Model, record: Record, value: &[u8]) -> Option<()> {
         _ => return None,
     }
     Some(())
-}
-
-/// Puts the newest whole snapshot of the energies back.
-fn restore_registers(
-    checkpoint: &Checkpoint,
-    nor: &dyn Nor,
-    it: &mut Model,
-    knows_counters: bool,
-    report: &mut BootReport,
-) {
-    let mut buffer = [0; SNAPSHOT_OCTETS];
-    let snapshot = match checkpoint.snapshot(nor, &mut buffer) {
-        Ok(Some(snapshot)) => snapshot,
-        Ok(None) => return,
-        Err(_) => {
-            report.registers_lost = true;
-            return;
-        }
-    };
-    match restore_snapshot(it, snapshot, knows_counters) {
-        Some((clean, saved)) => {
-            report.unclean = !clean;
-            report.last_alive = Some(saved);
-        }
-        None => report.registers_lost = true,
-    }
-}
-
-fn restore_snapshot(it: &mut Model, snapshot: &[u8], knows_counters: bool) -> Option<(bool, Utc)> {
-    let mut reader = Reader::new(snapshot);
-    if reader.octet().ok()? != SNAPSHOT_VERSION {
-        return None;
-    }
-    let clean = reader.octet().ok()? != 0;
-    let saved = i64::from_be_bytes(reader.array_of().ok()?);
-    let power_failures = u16::from_be_bytes(reader.array_of().ok()?);
-    let error_register = u32::from_be_bytes(reader.array_of().ok()?);
-    let received = u32::from_be_bytes(reader.array_of().ok()?);
-    let sent = u32::from_be_bytes(reader.array_of().ok()?);
-    it.registers = Registers::read_from(reader.rest()).ok()?;
-    it.power_failures = power_failures;
-    it.error_register = error_register;
-    // The record is the newest when it is there; without it a leap passes whatever was used since the snapshot.
-    for (counter, saved) in [(&mut it.security.received, received), (&mut it.security.sent, sent)] {
-        if !knows_counters && saved != 0 {
-            *counter = Counter::restored(saved.max(counter.reserved()).saturating_add(COUNTER_LEAP));
-        }
-    }
-    Some((clean, Utc::from_unix(saved)))
 }

@@ -9,7 +9,7 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use crate::Board;
 use crate::effect::Effect;
 use crate::event_log::{Log, standard};
-use crate::memory::{Memory, MemoryError};
+use crate::memory::{Memory, MemoryError, Save};
 use crate::model::{Model, error_bit};
 use crate::profile::JournalId;
 
@@ -110,7 +110,7 @@ impl Core {
             self.unsaved = false;
             let interval = Micros::from_secs(u64::from(self.model.config.checkpoint_seconds));
             self.checkpoint_due = self.model.now + interval;
-            self.note(|memory, nor, model| memory.checkpoint(nor, model, false), board);
+            self.note(|memory, nor, model| memory.checkpoint(nor, model, Save::Changes), board);
         }
         self.note(Memory::tend, board);
         outcome
@@ -135,14 +135,9 @@ impl Core {
     pub(crate) fn power_failing(&mut self, board: &mut dyn Board) -> Result<(), AccessError> {
         self.model.security.received.settle();
         self.model.security.sent.settle();
-        let saved = self.memory.checkpoint(board.flash(), &self.model, true);
-        let kept = self
-            .memory
-            .keep(board.flash(), &self.model, crate::effect::Record::Counters);
-        self.model
-            .effects
-            .push(Effect::Event(Log::Standard, standard::POWER_DOWN));
+        let saved = self.memory.checkpoint(board.flash(), &self.model, Save::Farewell);
+        // What the rules still wanted, as long as there is power: the next boot notes the power failure itself.
         let settled = self.settle(board);
-        saved.and(kept).map_err(AccessError::from).and(settled)
+        saved.map_err(AccessError::from).and(settled)
     }
 }

@@ -60,10 +60,10 @@ pub(super) const fn parameters(size: FlashSize) -> Partition {
     parameters
 }
 
-/// Two sides of snapshots and the reserve for a power failure.
-pub(super) const fn registers(size: FlashSize) -> ([Partition; 2], Partition) {
-    let [_, _, side_0, side_1, reserve, ..] = *partitions(size);
-    ([side_0, side_1], reserve)
+/// Two sides of snapshots, the reserve for a power failure, and the changes since the last snapshot.
+pub(super) const fn registers(size: FlashSize) -> ([Partition; 2], Partition, Partition) {
+    let [_, _, side_0, side_1, reserve, changes, ..] = *partitions(size);
+    ([side_0, side_1], reserve, changes)
 }
 
 /// The ring of a journal.
