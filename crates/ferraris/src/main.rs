@@ -1,6 +1,7 @@
-//! The command: `ferraris meter | replay | bench`; without a word it is `ferraris meter`.
+//! The command: `ferraris meter | replay | bench | explain`; without a word it is `ferraris meter`.
 
 mod bench;
+mod explain;
 mod meter_command;
 mod replay;
 
@@ -34,6 +35,7 @@ enum Command {
     Meter(MeterArgs),
     Replay(replay::ReplayArgs),
     Bench(bench::BenchArgs),
+    Explain(explain::ExplainArgs),
 }
 
 fn main() -> ExitCode {
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         Some(Command::Meter(args)) => meter_command::run(args),
         Some(Command::Replay(args)) => replay::run(args).map_err(Failure::from),
         Some(Command::Bench(args)) => bench::run(args).map_err(Failure::from),
+        Some(Command::Explain(args)) => explain::run(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -63,5 +66,6 @@ Examples:
   ferraris meter --help                    everything about the virtual meter
   ferraris replay recording.cfg --json     measure a recording
   ferraris bench --quick                   the type test of the metrology, on modelled meters
+  ferraris explain 7EA00802232193BD647E    what a frame says
 
 Exit codes: 0 done, 1 failed, 2 wrong usage";

@@ -58,6 +58,10 @@ pub(crate) struct MeterArgs {
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
 
+    /// Write what the DLMS ports hear and say to this file, as a pcapng capture for Wireshark and `ferraris explain`
+    #[arg(long, value_name = "FILE")]
+    pcap: Option<PathBuf>,
+
     /// Print one JSON object about addresses and clients as the first line
     #[arg(long)]
     json: bool,
@@ -109,6 +113,7 @@ pub(crate) fn run(args: MeterArgs) -> Result<(), Failure> {
         http: args.http,
         scenario,
         duration: args.duration,
+        pcap: args.pcap,
     })?;
     let announcement = station.announcement();
     if args.json {

@@ -22,6 +22,7 @@ mod flash_file;
 mod http;
 mod links;
 mod pace;
+mod packet_trace;
 mod scenario;
 mod state;
 mod station;

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use crate::bench::Bench;
 use crate::conversation::{Conversation, Served};
 use crate::http::Connections;
+use crate::packet_trace::{PacketTrace, TracedConnection};
 
 /// Connections that one port serves at once.
 pub(crate) const MOST_CONNECTIONS: usize = 16;
@@ -52,6 +53,7 @@ struct Port {
     address: SocketAddr,
     places: Mutex<Vec<Place>>,
     next: AtomicU64,
+    trace: Option<PacketTrace>,
 }
 
 /// One connection of a port.
@@ -67,10 +69,15 @@ impl Links {
     ///
     /// # Errors
     /// When a socket has no address or a thread cannot be started.
-    pub(crate) fn serve(bench: &Arc<Bench>, wrapper: TcpListener, hdlc: TcpListener) -> io::Result<Self> {
+    pub(crate) fn serve(
+        bench: &Arc<Bench>,
+        wrapper: TcpListener,
+        hdlc: TcpListener,
+        trace: Option<&PacketTrace>,
+    ) -> io::Result<Self> {
         Ok(Self {
-            wrapper: Port::serve(Framing::Wrapper, bench, wrapper)?,
-            hdlc: Port::serve(Framing::Hdlc, bench, hdlc)?,
+            wrapper: Port::serve(Framing::Wrapper, bench, wrapper, trace)?,
+            hdlc: Port::serve(Framing::Hdlc, bench, hdlc, trace)?,
         })
     }
 
@@ -105,13 +112,19 @@ impl Ports {
 }
 
 impl Port {
-    fn serve(framing: Framing, bench: &Arc<Bench>, socket: TcpListener) -> io::Result<Arc<Self>> {
+    fn serve(
+        framing: Framing,
+        bench: &Arc<Bench>,
+        socket: TcpListener,
+        trace: Option<&PacketTrace>,
+    ) -> io::Result<Arc<Self>> {
         let address = socket.local_addr()?;
         let port = Arc::new(Self {
             framing,
             address,
             places: Mutex::new(Vec::new()),
             next: AtomicU64::new(0),
+            trace: trace.cloned(),
         });
         let (accepting, bench) = (Arc::clone(&port), Arc::clone(bench));
         let name = match framing {
@@ -181,17 +194,27 @@ impl Port {
 
     /// Serves one connection until either side ends it.
     fn talk(&self, bench: &Bench, stream: &TcpStream, associated: &AtomicBool) -> io::Result<()> {
+        let mut traced = match &self.trace {
+            Some(trace) => Some(trace.tcp(stream.peer_addr()?, stream.local_addr()?)),
+            None => None,
+        };
         let Some(mut talk) = bench.with(|meter| meter.open_link(self.framing)) else {
             return Ok(());
         };
-        let ended = converse(bench, stream, &mut talk, associated);
+        let ended = converse(bench, stream, &mut talk, associated, &mut traced);
         bench.with(|meter| meter.lose_link(&mut talk));
         ended
     }
 }
 
 /// Reads, asks the meter, answers, until either side has enough.
-fn converse(bench: &Bench, mut stream: &TcpStream, talk: &mut Conversation, associated: &AtomicBool) -> io::Result<()> {
+fn converse(
+    bench: &Bench,
+    mut stream: &TcpStream,
+    talk: &mut Conversation,
+    associated: &AtomicBool,
+    traced: &mut Option<TracedConnection>,
+) -> io::Result<()> {
     let mut octets = [0; READ_OCTETS];
     let mut answer = Vec::with_capacity(READ_OCTETS);
     let mut patience = None;
@@ -207,6 +230,9 @@ fn converse(bench: &Bench, mut stream: &TcpStream, talk: &mut Conversation, asso
             Ok(0) => return Ok(()),
             Ok(count) => {
                 let heard = octets.get(..count).unwrap_or_default();
+                if let Some(traced) = traced {
+                    traced.heard(heard);
+                }
                 bench.with(|meter| meter.receive(talk, heard, &mut answer))
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
@@ -218,6 +244,9 @@ fn converse(bench: &Bench, mut stream: &TcpStream, talk: &mut Conversation, asso
         // Before the client knows that it is associated: from then on its place is its own.
         associated.store(talk.is_associated(), Ordering::Release);
         if !answer.is_empty() {
+            if let Some(traced) = traced {
+                traced.said(&answer);
+            }
             stream.write_all(&answer)?;
         }
         if served == Served::Closed {

@@ -27,6 +27,7 @@ use crate::flash_file::{FlashFile, FlashFileError, Found, Syncer};
 use crate::http::{self, Connections, Service};
 use crate::links::{Links, Ports};
 use crate::pace;
+use crate::packet_trace::PacketTrace;
 use crate::scenario::Scenario;
 use crate::virtual_meter::{Beginning, VirtualMeter, phases, say_losses};
 use crate::world_file::{Remembered, WorldFile};
@@ -53,6 +54,8 @@ pub struct Options {
     pub scenario: Scenario,
     /// How long the world runs; without it until somebody stops the process.
     pub duration: Option<Micros>,
+    /// The file that gets what the DLMS ports hear and say, as a pcapng capture.
+    pub pcap: Option<PathBuf>,
 }
 
 /// What a started meter tells its owner.
@@ -89,6 +92,13 @@ pub enum StartError {
     /// The state folder cannot be used.
     Folder {
         /// The folder.
+        path: PathBuf,
+        /// What the operating system said.
+        error: io::Error,
+    },
+    /// The packet trace cannot be written.
+    Trace {
+        /// The file.
         path: PathBuf,
         /// What the operating system said.
         error: io::Error,
@@ -162,10 +172,18 @@ impl Station {
             http,
             scenario,
             duration,
+            pcap,
         } = options;
         let folder = |error| StartError::Folder {
             path: state.clone(),
             error,
+        };
+        let trace = match &pcap {
+            Some(path) => Some(PacketTrace::create(path).map_err(|error| StartError::Trace {
+                path: path.clone(),
+                error,
+            })?),
+            None => None,
         };
         std::fs::create_dir_all(&state).map_err(folder)?;
         let state = std::fs::canonicalize(&state).map_err(folder)?;
@@ -209,7 +227,7 @@ impl Station {
         say_losses(&report);
 
         let bench = Arc::new(Bench::new(meter));
-        let links = Links::serve(&bench, wrapper_socket, hdlc_socket).map_err(StartError::System)?;
+        let links = Links::serve(&bench, wrapper_socket, hdlc_socket, trace.as_ref()).map_err(StartError::System)?;
         let stop = Arc::new(AtomicBool::new(false));
         let (stop_http, stopped) = watch::channel(false);
         let (ending, ends) = channel();
@@ -367,6 +385,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Folder { path, error } => write!(f, "state folder {}: {error}", path.display()),
+            Self::Trace { path, error } => write!(f, "--pcap {}: {error}", path.display()),
             Self::Flash(error) => write!(f, "{error}"),
             Self::Listen { option, address, error } => {
                 write!(

@@ -1,0 +1,176 @@
+//! The key file: which keys and system titles to try on what is ciphered.
+
+use anyhow::{Context as _, bail};
+use serde::Deserialize;
+
+/// Eight octets that name a meter or a client.
+pub(crate) type Title = [u8; 8];
+
+/// Keys that belong together: those of one meter, with the titles of both ends.
+#[derive(Clone, Default)]
+pub(crate) struct KeySet {
+    /// The title of the meter, when it is known beforehand.
+    pub(crate) meter: Option<Title>,
+    /// The title of the client, when it is known beforehand.
+    pub(crate) client: Option<Title>,
+    pub(crate) unicast: Option<Vec<u8>>,
+    pub(crate) broadcast: Option<Vec<u8>>,
+    pub(crate) authentication: Option<Vec<u8>>,
+    pub(crate) dedicated: Option<Vec<u8>>,
+    pub(crate) master: Option<Vec<u8>>,
+    /// Where it comes from, for the explanation.
+    pub(crate) name: String,
+}
+
+/// All keys that may be tried.
+pub(crate) struct Keys {
+    pub(crate) sets: Vec<KeySet>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    keys: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    name: Option<String>,
+    meter_title: Option<String>,
+    client_title: Option<String>,
+    encryption_key: Option<String>,
+    broadcast_key: Option<String>,
+    authentication_key: Option<String>,
+    dedicated_key: Option<String>,
+    master_key: Option<String>,
+}
+
+impl Keys {
+    /// The keys that a demo meter has, which everybody knows.
+    pub(crate) fn demo() -> Self {
+        let ring = host::KeyRing::demo();
+        Self {
+            sets: vec![KeySet {
+                unicast: Some(ring.encryption_key.to_vec()),
+                authentication: Some(ring.authentication_key.to_vec()),
+                name: "the demo keys".into(),
+                ..KeySet::default()
+            }],
+        }
+    }
+
+    /// Reads a key file, and adds the demo keys behind what it says.
+    ///
+    /// # Errors
+    /// Where the text is no key file: not TOML, a word that is no key of it, digits that are not hexadecimal, a length that no key has.
+    pub(crate) fn parse(text: &str) -> anyhow::Result<Self> {
+        let File { keys } = toml::from_str(text).context("not a key file")?;
+        let mut sets = Vec::new();
+        for (at, entry) in keys.into_iter().enumerate() {
+            let name = entry.name.clone().unwrap_or_else(|| format!("entry {}", at + 1));
+            let set = key_set(&entry, &name).with_context(|| format!("[[keys]] {name}"))?;
+            sets.push(set);
+        }
+        sets.extend(Self::demo().sets);
+        Ok(Self { sets })
+    }
+}
+
+fn key_set(entry: &Entry, name: &str) -> anyhow::Result<KeySet> {
+    Ok(KeySet {
+        meter: title("meter_title", entry.meter_title.as_deref())?,
+        client: title("client_title", entry.client_title.as_deref())?,
+        unicast: key("encryption_key", entry.encryption_key.as_deref())?,
+        broadcast: key("broadcast_key", entry.broadcast_key.as_deref())?,
+        authentication: key("authentication_key", entry.authentication_key.as_deref())?,
+        dedicated: key("dedicated_key", entry.dedicated_key.as_deref())?,
+        master: key("master_key", entry.master_key.as_deref())?,
+        name: name.into(),
+    })
+}
+
+fn title(name: &str, digits: Option<&str>) -> anyhow::Result<Option<Title>> {
+    let Some(digits) = digits else { return Ok(None) };
+    let octets = from_hex(digits).with_context(|| name.to_owned())?;
+    match Title::try_from(octets) {
+        Ok(title) => Ok(Some(title)),
+        Err(octets) => bail!("{name}: a system title has 8 octets, this has {}", octets.len()),
+    }
+}
+
+fn key(name: &str, digits: Option<&str>) -> anyhow::Result<Option<Vec<u8>>> {
+    let Some(digits) = digits else { return Ok(None) };
+    let octets = from_hex(digits).with_context(|| name.to_owned())?;
+    if matches!(octets.len(), 16 | 32) {
+        Ok(Some(octets))
+    } else {
+        bail!(
+            "{name}: a key has 16 octets (suites 0 and 1) or 32 (suite 2), this has {}",
+            octets.len()
+        )
+    }
+}
+
+/// Octets from hexadecimal digits; spaces, colons, dashes and line ends between them do not count.
+///
+/// # Errors
+/// Which character is no digit, or that a digit is missing.
+pub(crate) fn from_hex(text: &str) -> anyhow::Result<Vec<u8>> {
+    let mut octets = Vec::with_capacity(text.len() / 2);
+    let mut high = None;
+    for (at, character) in text.char_indices() {
+        if character.is_whitespace() || matches!(character, ':' | '-' | ',') {
+            continue;
+        }
+        let Some(digit) = character.to_digit(16).and_then(|digit| u8::try_from(digit).ok()) else {
+            bail!("{character:?} at character {} is no hexadecimal digit", at + 1);
+        };
+        match high.take() {
+            None => high = Some(digit),
+            Some(high) => octets.push(high << 4 | digit),
+        }
+    }
+    if high.is_some() {
+        bail!("an odd number of hexadecimal digits: half an octet is missing");
+    }
+    Ok(octets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_may_be_grouped_as_one_likes() {
+        assert_eq!(
+            from_hex("7E a0:07-03\n21").expect("digits"),
+            [0x7E, 0xA0, 0x07, 0x03, 0x21]
+        );
+        assert!(from_hex("7E A").expect_err("half").to_string().contains("odd number"));
+        assert!(
+            from_hex("7G")
+                .expect_err("no digit")
+                .to_string()
+                .contains("'G' at character 2")
+        );
+    }
+
+    #[test]
+    fn a_key_file_says_where_it_is_wrong() {
+        let check = |text: &str, says: &str| {
+            let Err(error) = Keys::parse(text) else {
+                panic!("{text}")
+            };
+            let said = format!("{error:#}");
+            assert!(said.contains(says), "{said}");
+        };
+        check("[[keys]]\nencryption_key = \"0001\"", "16 octets (suites 0 and 1)");
+        check("[[keys]]\nname = \"x\"\nmeter_title = \"00\"", "x: meter_title");
+        check("[[keys]]\nkey = \"00\"", "unknown field");
+        check("nonsense", "not a key file");
+        let good = Keys::parse("[[keys]]\nencryption_key = \"000102030405060708090A0B0C0D0E0F\"").expect("good");
+        assert_eq!(good.sets.len(), 2, "its own and the demo keys");
+    }
+}
