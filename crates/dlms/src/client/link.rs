@@ -45,7 +45,12 @@ struct Waiting {
     until: Instant,
     /// Times that may still be asked.
     left: u8,
+    /// When it was last asked in vain; asking sooner than after the whole patience costs none of the times.
+    since: Instant,
 }
+
+/// How long a station that has nothing to say yet is left alone.
+const PAUSE: Micros = Micros::from_millis(100);
 
 #[expect(clippy::large_enum_variant, reason = "there is no heap to put the frame's buffer on")]
 enum Line {
@@ -160,6 +165,7 @@ impl<'b> Client<'b> {
         self.waiting = Some(Waiting {
             until: now + self.patience.answer,
             left: self.patience.retries,
+            since: now,
         });
         self.send_request(out);
         Ok(())
@@ -186,7 +192,7 @@ impl<'b> Client<'b> {
     /// # Errors
     /// [`ClientError::NoAnswer`] when the meter is given up. The association is over then.
     pub fn elapse(&mut self, now: Instant, out: &mut dyn FnMut(&[u8])) -> Result<(), ClientError> {
-        let Some(Waiting { until, left }) = self.waiting else {
+        let Some(Waiting { until, left, since }) = self.waiting else {
             return Ok(());
         };
         if now < until {
@@ -195,12 +201,14 @@ impl<'b> Client<'b> {
         let Line::Hdlc { primary, deframer, .. } = &mut self.line else {
             return Err(self.give_up(ClientError::NoAnswer));
         };
-        let Some(left) = left.checked_sub(1) else {
+        let spent = since + self.patience.answer <= now;
+        let Some(left) = left.checked_sub(u8::from(spent)) else {
             return Err(self.give_up(ClientError::NoAnswer));
         };
         self.waiting = Some(Waiting {
             until: now + self.patience.answer,
             left,
+            since: if spent { now } else { since },
         });
         deframer.reset();
         primary.rewind();
@@ -240,6 +248,7 @@ impl<'b> Client<'b> {
             *waiting = Waiting {
                 until: now + self.patience.answer,
                 left: self.patience.retries,
+                since: now,
             };
         }
     }
@@ -347,15 +356,7 @@ impl<'b> Client<'b> {
             if !from_meter || !due || echo.is_ours(frame.control) {
                 continue;
             }
-            let before = primary.remaining();
-            let heard = primary.on(&frame);
-            if primary.remaining() < before
-                && let Some(waiting) = &mut self.waiting
-            {
-                // A piece of the request has arrived: that is progress too.
-                waiting.left = self.patience.retries;
-            }
-            match heard {
+            match primary.on(&frame) {
                 Heard::Nothing => {}
                 Heard::Connected => {
                     self.heartened(now);
@@ -369,11 +370,13 @@ impl<'b> Client<'b> {
                 Heard::Rejected(reason) => return Err(self.give_up(ClientError::Rejected(reason))),
                 // The deadline asks again.
                 Heard::Wait => {}
-                Heard::Turn => {
-                    // RR in answer to our RR, again and again, is no progress: only data gives the meter more time.
+                Heard::Turn { news } => {
                     primary.rewind();
-                    if primary.is_sending() || self.spend() {
+                    if news {
+                        self.heartened(now);
                         self.speak(out);
+                    } else if let Some(waiting) = &mut self.waiting {
+                        waiting.until = waiting.until.min(now + PAUSE);
                     }
                 }
                 Heard::Take { complete, turn } => {
@@ -401,18 +404,6 @@ impl<'b> Client<'b> {
             }
         }
         Ok(())
-    }
-
-    /// Spends one of the times that may be asked.
-    fn spend(&mut self) -> bool {
-        let Some(waiting) = &mut self.waiting else { return false };
-        match waiting.left.checked_sub(1) {
-            Some(left) => {
-                waiting.left = left;
-                true
-            }
-            None => false,
-        }
     }
 
     fn response(&mut self, length: usize, finished: &mut bool, out: &mut dyn FnMut(&[u8])) -> Result<(), ClientError> {

@@ -54,7 +54,12 @@ pub enum Heard {
         turn: bool,
     },
     /// The station is ready and it is our turn: go on with the request, or ask for the response.
-    Turn,
+    Turn {
+        /// The frame said something new: more of the request has arrived, or more of the response was sent than came.
+        /// One that did not may have come twice, or the station has no response yet: whoever answers it at once
+        /// doubles what flies with every frame that is doubled, and asks a slow station as fast as the line can.
+        news: bool,
+    },
 }
 
 impl Primary {
@@ -186,10 +191,14 @@ impl Primary {
             }
             Control::Information { send, receive, poll } if self.connected => {
                 self.holding = false;
+                let before = self.remaining();
                 let all = self.acknowledge(receive);
                 // While our request is not acknowledged as a whole this is a piece of an older response.
                 if send != self.receive || !all {
-                    return if poll { Heard::Turn } else { Heard::Nothing };
+                    let ahead = send.wrapping_sub(self.receive) & 7;
+                    let gap = all && 0 < ahead && ahead < self.limits.receive_window;
+                    let news = gap || self.remaining() < before;
+                    return if poll { Heard::Turn { news } } else { Heard::Nothing };
                 }
                 self.receive = (self.receive + 1) & 7;
                 Heard::Take {
@@ -198,9 +207,13 @@ impl Primary {
                 }
             }
             Control::ReceiveReady { receive, .. } if self.connected => {
+                let before = self.remaining();
+                let news = self.holding;
                 self.holding = false;
                 let _all = self.acknowledge(receive);
-                Heard::Turn
+                Heard::Turn {
+                    news: news || self.remaining() < before,
+                }
             }
             Control::ReceiveNotReady { receive, .. } if self.connected => {
                 self.holding = true;
@@ -317,7 +330,7 @@ mod tests {
         let mut waiting = sending();
         assert_eq!(
             waiting.on(&frame(Control::ReceiveReady { receive: 2, poll: true })),
-            Heard::Turn
+            Heard::Turn { news: true }
         );
         let mut holding = sending();
         assert_eq!(
@@ -371,7 +384,7 @@ mod tests {
         assert_eq!(primary.cut(), None);
         assert_eq!(
             primary.on(&frame(Control::ReceiveReady { receive: 1, poll: true })),
-            Heard::Turn
+            Heard::Turn { news: true }
         );
         let cut = primary.cut().expect("the second frame is due again");
         assert_eq!((cut.from, cut.to, cut.segmented), (100, 180, false));
