@@ -3,6 +3,8 @@
 //! A [`Client`] is given a [`Command`], octets and the time; what is to be sent goes out during the call, and what came
 //! of the command is its [`Outcome`]. Long values are assembled in, and cut from, a buffer that the caller lends.
 
+mod access;
+mod blocks;
 mod error;
 mod link;
 mod session;

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::acse::{Diagnostic, Outcome as Granted};
-use crate::apdu::Exception;
+use crate::apdu::{Exception, ServiceError};
 use crate::initiate::InitiateError;
 
 /// Why a command came to nothing.
@@ -32,6 +32,8 @@ pub enum ClientError {
     },
     /// The meter did not serve the request.
     Exception(Exception),
+    /// The meter answered with a confirmedServiceError.
+    Service(ServiceError),
     /// The meter did not show that it knows the keys; it may be another one.
     Impostor,
     /// The answer's protection does not open.
@@ -85,6 +87,7 @@ impl fmt::Display for ClientError {
                 initiate.map_or(Ok(()), |error| write!(f, ", initiate request: {error:?}"))
             }
             Self::Exception(exception) => write!(f, "the meter did not serve the request: {exception}"),
+            Self::Service(error) => write!(f, "the meter did not serve the request: {error}"),
             Self::Impostor => f.write_str("the meter did not show that it knows the keys"),
             Self::Deciphering => f.write_str("the answer's protection does not open with these keys"),
             Self::Unprotected => f.write_str("the answer has less protection than the request"),

@@ -5,6 +5,7 @@ use base::{Instant, Micros};
 use super::error::{ClientError, Protocol};
 use super::session::{Command, Next, Outcome, Session};
 use super::settings::Settings;
+use crate::apdu::Notification;
 use crate::hdlc::{Address, Control, Deframer, FRAME_MAX, Frame, Heard, LLC_COMMAND, LLC_RESPONSE, Limits, Primary};
 use crate::initiate::Conformance;
 use crate::server::PDU_MAX;
@@ -116,7 +117,7 @@ impl<'b> Client<'b> {
             },
         };
         Self {
-            session: Session::new(settings, counter, lent),
+            session: Session::new(settings, counter, lent, matches!(framing, Framing::Wrapper)),
             line,
             patience,
             waiting: None,
@@ -145,6 +146,18 @@ impl<'b> Client<'b> {
     #[must_use]
     pub fn outcome(&self) -> Option<Outcome<'_>> {
         self.session.outcome()
+    }
+
+    /// What the meter said unasked, the last of it; a confirmation that it wants was sent over TCP. It stays until
+    /// [`Client::forget_notification`], or until the next one comes.
+    #[must_use]
+    pub fn notification(&self) -> Option<Notification<'_>> {
+        self.session.notification()
+    }
+
+    /// The notification was seen.
+    pub fn forget_notification(&mut self) {
+        self.session.forget_notification();
     }
 
     /// When [`Client::elapse`] must be called; [`Instant::FAR`] for never.
@@ -199,7 +212,17 @@ impl<'b> Client<'b> {
             return Ok(());
         }
         let Line::Hdlc { primary, deframer, .. } = &mut self.line else {
-            return Err(self.give_up(ClientError::NoAnswer));
+            // A general block may be said again: the meter knows it by its number.
+            let left = left.checked_sub(1).filter(|_| self.session.say_again());
+            let Some(left) = left else {
+                return Err(self.give_up(ClientError::NoAnswer));
+            };
+            self.waiting = Some(Waiting {
+                until: now + self.patience.answer,
+                left,
+            });
+            self.send_request(out);
+            return Ok(());
         };
         let spent = since + self.patience.answer <= now;
         let Some(left) = left.checked_sub(u8::from(spent)) else {
@@ -257,7 +280,7 @@ impl<'b> Client<'b> {
     fn send_request(&mut self, out: &mut dyn FnMut(&[u8])) {
         let (client, server) = (self.session.settings().client, self.session.settings().server);
         match &mut self.line {
-            Line::Wrapper { .. } => {
+            Line::Wrapper { .. } => loop {
                 let length = u16::try_from(self.session.pdu().len()).unwrap_or(u16::MAX);
                 let header = Header {
                     source: client,
@@ -266,7 +289,10 @@ impl<'b> Client<'b> {
                 };
                 self.session.prepend(&header.octets());
                 out(self.session.pdu());
-            }
+                if !self.session.proceed() {
+                    return;
+                }
+            },
             Line::Hdlc { primary, got, .. } => {
                 self.session.prepend(&LLC_COMMAND);
                 primary.request(self.session.pdu().len());
@@ -314,11 +340,13 @@ impl<'b> Client<'b> {
             *held = 0;
             let settings = self.session.settings();
             let ours = found.source == settings.server && found.destination == settings.client;
-            if ours && self.waiting.is_some() && !*finished {
+            let due = self.waiting.is_some() && !*finished;
+            if ours && (due || self.session.may_be_notice(length)) {
                 self.heartened(now);
                 match self.session.on(length)? {
                     Next::Send => self.send_request(out),
                     Next::Finished => *finished = true,
+                    Next::Wait => {}
                 }
             }
         }
@@ -412,6 +440,8 @@ impl<'b> Client<'b> {
         }
         match self.session.on(length)? {
             Next::Send => self.send_request(out),
+            // More comes when it is asked for.
+            Next::Wait => self.speak(out),
             Next::Finished => {
                 let released = matches!(self.session.outcome(), Some(Outcome::Released));
                 match &mut self.line {

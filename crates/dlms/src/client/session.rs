@@ -5,14 +5,16 @@ use core::ops::Range;
 use cosem::axdr::{Octets, Reader, Writer};
 use cosem::{AccessError, ActionError, Method};
 
+use super::blocks::Blocks;
 use super::error::{ClientError, Protocol};
 use super::settings::{Credentials, Settings};
 use crate::acse::{
     AssociationRequest, AssociationResponse, Context, Outcome as Granted, ReleaseRequest, ReleaseResponse,
 };
 use crate::apdu::{
-    ActionRequest, ActionResponse, ActionResult, Block, Exception, GetRequest, GetResponse, Invoke, Item, Items,
-    Methods, Results, SetRequest, SetResponse, put_item, put_method, tag,
+    AccessResponse, AccessSpec, ActionRequest, ActionResponse, ActionResult, Block, Exception, GetRequest, GetResponse,
+    Invoke, Item, Items, Methods, Notification, Results, SERVICE_ERROR, ServiceError, SetRequest, SetResponse,
+    put_item, put_method, tag,
 };
 use crate::initiate::{self, Conformance, InitiateError, InitiateRequest, InitiateResponse};
 use crate::security::{
@@ -37,6 +39,13 @@ pub enum Command<'a> {
     Act(Method, Option<&'a [u8]>),
     /// Invoke several methods at once, each with its parameters, null-data for none.
     ActList(&'a [(Method, &'a [u8])]),
+    /// Read, write and invoke in one request (ACCESS): each with its value, null-data for what is read or has none.
+    Access {
+        /// What is wanted, in the order it is done.
+        wanted: &'a [(AccessSpec<'a>, &'a [u8])],
+        /// What follows the first failure is not done.
+        break_on_error: bool,
+    },
     /// End the association.
     Release,
 }
@@ -58,6 +67,8 @@ pub enum Outcome<'a> {
     Done(ActionResult<'a>),
     /// How it went with each method: [`ActionResult`]s behind their count.
     DoneEach(&'a [u8]),
+    /// How it went with each thing that was asked for.
+    Accessed(AccessResponse<'a>),
     /// The association is over.
     Released,
 }
@@ -68,10 +79,12 @@ pub(super) enum Next {
     Send,
     /// The command is done; ask [`Session::outcome`].
     Finished,
+    /// Wait for what follows.
+    Wait,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     Closed,
     Associating,
     Proving,
@@ -81,7 +94,7 @@ enum State {
 
 /// What is under way. Octets of it stand in the lent buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Work {
+pub(super) enum Work {
     Nothing,
     /// Reading: blocks taken, octets of them.
     Get {
@@ -109,12 +122,14 @@ enum Work {
         number: u32,
         length: usize,
     },
+    /// Asking for several things at once.
+    Access,
     /// Finished: what the octets in the buffer are.
     Finished(Kind),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Associated,
     Value(usize),
     NoValue(AccessError),
@@ -126,36 +141,48 @@ enum Kind {
         returned: Option<Result<(usize, usize), AccessError>>,
     },
     DoneEach(usize),
+    Accessed(usize),
     Released,
 }
 
 /// The client above its framing.
 pub(super) struct Session<'b> {
-    settings: Settings<'b>,
+    pub(super) settings: Settings<'b>,
     /// The next number to protect a message with.
-    counter: u32,
+    pub(super) counter: u32,
     /// The greatest number of the meter.
-    received: Option<u32>,
-    server_title: Option<Title>,
-    from_server: Option<Challenge>,
-    conformance: Conformance,
+    pub(super) received: Option<u32>,
+    pub(super) server_title: Option<Title>,
+    pub(super) from_server: Option<Challenge>,
+    pub(super) conformance: Conformance,
     /// The longest PDU the meter takes.
-    send_max: usize,
-    invoke: Invoke,
-    state: State,
-    work: Work,
-    inbox: [u8; HEADROOM + PDU_MAX],
-    outbox: [u8; HEADROOM + PDU_MAX],
-    pdu: Range<usize>,
-    lent: &'b mut [u8],
+    pub(super) send_max: usize,
+    pub(super) invoke: Invoke,
+    pub(super) state: State,
+    pub(super) work: Work,
+    pub(super) inbox: [u8; HEADROOM + PDU_MAX],
+    pub(super) outbox: [u8; HEADROOM + PDU_MAX],
+    pub(super) pdu: Range<usize>,
+    pub(super) lent: &'b mut [u8],
+    /// The number of the last ACCESS.
+    pub(super) long_invoke: u32,
+    pub(super) blocks: Blocks,
+    /// Whether several PDUs may go out in a row.
+    pub(super) streams: bool,
+    /// What the meter said unasked, and how many octets of it.
+    notice: [u8; PDU_MAX],
+    noticed: usize,
 }
+
+const GENERAL_GLOBAL: u8 = 0xDB;
+const GENERAL_DEDICATED: u8 = 0xDC;
 
 const APDU: ClientError = ClientError::Protocol(Protocol::Apdu);
 const VALUE: ClientError = ClientError::Protocol(Protocol::Value);
 const NUMBER: ClientError = ClientError::Protocol(Protocol::BlockNumber);
 
 impl<'b> Session<'b> {
-    pub(super) fn new(settings: Settings<'b>, counter: u32, lent: &'b mut [u8]) -> Self {
+    pub(super) fn new(settings: Settings<'b>, counter: u32, lent: &'b mut [u8], streams: bool) -> Self {
         Self {
             conformance: settings.conformance,
             settings,
@@ -171,6 +198,11 @@ impl<'b> Session<'b> {
             outbox: [0; HEADROOM + PDU_MAX],
             pdu: HEADROOM..HEADROOM,
             lent,
+            long_invoke: 0,
+            blocks: Blocks::default(),
+            streams,
+            notice: [0; PDU_MAX],
+            noticed: 0,
         }
     }
 
@@ -217,6 +249,7 @@ impl<'b> Session<'b> {
     /// Begins a command: its first request stands in the outbox.
     pub(super) fn begin(&mut self, command: Command<'_>) -> Result<(), ClientError> {
         self.invoke = Invoke::confirmed(self.invoke.id().wrapping_add(1));
+        self.blocks = Blocks::default();
         let invoke = self.invoke;
         match (command, self.state) {
             (Command::Associate, _) => return self.associate(),
@@ -320,6 +353,7 @@ impl<'b> Session<'b> {
                     self.first_block(|out, block| ActionRequest::ListFirstBlock(invoke, methods, block).emit(out))
                 })
             }
+            Command::Access { wanted, break_on_error } => self.begin_access(wanted, break_on_error),
             Command::Release => {
                 self.state = State::Releasing;
                 self.plain(|out| {
@@ -336,6 +370,9 @@ impl<'b> Session<'b> {
     /// Takes the meter's answer: the first `length` octets of the inbox.
     pub(super) fn on(&mut self, length: usize) -> Result<Next, ClientError> {
         let range = HEADROOM..HEADROOM + length.min(PDU_MAX);
+        if self.state == State::Open && self.inbox.get(HEADROOM) == Some(&tag::GENERAL_BLOCK) {
+            return self.general_block(range);
+        }
         match self.state {
             State::Closed => Err(APDU),
             State::Associating => self.associated(range),
@@ -346,6 +383,9 @@ impl<'b> Session<'b> {
             }
             State::Proving | State::Open => {
                 let apdu = self.unprotect(range)?;
+                if self.state == State::Open && self.is_notice(apdu.clone()) {
+                    return self.take_notice(apdu);
+                }
                 if self.state == State::Proving {
                     self.proven(apdu)
                 } else {
@@ -371,11 +411,12 @@ impl<'b> Session<'b> {
                 Outcome::Done(ActionResult { result, returned })
             }
             Kind::DoneEach(length) => Outcome::DoneEach(lent(0, length)),
+            Kind::Accessed(length) => Outcome::Accessed(AccessResponse::parse(lent(0, length)).ok()?),
             Kind::Released => Outcome::Released,
         })
     }
 
-    fn finished(&mut self, kind: Kind) -> Result<Next, ClientError> {
+    pub(super) fn finished(&mut self, kind: Kind) -> Result<Next, ClientError> {
         self.work = Work::Finished(kind);
         Ok(Next::Finished)
     }
@@ -527,11 +568,19 @@ impl<'b> Session<'b> {
 
     /// The longest APDU that fits into what the meter takes.
     fn room(&self) -> usize {
+        self.room_in(self.send_max)
+    }
+
+    fn room_in(&self, pdu_max: usize) -> usize {
         if !self.settings.is_sealing() {
-            return self.send_max;
+            return pdu_max;
         }
-        let around = overhead(self.settings.envelope(false), self.settings.protection, self.send_max);
-        self.send_max.saturating_sub(around)
+        let around = overhead(
+            self.settings.envelope(false).general(),
+            self.settings.protection,
+            pdu_max,
+        );
+        pdu_max.saturating_sub(around)
     }
 
     /// Writes a PDU that is never protected.
@@ -554,12 +603,18 @@ impl<'b> Session<'b> {
     }
 
     /// The same with the first `length` octets of the lent buffer at hand.
-    fn request_with_lent(
+    pub(super) fn request_with_lent(
         &mut self,
         length: usize,
         emit: impl FnOnce(&mut Writer<'_>, &[u8]) -> Result<(), cosem::axdr::Full>,
     ) -> Result<(), ClientError> {
-        let to = HEADROOM + self.room();
+        // What is longer than the meter's PDU goes out in general blocks, as far as it can be sealed whole.
+        let room = if self.has_general_blocks() && self.state == State::Open {
+            self.room_in(PDU_MAX)
+        } else {
+            self.room()
+        };
+        let to = HEADROOM + room;
         let mut out = Writer::new(self.outbox.get_mut(HEADROOM..to).unwrap_or_default());
         emit(&mut out, self.lent.get(..length).unwrap_or(&[])).map_err(|_| ClientError::TooLong)?;
         self.pdu = HEADROOM..HEADROOM + out.len();
@@ -571,6 +626,12 @@ impl<'b> Session<'b> {
                 .dedicated
                 .map_or(keys, |encryption| Keys { encryption, ..keys });
             let (envelope, protection) = (self.settings.envelope(false), self.settings.protection);
+            // ACCESS and what belongs to notifications have no ciphered form of their own.
+            let first = self.outbox.get(HEADROOM).copied().unwrap_or_default();
+            let envelope = match first {
+                tag::ACCESS_REQUEST | tag::NOTIFICATION_CONFIRM => envelope.general(),
+                _ => envelope,
+            };
             let title = self.settings.title;
             self.pdu = seal(
                 &mut self.outbox,
@@ -583,15 +644,32 @@ impl<'b> Session<'b> {
             )
             .map_err(|_| ClientError::Keys)?;
         }
+        if self.send_max < self.pdu.len() {
+            return self.give_in_blocks();
+        }
         Ok(())
     }
 
     fn unprotect(&mut self, range: Range<usize>) -> Result<Range<usize>, ClientError> {
-        let octets = self.inbox.get(range.clone()).unwrap_or(&[]);
+        self.unprotect_at(range, false)
+    }
+
+    /// The same of an answer that was put together in the lent buffer.
+    pub(super) fn unprotect_lent(&mut self, range: Range<usize>) -> Result<Range<usize>, ClientError> {
+        self.unprotect_at(range, true)
+    }
+
+    fn unprotect_at(&mut self, range: Range<usize>, lent: bool) -> Result<Range<usize>, ClientError> {
+        let buffer: &mut [u8] = if lent { self.lent } else { &mut self.inbox };
+        let octets = buffer.get(range.clone()).unwrap_or(&[]);
         let first = octets.first().copied().ok_or(APDU)?;
         if first == tag::EXCEPTION {
             self.work = Work::Nothing;
             return Err(Exception::parse(octets).map_or(APDU, ClientError::Exception));
+        }
+        if first == SERVICE_ERROR {
+            self.work = Work::Nothing;
+            return Err(ServiceError::parse(octets).map_or(APDU, ClientError::Service));
         }
         if !Sealed::is_tag(first) {
             let plain = !self.settings.is_sealing();
@@ -617,7 +695,7 @@ impl<'b> Session<'b> {
             .server_title
             .filter(|title| sealed.title.is_none_or(|said| said == *title));
         let title = title.ok_or(ClientError::Deciphering)?;
-        let apdu = open(&mut self.inbox, HEADROOM, &sealed, keys, title).map_err(|_| ClientError::Deciphering)?;
+        let apdu = open(buffer, HEADROOM, &sealed, keys, title).map_err(|_| ClientError::Deciphering)?;
         if self.received.is_some_and(|last| sealed.counter <= last) {
             return Err(ClientError::Replayed);
         }
@@ -625,10 +703,49 @@ impl<'b> Session<'b> {
         Ok(apdu)
     }
 
+    // ---- what the meter says unasked ------------------------------------------------------------------------------------------
+
+    /// Whether an answer in the first `length` octets of the inbox may be a notification.
+    pub(super) fn may_be_notice(&self, length: usize) -> bool {
+        let first = self.inbox.get(HEADROOM).copied().unwrap_or_default();
+        let general = matches!(first, GENERAL_GLOBAL | GENERAL_DEDICATED);
+        self.state == State::Open && 0 < length && (Notification::is_tag(first) || general)
+    }
+
+    fn is_notice(&self, apdu: Range<usize>) -> bool {
+        let first = self.inbox.get(apdu).and_then(|octets| octets.first());
+        first.is_some_and(|&first| Notification::is_tag(first))
+    }
+
+    /// Keeps a notification for [`Session::notification`]; the answer that is due is still due.
+    fn take_notice(&mut self, apdu: Range<usize>) -> Result<Next, ClientError> {
+        let octets = self.inbox.get(apdu).unwrap_or(&[]);
+        let confirmation = Notification::parse(octets).map_err(|_| APDU)?.confirmation();
+        self.noticed = put_lent(&mut self.notice, 0, octets)?;
+        match confirmation {
+            // On a serial line the meter has the word when it is asked, and the request must stay for repetition.
+            Some(confirm) if self.streams => {
+                self.request(|out| confirm.emit(out))?;
+                Ok(Next::Send)
+            }
+            _ => Ok(Next::Wait),
+        }
+    }
+
+    /// What the meter said unasked last.
+    pub(super) fn notification(&self) -> Option<Notification<'_>> {
+        Notification::parse(self.notice.get(..self.noticed)?).ok()
+    }
+
+    /// Forgets it.
+    pub(super) fn forget_notification(&mut self) {
+        self.noticed = 0;
+    }
+
     // ---- services ------------------------------------------------------------------------------------------------------------
 
     /// Fills the lent buffer; answers how many octets.
-    fn lend(
+    pub(super) fn lend(
         &mut self,
         write: impl FnOnce(&mut Writer<'_>) -> Result<(), cosem::axdr::Full>,
     ) -> Result<usize, ClientError> {
@@ -708,6 +825,7 @@ impl<'b> Session<'b> {
         let octets = self.inbox.get(apdu.clone()).unwrap_or(&[]);
         match work {
             Work::Nothing | Work::Finished(_) => Err(APDU),
+            Work::Access => self.access_answered(apdu),
             Work::Get { list, number, length } => {
                 let response = GetResponse::parse(octets).map_err(|_| APDU)?;
                 let (GetResponse::Normal(invoke, _) | GetResponse::Block { invoke, .. } | GetResponse::List(invoke, _)) =
@@ -879,7 +997,7 @@ impl<'b> Session<'b> {
         }
     }
 
-    fn check_invoke(&self, invoke: Invoke) -> Result<(), ClientError> {
+    pub(super) fn check_invoke(&self, invoke: Invoke) -> Result<(), ClientError> {
         if invoke.id() == self.invoke.id() {
             Ok(())
         } else {
@@ -897,7 +1015,7 @@ impl<'b> Session<'b> {
 }
 
 /// Puts octets into the lent buffer at `from`; answers where they end.
-fn put_lent(lent: &mut [u8], from: usize, octets: &[u8]) -> Result<usize, ClientError> {
+pub(super) fn put_lent(lent: &mut [u8], from: usize, octets: &[u8]) -> Result<usize, ClientError> {
     let to = from + octets.len();
     lent.get_mut(from..to)
         .ok_or(ClientError::TooLong)?

@@ -44,12 +44,15 @@ pub(super) enum Blocks {
 pub(super) struct Heard {
     /// The number of the last block that was taken; 0 for none.
     got: u16,
-    /// The sum over the last block of the request, by which its repetition is known.
-    sum: u32,
+    /// The sums over the first and the last block of the request, by which their repetition is known.
+    first: u32,
+    last: u32,
     /// Blocks that the client takes in a row.
     window: u8,
     /// The number of the last block that the server said; 0 for none.
     said: u16,
+    /// What was acknowledged last.
+    acknowledged: u16,
 }
 
 /// An answer that goes out.
@@ -73,7 +76,7 @@ pub(super) struct Giving {
 /// What is due after a block was heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Due {
-    /// Nothing: the client goes on streaming.
+    /// Nothing: the client goes on streaming, or says again what is known.
     Nothing,
     /// An acknowledgement without data.
     Acknowledge,
@@ -90,9 +93,11 @@ enum Due {
 impl Heard {
     const NOTHING: Self = Self {
         got: 0,
-        sum: 0,
+        first: 0,
+        last: 0,
         window: 1,
         said: 0,
+        acknowledged: 0,
     };
 
     /// Takes a block if it is the next one; answers whether it is.
@@ -101,14 +106,25 @@ impl Heard {
         let next = self.got.checked_add(1) == Some(block.number);
         if next {
             self.got = block.number;
-            self.sum = sum(block.data);
+            self.last = sum(block.data);
+            if block.number == 1 {
+                self.first = self.last;
+            }
         }
         next
     }
 
-    /// Whether a block is the last one that was taken, once more.
+    /// Whether a block is one that was taken, once more. A new request begins with block 1, and differs.
     fn has(&self, block: &GeneralBlock<'_>) -> bool {
-        block.number == self.got && sum(block.data) == self.sum
+        match block.number {
+            1 => sum(block.data) == self.first,
+            number => number <= self.got,
+        }
+    }
+
+    /// Whether a block is the last one that was taken, once more.
+    fn has_last(&self, block: &GeneralBlock<'_>) -> bool {
+        block.number == self.got && sum(block.data) == self.last
     }
 }
 
@@ -126,14 +142,22 @@ impl Giving {
         self.first.checked_add(count - 1)
     }
 
-    /// Takes an acknowledgement; `None` when it is of blocks that were never sent.
+    /// Takes an acknowledgement, or the end of the request once more; `None` when it is of blocks that were never sent.
+    ///
+    /// An acknowledgement that comes twice is no reason to send anything twice: the client numbers them.
     fn acknowledge(&mut self, block: &GeneralBlock<'_>) -> Option<Due> {
         if self.heard.said < block.acknowledged {
             return None;
         }
-        self.heard.take(block);
-        // Below what is acknowledged already there is nothing left to send again.
+        if block.data.is_empty() {
+            if block.number <= self.heard.got {
+                return Some(Due::Nothing);
+            }
+            self.heard.got = block.number;
+        }
+        self.heard.window = block.window.max(1);
         self.acknowledged = self.acknowledged.max(block.acknowledged);
+        // What is not acknowledged is sent again.
         self.heard.said = self.acknowledged;
         self.left = self.heard.window;
         Some(match (self.last()? <= self.acknowledged, self.more) {
@@ -182,8 +206,8 @@ impl Session {
         }
     }
 
-    /// Takes a general block.
-    pub(super) fn block(&mut self, peer: Peer, length: usize, app: &mut dyn Application) -> Result<(), Exception> {
+    /// Takes a general block; answers whether there is something to say.
+    pub(super) fn block(&mut self, peer: Peer, length: usize, app: &mut dyn Application) -> Result<bool, Exception> {
         let terms = self.association.terms().filter(|terms| terms.peer == peer);
         let (conformance, receive_max) = terms
             .map(|terms| (terms.conformance, terms.receive_max))
@@ -198,10 +222,11 @@ impl Session {
         let block = GeneralBlock::parse(octets).map_err(|_| Exception::MALFORMED)?;
         let state = core::mem::replace(&mut self.blocks, Blocks::Idle);
         let (state, due) = match state {
-            Blocks::Giving(mut giving) if block.data.is_empty() || giving.heard.has(&block) => {
+            Blocks::Giving(mut giving) if block.data.is_empty() || giving.heard.has_last(&block) => {
                 let due = giving.acknowledge(&block).ok_or(Exception::NOT_ALLOWED)?;
                 (Blocks::Giving(giving), due)
             }
+            Blocks::Giving(giving) if giving.heard.has(&block) => (Blocks::Giving(giving), Due::Nothing),
             // Nothing is under way that could be acknowledged.
             Blocks::Idle if block.data.is_empty() => return Err(Exception::NOT_ALLOWED),
             Blocks::Idle | Blocks::Giving(_) => {
@@ -215,14 +240,12 @@ impl Session {
         };
         self.blocks = state;
         match due {
-            Due::Nothing => {
-                self.outbox.clear();
-                Ok(())
-            }
+            // What stands in the outbox may still be asked for.
+            Due::Nothing => return Ok(false),
             Due::Done => {
                 self.outbox.clear();
                 self.blocks = Blocks::Idle;
-                Ok(())
+                return Ok(false);
             }
             Due::Acknowledge => self.acknowledge(),
             Due::Serve => {
@@ -235,6 +258,7 @@ impl Session {
                     .get_mut(HEADROOM..HEADROOM + length)
                     .ok_or(Exception::TOO_LONG)?
                     .copy_from_slice(waiting);
+                self.outbox.clear();
                 self.request(peer, length, Some(heard), app)
             }
             Due::Next => self.give(),
@@ -253,7 +277,8 @@ impl Session {
                 }
                 self.give()
             }
-        }
+        }?;
+        Ok(0 < self.outbox.len())
     }
 
     /// Takes the data of the block in the inbox.
@@ -277,7 +302,11 @@ impl Session {
         let Blocks::Taking(heard) = &mut self.blocks else {
             return Err(Exception::NOT_ALLOWED);
         };
-        heard.said = heard.said.checked_add(1).ok_or(Exception::TOO_LONG)?;
+        // The same word once more keeps its number: so the client knows with which the answer begins.
+        if heard.said == 0 || heard.acknowledged != heard.got {
+            heard.said = heard.said.checked_add(1).ok_or(Exception::TOO_LONG)?;
+            heard.acknowledged = heard.got;
+        }
         let block = GeneralBlock {
             last: false,
             streaming: false,

@@ -101,11 +101,11 @@ impl Session {
         let length = length.min(PDU_MAX);
         self.streaming = false;
         if self.inbox.get(HEADROOM) == Some(&tag::GENERAL_BLOCK) && 0 < length {
-            if let Err(exception) = self.block(peer, length, app) {
+            return self.block(peer, length, app).unwrap_or_else(|exception| {
                 (self.blocks, self.transfer) = (Blocks::Idle, Transfer::Idle);
                 self.refuse(exception);
-            }
-            return 0 < self.outbox.len();
+                true
+            });
         }
         self.outbox.clear();
         self.blocks = Blocks::Idle;

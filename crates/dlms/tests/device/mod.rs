@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use cosem::axdr::{Octets, Reader, Writer};
 use cosem::{AccessError, ActionError, Attribute, Cursor, Method, Obis, Returned, Selection, Step};
 use ferraris_dlms::acse::{Context, Diagnostic, Mechanism};
+use ferraris_dlms::apdu::LongInvoke;
 use ferraris_dlms::initiate::Conformance;
 use ferraris_dlms::security::{Key, Keys, Policy, Suite, Title};
 use ferraris_dlms::server::{
-    Application, Caller, Exhausted, PDU_MAX, Profile, Proposal, Replay, STEP_MAX, SecurityEvent,
+    Application, Caller, Exhausted, PDU_MAX, PreEstablished, Profile, Proposal, Replay, STEP_MAX, SecurityEvent,
 };
 
 pub(crate) const ENCRYPTION: [u8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
@@ -33,6 +34,15 @@ pub(crate) const SERVICES: Conformance = Conformance::GENERAL_PROTECTION
     .with(Conformance::SELECTIVE_ACCESS)
     .with(Conformance::ACTION);
 
+/// All of it, and what clients propose that know more than these services.
+pub(crate) const EVERYTHING: Conformance = SERVICES
+    .with(Conformance::ACCESS)
+    .with(Conformance::GENERAL_BLOCK_TRANSFER)
+    .with(Conformance::DATA_NOTIFICATION)
+    .with(Conformance::EVENT_NOTIFICATION)
+    .with(Conformance::ATTRIBUTE_0_WITH_GET)
+    .with(Conformance::ATTRIBUTE_0_WITH_SET);
+
 pub(crate) struct Device {
     pub(crate) objects: BTreeMap<Attribute, Vec<u8>>,
     /// Octets of each step.
@@ -53,6 +63,13 @@ pub(crate) struct Device {
     pub(crate) callers: Vec<Caller>,
     pub(crate) seed: u64,
     pub(crate) receive_max: u16,
+    /// What it grants, and what it tolerates without having granted it.
+    pub(crate) services: Conformance,
+    pub(crate) tolerated: Conformance,
+    /// The client that is served without an association, and what it may do.
+    pub(crate) pre_established: Option<(u16, PreEstablished)>,
+    /// What was pushed and is confirmed.
+    pub(crate) confirmed: Vec<u32>,
     /// Attributes whose values come part by part, and the most octets they may have.
     pub(crate) large: BTreeMap<Attribute, usize>,
     /// What was staged, and the parts it came in.
@@ -78,6 +95,10 @@ impl Device {
             callers: Vec::new(),
             seed: 1,
             receive_max: 2048,
+            services: SERVICES,
+            tolerated: Conformance::NONE,
+            pre_established: None,
+            confirmed: Vec::new(),
             large: BTreeMap::new(),
             staged: Vec::new(),
             parts: Vec::new(),
@@ -123,7 +144,7 @@ impl Application for Device {
         let receive_max = self.receive_max.min(u16::try_from(PDU_MAX).unwrap_or(u16::MAX));
         Ok(Profile {
             policy,
-            conformance: SERVICES,
+            conformance: self.services,
             receive_max,
         })
     }
@@ -142,7 +163,7 @@ impl Application for Device {
             encryption: &self.encryption,
             authentication: &self.authentication,
         };
-        (client == 1).then_some(keys)
+        (client == 1 || client == 102).then_some(keys)
     }
 
     fn expects_title(&self, _client: u16, title: &Title) -> bool {
@@ -219,6 +240,25 @@ impl Application for Device {
         }
         *place = value.to_vec();
         Ok(())
+    }
+
+    fn tolerates(&self, _: u16) -> Conformance {
+        self.tolerated
+    }
+
+    fn pre_established(&self, client: u16, server: u16) -> Option<PreEstablished> {
+        let (of, it) = self.pre_established?;
+        (of == client && server == 1).then_some(it)
+    }
+
+    fn confirmed(&mut self, _: &Caller, invoke: LongInvoke) {
+        self.confirmed.push(invoke.id());
+    }
+
+    fn attributes(&self, _: &Caller, what: Attribute) -> Result<u8, AccessError> {
+        let of_object = |known: &&Attribute| (known.class_id, known.name) == (what.class_id, what.name);
+        let last = self.objects.keys().filter(of_object).map(|known| known.index).max();
+        last.map(i8::cast_unsigned).ok_or(AccessError::ObjectUndefined)
     }
 
     fn is_large(&self, _: &Caller, what: Attribute) -> bool {
