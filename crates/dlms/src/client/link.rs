@@ -220,6 +220,7 @@ impl<'b> Client<'b> {
             self.waiting = Some(Waiting {
                 until: now + self.patience.answer,
                 left,
+                since: now,
             });
             self.send_request(out);
             return Ok(());
