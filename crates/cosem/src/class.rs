@@ -40,6 +40,8 @@ pub enum Stream {
     ObjectList,
     /// The rows of the journal with this number.
     Journal(u8),
+    /// The columns of the journal with this number. The class writes them as one value too, where there is room for all.
+    Columns(u8),
 }
 
 /// The behaviour of one interface class over the model `M`.
@@ -63,6 +65,13 @@ pub trait Class<M>: Sync {
     /// Where the value of `attribute` lies when it is not in the model.
     fn stream(&self, attribute: u8) -> Option<Stream> {
         let _in_the_model = attribute;
+        None
+    }
+
+    /// The most octets of A-XDR that values of `attribute` have, when they vary in type or length and may be captured nevertheless; none when
+    /// the type never changes, or nobody can say.
+    fn longest(&self, attribute: u8) -> Option<u16> {
+        let _of_one_type = attribute;
         None
     }
 

@@ -19,6 +19,8 @@ pub struct Object<M: 'static> {
     pub kept: Attributes,
     /// Whether this device has the object: options are ordered per meter.
     pub present: fn(&M) -> bool,
+    /// The most octets of A-XDR that attribute 2 has when it varies in type or length; none when the class knows.
+    pub longest: Option<u16>,
 }
 
 /// All objects of a device: groups of rows, a group per feature, each sorted by name and class.
@@ -47,7 +49,25 @@ impl<M> Object<M> {
             policy,
             kept: Attributes::NONE,
             present: |_| true,
+            longest: None,
         }
+    }
+
+    /// This row, and attribute 2 varies in type or length but never has more than so many octets of A-XDR: it may be captured.
+    #[must_use]
+    pub const fn up_to(self, octets: u16) -> Self {
+        Self {
+            longest: Some(octets),
+            ..self
+        }
+    }
+
+    /// The most octets of A-XDR that an attribute has when its values vary in type or length; none when they do not, or nobody can say.
+    #[must_use]
+    pub fn longest(&self, attribute: u8) -> Option<u16> {
+        self.longest
+            .filter(|_| attribute == 2)
+            .or_else(|| self.class.longest(attribute))
     }
 
     /// This row, and these attributes are saved after a SET and restored at boot.

@@ -112,7 +112,7 @@ impl VirtualMeter {
         let columns: Vec<Attribute> = model
             .columns(JournalId::LoadProfile1)
             .iter()
-            .map(|column| column.attribute)
+            .map(|column| column.object().attribute)
             .collect();
         let status = columns.iter().position(|column| column.name == STATUS);
         let shown = |column: &Attribute| column.class_id != CLOCK_CLASS && column.name != STATUS;
@@ -300,7 +300,7 @@ impl VirtualMeter {
             .unwrap_or_default();
         json!({
             "obis": "1-0:99.1.0",
-            "period_s": model.load_profile.period(),
+            "period_s": model.period(JournalId::LoadProfile1),
             "entries_in_use": journal.in_use,
             "capacity": journal.capacity,
         })

@@ -12,6 +12,7 @@
 //! link -> dlms -> service -> objects (rows) -> model
 //! ```
 
+pub mod capture;
 pub mod clock;
 pub mod config;
 pub mod disconnector;
@@ -22,13 +23,14 @@ pub mod profile;
 pub mod security;
 pub mod trouble;
 
-mod capture;
+mod capture_lists;
 mod effect;
 pub mod limits;
 mod memory;
 mod model;
 mod objects;
 mod service;
+mod set_up;
 mod step;
 mod stream;
 
@@ -192,7 +194,7 @@ impl Meter {
         let Core { model, .. } = &mut core;
         if !report.first_boot {
             model.power_failures = model.power_failures.saturating_add(1);
-            model.load_profile.mark(status::POWER_DOWN);
+            model.profiles.mark(status::POWER_DOWN);
         }
         // From here on a boot without a warning before it is told from one with a warning, also when the power goes in this boot. A first
         // boot has ended when all memories hold something: what is missing from then on was lost.
@@ -232,7 +234,7 @@ impl Meter {
                 .push(Effect::Event(Log::Standard, standard::NV_MEMORY_ERROR));
         }
         let utc = model.utc();
-        model.load_profile.align(&model.clock, utc);
+        model.profiles.align(&model.clock, utc);
         let closed = model.disconnector.is_connected();
         board.drive_disconnector(closed);
         let _noted_in_the_error_register = core.settle(board);
@@ -248,7 +250,7 @@ impl Meter {
         // A period that ended before this moment is closed before anything of this moment is counted.
         let ended = core
             .model
-            .load_profile
+            .profiles
             .due()
             .and_then(|due| core.model.clock.instant_of(due));
         core.model.now = core.model.now.max(now);
@@ -301,7 +303,7 @@ impl Meter {
             ..
         } = &self.core;
         let row = model
-            .load_profile
+            .profiles
             .due()
             .and_then(|due| model.clock.instant_of(due))
             .unwrap_or(Instant::FAR);
@@ -355,12 +357,17 @@ impl Meter {
         let Some(source) = self.core.memory.journal(journal) else {
             return Ok(());
         };
+        let columns = self.core.model.columns(journal);
         let mut cursor = source.rows(from.max(source.first()), source.next_sequence());
         let mut row = [0; limits::ROW_OCTETS];
+        let mut values = [0; limits::ROW_OCTETS];
         loop {
             match source.next(nor, &mut cursor, &mut row)? {
                 flash::Step::Row { utc, .. } => {
-                    visit(utc, row.get(..usize::from(source.shape().width)).unwrap_or(&[]));
+                    let octets = row.get(..usize::from(source.shape().width)).unwrap_or(&[]);
+                    let mut out = Writer::new(&mut values);
+                    capture::unpack(&columns, u32::MAX, utc, octets, &mut out).map_err(|_| MemoryError::Bound)?;
+                    visit(utc, out.written());
                 }
                 flash::Step::Missing { .. } => {}
                 flash::Step::End => return Ok(()),

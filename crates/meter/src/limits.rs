@@ -14,6 +14,8 @@ pub const KEYS: usize = 256;
 pub const EFFECTS: usize = 24;
 /// Octets of one step of a long GET.
 pub const STEP_OCTETS: usize = 512;
+/// Octets of a kept attribute: a capture list of 32 columns, 18 each, is the longest.
+pub const KEPT_OCTETS: usize = 640;
 /// Invocation counters are made durable ahead in blocks of this many: a power cut wastes numbers, never repeats one.
 pub const COUNTER_BLOCK: u32 = 1_000;
 /// Authentication failures in a row that are worth an event (fraud log 46).
@@ -25,6 +27,7 @@ pub const REGISTER_MODULUS: i64 = 1_000_000_000;
 
 const _: () = {
     assert!(ROW_OCTETS + 4 <= STEP_OCTETS, "a row and its head are one step");
+    assert!(3 + COLUMNS * 18 <= KEPT_OCTETS, "a capture list is kept whole");
     assert!(COLUMNS * 14 <= ROW_OCTETS, "every column may be a clock");
     assert!(EFFECTS >= 16, "a clock change with its events and marks must fit");
 };

@@ -18,7 +18,7 @@ use crate::capture;
 use crate::disconnector::{Disconnector, Mode, State};
 use crate::effect::Record;
 use crate::fraud::Contacts;
-use crate::limits::{KEYS, ROW_OCTETS, STEP_OCTETS};
+use crate::limits::{KEPT_OCTETS, KEYS, ROW_OCTETS};
 use crate::model::Model;
 use crate::objects::DIRECTORY;
 use crate::profile::JournalId;
@@ -28,6 +28,8 @@ pub use partitions::{FlashSize, N_PARTITIONS, calibration, partitions};
 
 pub use report::{BootReport, MemoryError};
 pub(crate) use snapshot::Save;
+
+pub(crate) use journals::room;
 
 use journals::Journals;
 use partitions::LAYOUT_VERSION;
@@ -138,7 +140,7 @@ impl Memory {
         object: &Object<Model>,
         attribute: u8,
     ) -> Result<(), MemoryError> {
-        let mut buffer = [0; STEP_OCTETS];
+        let mut buffer = [0; KEPT_OCTETS];
         let mut out = Writer::new(&mut buffer);
         DIRECTORY
             .get(it, object, attribute, &mut out)
@@ -189,7 +191,7 @@ impl Memory {
     ) -> Result<(), MemoryError> {
         let mut buffer = [0; ROW_OCTETS];
         let mut out = Writer::new(&mut buffer);
-        capture::row(it, it.columns(journal), stamp, &mut out).map_err(|_| MemoryError::Bound)?;
+        capture::row(it, &it.columns(journal), stamp, &mut out).map_err(|_| MemoryError::Bound)?;
         self.needs_tending = true;
         self.journals.append(nor, it, journal, stamp, out.written())
     }

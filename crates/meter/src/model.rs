@@ -2,10 +2,12 @@
 
 use base::{Instant, Micros, Utc};
 use cosem::class::AdjustTo;
-use cosem::{AccessError, ActionError, Attribute, CaptureObject, DateTime, Obis, ScalerUnit, Unit};
+use cosem::{AccessError, ActionError, DateTime, ScalerUnit, Unit};
 use heapless::Vec;
 use metrology::{Direction, Measurement, Registers, Tariff};
 
+use crate::capture::{self, Columns};
+use crate::capture_lists;
 use crate::clock::{Clock, ClockRefusal, DaylightSaving};
 use crate::config::Config;
 use crate::disconnector::{Command, Disconnector, Mode, Refusal};
@@ -14,7 +16,7 @@ use crate::effect::{Effect, Effects, Record};
 use crate::event_log::{Log, fraud, standard};
 use crate::fraud::{Contact, Contacts, Press};
 use crate::limits::DEVICE_ID_OCTETS;
-use crate::profile::{JournalId, LoadProfile, status};
+use crate::profile::{JournalId, N_PROFILES, Profile, Profiles, status};
 use crate::security::Security;
 use crate::trouble::Trouble;
 
@@ -35,8 +37,8 @@ pub struct Model {
     pub reading: Option<Measurement>,
     /// Total harmonic distortion in tenths of a percent: voltages L1 to L3, currents L1 to L3; none where unknown.
     pub distortion: [Option<u16>; 6],
-    /// Load profile 1.
-    pub load_profile: LoadProfile,
+    /// Load profiles and the profiles of M-Bus channels.
+    pub profiles: Profiles,
     /// The code that each log took last.
     pub last_event: [u8; Log::ALL.len()],
     /// Rows in each journal, and how many it can hold.
@@ -109,36 +111,11 @@ pub mod error_bit {
     pub const MEASUREMENT_SYSTEM: u32 = 1 << 11;
 }
 
-/// Default columns of load profile 1: clock, status, A+ and A-, R+ and R-.
-const LOAD_PROFILE_COLUMNS: [CaptureObject; 6] = [
-    column(8, "0-0:1.0.0"),
-    column(1, "0-0:96.10.1"),
-    column(3, "1-0:1.8.0"),
-    column(3, "1-0:2.8.0"),
-    column(3, "1-0:3.8.0"),
-    column(3, "1-0:4.8.0"),
-];
-
 /// The kinds of attack on a link.
 const ATTACKS: [u8; 3] = [fraud::AUTHENTICATION_FAILURE, fraud::DECRYPTION_FAILURE, fraud::REPLAY];
 
 /// Attacks of one kind are one event for this long.
 const ATTACK_QUIET: Micros = Micros::from_secs(60);
-
-/// Default period of load profile 1.
-const LOAD_PROFILE_SECONDS: u32 = 900;
-
-/// Attribute 2 of an object as a column.
-const fn column(class_id: u16, name: &str) -> CaptureObject {
-    CaptureObject::whole(Attribute::new(class_id, Obis::new(name), 2))
-}
-
-/// Columns of the event logs: clock and code.
-const LOG_COLUMNS: [[CaptureObject; 2]; 3] = [
-    [column(8, "0-0:1.0.0"), column(1, "0-0:96.11.0")],
-    [column(8, "0-0:1.0.0"), column(1, "0-0:96.11.1")],
-    [column(8, "0-0:1.0.0"), column(1, "0-0:96.11.2")],
-];
 
 impl Model {
     /// A meter as it leaves the factory, with its clock at `rtc`.
@@ -148,9 +125,7 @@ impl Model {
         let mut device_ids: [Vec<u8, DEVICE_ID_OCTETS>; 7] = Default::default();
         let [serial, ..] = &mut device_ids;
         serial.extend(config.serial_digits());
-        let mut load_profile = LoadProfile::new(&LOAD_PROFILE_COLUMNS, LOAD_PROFILE_SECONDS);
-        load_profile.align(&clock, clock.utc(now));
-        Self {
+        let mut it = Self {
             now,
             config: config.clone(),
             clock,
@@ -158,7 +133,7 @@ impl Model {
             tariff: Tariff::FIRST,
             reading: None,
             distortion: [None; 6],
-            load_profile,
+            profiles: Profiles::new([const { Profile::new(Columns::new(), 0) }; N_PROFILES]),
             last_event: [0; Log::ALL.len()],
             journals: [JournalState::default(); JournalId::ALL.len()],
             disconnector: Disconnector::new(),
@@ -171,7 +146,16 @@ impl Model {
             power_failures: 0,
             attacks: [now; ATTACKS.len()],
             effects: Effects::new(),
+        };
+        for journal in JournalId::PROFILES {
+            let (columns, period) = capture_lists::of_factory(journal);
+            let columns = capture::those_present(&it, columns);
+            if let Some(profile) = it.profiles.get_mut(journal) {
+                *profile = Profile::new(columns, period);
+            }
         }
+        it.profiles.align(&it.clock, it.clock.utc(now));
+        it
     }
 
     /// The time now.
@@ -186,27 +170,42 @@ impl Model {
         self.clock.date_time(self.utc())
     }
 
-    /// The columns of a journal.
+    /// The columns of a journal; none when nothing is ever captured into it.
     #[must_use]
-    pub fn columns(&self, journal: JournalId) -> &[CaptureObject] {
-        let [standard, fraud, disconnect] = &LOG_COLUMNS;
-        match journal {
-            JournalId::LoadProfile1 => self.load_profile.columns(),
-            JournalId::StandardLog => standard,
-            JournalId::FraudLog => fraud,
-            JournalId::DisconnectLog => disconnect,
-            // Nothing is captured there yet: no object shows it.
-            _ => &[],
+    pub fn columns(&self, journal: JournalId) -> Columns {
+        if let Some(profile) = self.profiles.get(journal) {
+            return profile.columns().iter().copied().collect();
+        }
+        let (columns, _) = capture_lists::of_factory(journal);
+        capture::those_present(self, columns)
+    }
+
+    /// Whether rows come into a journal: its ring is laid out only then.
+    #[must_use]
+    pub fn is_captured(&self, journal: JournalId) -> bool {
+        match self.profiles.get(journal) {
+            Some(profile) => profile.is_captured(),
+            None => !self.columns(journal).is_empty(),
         }
     }
 
     /// The seconds between the rows of a journal; 0 for a log.
     #[must_use]
-    pub const fn period(&self, journal: JournalId) -> u32 {
-        match journal {
-            JournalId::LoadProfile1 => self.load_profile.period(),
-            _ => 0,
-        }
+    pub fn period(&self, journal: JournalId) -> u32 {
+        self.profiles.get(journal).map_or(0, Profile::period)
+    }
+
+    /// How many of its rows a journal shows at most; none for all that the flash holds.
+    #[must_use]
+    pub fn entries(&self, journal: JournalId) -> Option<u32> {
+        self.profiles.get(journal).and_then(Profile::entries)
+    }
+
+    /// How many of its rows a journal shows at most: those of its depth, or as many as it surely holds.
+    #[must_use]
+    pub fn depth(&self, journal: JournalId) -> u32 {
+        let room = self.journals.get(journal.index()).map_or(0, |state| state.capacity);
+        self.entries(journal).unwrap_or(room)
     }
 
     /// Whether a client has an association with somebody.
@@ -225,9 +224,10 @@ impl Model {
     /// exactly then, so that a row holds what was measured up to its time stamp.
     pub fn elapse(&mut self) {
         let utc = self.utc();
-        if let Some(stamp) = self.load_profile.elapse(&self.clock, utc) {
-            self.effects.push(Effect::Capture(JournalId::LoadProfile1, stamp));
-        }
+        let effects = &mut self.effects;
+        self.profiles.elapse(&self.clock, utc, |journal, stamp| {
+            effects.push(Effect::Capture(journal, stamp));
+        });
         self.error_register = with_bit(self.error_register, error_bit::CLOCK_INVALID, !self.clock.is_valid());
     }
 
@@ -316,8 +316,8 @@ impl Model {
             ));
             self.effects
                 .push(Effect::EventAt(Log::Standard, standard::CLOCK_ADJUSTED_TO, shift.to));
-            self.load_profile.mark(status::CLOCK_ADJUSTED);
-            self.load_profile.align(&self.clock, shift.to);
+            self.profiles.mark(status::CLOCK_ADJUSTED | status::DATA_NOT_VALID);
+            self.profiles.align(&self.clock, shift.to);
         }
         // A correction keeps the period that runs: its row comes once, with its own stamp, whichever way the clock moved over the boundary.
         Ok(())
@@ -330,7 +330,7 @@ impl Model {
     pub fn adjust(&mut self, to: AdjustTo) -> Result<(), ActionError> {
         let step = match to {
             AdjustTo::Quarter => 900,
-            AdjustTo::MeasuringPeriod => i64::from(self.load_profile.period()),
+            AdjustTo::MeasuringPeriod => i64::from(self.period(JournalId::LoadProfile1)),
             AdjustTo::Minute => 60,
         };
         if step == 0 {
@@ -359,7 +359,8 @@ impl Model {
         let mut rules = self.clock.daylight_saving();
         change(&mut rules);
         self.clock.set_daylight_saving(rules)?;
-        self.load_profile.align(&self.clock, self.utc());
+        let utc = self.utc();
+        self.profiles.align(&self.clock, utc);
         Ok(())
     }
 
@@ -369,25 +370,8 @@ impl Model {
     /// `OtherReason` when it is none.
     pub fn set_zone(&mut self, minutes: i16) -> Result<(), AccessError> {
         self.clock.set_zone(minutes)?;
-        self.load_profile.align(&self.clock, self.utc());
-        Ok(())
-    }
-
-    /// Changes the capture period of the load profile; a change clears its rows, since they are of another pace.
-    ///
-    /// # Errors
-    /// `OtherReason` when the period is not allowed.
-    pub fn set_capture_period(&mut self, seconds: u32) -> Result<(), AccessError> {
-        if seconds == self.load_profile.period() {
-            return Ok(());
-        }
         let utc = self.utc();
-        self.load_profile
-            .set_period(seconds, &self.clock, utc)
-            .map_err(|_| AccessError::OtherReason)?;
-        self.effects.push(Effect::Clear(JournalId::LoadProfile1));
-        self.effects
-            .push(Effect::Event(Log::Standard, standard::PROFILE_CLEARED));
+        self.profiles.align(&self.clock, utc);
         Ok(())
     }
 
@@ -404,13 +388,6 @@ impl Model {
     pub fn note_change(&mut self) {
         self.effects
             .push(Effect::Event(Log::Standard, standard::PARAMETERS_CHANGED));
-    }
-
-    /// Adds a row to the load profile now (class 7, method 2).
-    pub fn capture_now(&mut self) {
-        let utc = self.utc();
-        self.load_profile.judge(&self.clock, utc);
-        self.effects.push(Effect::Capture(JournalId::LoadProfile1, utc));
     }
 }
 

@@ -1,12 +1,22 @@
 //! Load profiles: when a row is due and what its status says (L1; class 7, AMR profile status).
+//!
+//! ```text
+//! what happened                        what the profile does
+//! the period ends                      a row stamped with the boundary; the marks of the period become its status
+//! no power in part of a period         the row comes at its time, marked power down
+//! no power over boundaries             no rows for them; the first row afterwards is marked power down
+//! clock set by more than the limit     no row for what is jumped over, rows that are there stay; the next row is marked clock adjusted and,
+//!                                      since its period is shorter or longer than it should be, not valid
+//! clock corrected up to the limit      the running period goes on: one row, at its own stamp
+//! daylight saving begins or ends       nothing: stamp and status tell the two hours apart
+//! list, period or depth set            the rows are gone, an event says so; the first row closes a period that began late: not valid
+//! ```
 
 use base::Utc;
-use cosem::CaptureObject;
-use heapless::Vec;
 
+use crate::capture::{Column, Columns};
 use crate::clock::Clock;
 use crate::event_log::Log;
-use crate::limits::COLUMNS;
 
 /// A ring of rows in flash. The number is its place in the partition table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +68,18 @@ pub enum JournalId {
 }
 
 impl JournalId {
+    /// The load profiles and the profiles of M-Bus channels, which are captured periodically.
+    pub const PROFILES: [Self; N_PROFILES] = [
+        Self::LoadProfile1,
+        Self::LoadProfile2,
+        Self::LoadProfile3,
+        Self::LoadProfile4,
+        Self::MBusProfile1,
+        Self::MBusProfile2,
+        Self::MBusProfile3,
+        Self::MBusProfile4,
+    ];
+
     /// All journals by number.
     pub const ALL: [Self; 22] = [
         Self::LoadProfile1,
@@ -125,16 +147,25 @@ pub mod status {
     pub const DATA_NOT_VALID: u8 = 1 << 2;
     /// The clock is invalid.
     pub const CLOCK_INVALID: u8 = 1 << 1;
+    /// Hardware or checksum error.
+    pub const CRITICAL_ERROR: u8 = 1 << 0;
 }
+
+/// Profiles that are captured periodically.
+pub const N_PROFILES: usize = 8;
 
 /// Periods that a client may set, in seconds; 0 is off.
 const PERIODS: [u32; 8] = [0, 60, 300, 600, 900, 1_800, 3_600, 86_400];
 
-/// One load profile.
+/// One profile.
 #[derive(Debug)]
-pub struct LoadProfile {
-    columns: Vec<CaptureObject, COLUMNS>,
+pub struct Profile {
+    columns: Columns,
     period: u32,
+    /// Rows to be kept; 0 for as many as the partition holds.
+    entries: u32,
+    /// Rows are captured on command though the period is 0.
+    on_command: bool,
     /// The end of the running period.
     due: Option<Utc>,
     /// What happened in the running period.
@@ -147,14 +178,15 @@ pub struct LoadProfile {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeriodRefusal;
 
-impl LoadProfile {
-    /// A profile of these columns that captures every `period` seconds; it waits for [`LoadProfile::align`].
+impl Profile {
+    /// A profile of these columns that captures every `period` seconds; it waits for [`Profile::align`].
     #[must_use]
-    pub fn new(columns: &[CaptureObject], period: u32) -> Self {
-        let columns = columns.iter().copied().take(COLUMNS).collect();
+    pub const fn new(columns: Columns, period: u32) -> Self {
         Self {
             columns,
             period,
+            entries: 0,
+            on_command: false,
             due: None,
             marks: 0,
             status: 0,
@@ -163,7 +195,7 @@ impl LoadProfile {
 
     /// Attribute 3.
     #[must_use]
-    pub fn columns(&self) -> &[CaptureObject] {
+    pub fn columns(&self) -> &[Column] {
         &self.columns
     }
 
@@ -171,6 +203,24 @@ impl LoadProfile {
     #[must_use]
     pub const fn period(&self) -> u32 {
         self.period
+    }
+
+    /// Attribute 8 as it was set; none for as many rows as there is room.
+    #[must_use]
+    pub fn entries(&self) -> Option<u32> {
+        Some(self.entries).filter(|entries| *entries != 0)
+    }
+
+    /// Whether rows may come: the profile is on, or was captured on command.
+    #[must_use]
+    pub fn is_captured(&self) -> bool {
+        !self.columns.is_empty() && (self.period != 0 || self.on_command)
+    }
+
+    /// Sets the columns. The caller clears the rows, since they cannot be read by other columns.
+    pub fn set_columns(&mut self, columns: Columns, clock: &Clock, utc: Utc) {
+        self.columns = columns;
+        self.begin_anew(clock, utc);
     }
 
     /// Sets the period. The caller clears the rows, since they were captured at another pace.
@@ -182,14 +232,30 @@ impl LoadProfile {
             return Err(PeriodRefusal);
         }
         self.period = seconds;
-        self.marks = 0;
-        self.align(clock, utc);
+        self.begin_anew(clock, utc);
         Ok(())
+    }
+
+    /// Sets how many rows are kept; 0 for as many as there is room. The caller has seen to it that there is, and clears the rows.
+    pub fn set_entries(&mut self, entries: u32, clock: &Clock, utc: Utc) {
+        self.entries = entries;
+        self.begin_anew(clock, utc);
+    }
+
+    /// The first period of a new set-up began somewhere in it.
+    fn begin_anew(&mut self, clock: &Clock, utc: Utc) {
+        self.align(clock, utc);
+        let begins_late = self.due.is_some_and(|due| {
+            let whole = i64::from(self.period);
+            due.seconds_since(utc) != whole
+        });
+        self.marks = if begins_late { status::DATA_NOT_VALID } else { 0 };
     }
 
     /// Waits for the next boundary of the local clock: after power up and after the clock was set.
     pub fn align(&mut self, clock: &Clock, utc: Utc) {
-        self.due = (self.period != 0).then(|| clock.next_boundary(utc, self.period));
+        let is_on = self.period != 0 && !self.columns.is_empty();
+        self.due = is_on.then(|| clock.next_boundary(utc, self.period));
     }
 
     /// When the running period ends; none while the profile is off.
@@ -212,7 +278,7 @@ impl LoadProfile {
         Some(stamp)
     }
 
-    /// Fixes the status of a row that is stamped `stamp`. Marks stay until the period ends.
+    /// Fixes the status of a row that is stamped `stamp`, and of nothing else: marks stay until the period ends.
     pub fn judge(&mut self, clock: &Clock, stamp: Utc) {
         let summer = if clock.is_daylight_saving(stamp) {
             status::DAYLIGHT_SAVING
@@ -227,10 +293,68 @@ impl LoadProfile {
         self.status = self.marks | summer | unknown;
     }
 
-    /// The status of the last row (0-0:96.10.1).
+    /// A row is wanted now (method 2), stamped `stamp`.
+    pub fn capture(&mut self, clock: &Clock, stamp: Utc) {
+        self.on_command = true;
+        self.judge(clock, stamp);
+    }
+
+    /// The status of the last row (0-0:96.10.x).
     #[must_use]
     pub const fn status(&self) -> u8 {
         self.status
+    }
+}
+
+/// All profiles, in the order of [`JournalId::PROFILES`].
+#[derive(Debug)]
+pub struct Profiles([Profile; N_PROFILES]);
+
+impl Profiles {
+    /// These profiles.
+    #[must_use]
+    pub const fn new(profiles: [Profile; N_PROFILES]) -> Self {
+        Self(profiles)
+    }
+
+    /// The profile whose rows lie in `journal`; none for a journal that is no profile.
+    #[must_use]
+    pub fn get(&self, journal: JournalId) -> Option<&Profile> {
+        self.0.get(journal.index())
+    }
+
+    /// The same, to be changed.
+    pub fn get_mut(&mut self, journal: JournalId) -> Option<&mut Profile> {
+        self.0.get_mut(journal.index())
+    }
+
+    /// When the first running period of all ends.
+    #[must_use]
+    pub fn due(&self) -> Option<Utc> {
+        self.0.iter().filter_map(Profile::due).min()
+    }
+
+    /// Marks the running periods of all with bits of [`status`].
+    pub fn mark(&mut self, bits: u8) {
+        for profile in &mut self.0 {
+            profile.mark(bits);
+        }
+    }
+
+    /// Lets all wait for the next boundary.
+    pub fn align(&mut self, clock: &Clock, utc: Utc) {
+        for profile in &mut self.0 {
+            profile.align(clock, utc);
+        }
+    }
+
+    /// Ends the running periods that are over at `utc`, and tells `ended` each one's journal and stamp.
+    pub fn elapse(&mut self, clock: &Clock, utc: Utc, mut ended: impl FnMut(JournalId, Utc)) {
+        for (journal, profile) in JournalId::PROFILES.into_iter().zip(&mut self.0) {
+            if let Some(stamp) = profile.elapse(clock, utc) {
+                ended(journal, stamp);
+            }
+        }
     }
 }
 
@@ -245,11 +369,23 @@ mod tests {
             .utc()
     }
 
+    /// A profile with the clock as its only column.
+    fn profile(period: u32) -> Profile {
+        use cosem::CaptureObject;
+        let config = crate::Config::new(crate::Variant::St402d, 1, crate::config::test_secrets());
+        let it = crate::Model::new(&config, Instant::START, None);
+        let time = CaptureObject::whole(crate::capture::TIME);
+        Profile::new(
+            crate::capture::columns(&it, [time]).expect("every meter has a clock"),
+            period,
+        )
+    }
+
     /// L1: a row at each boundary, stamped with the boundary, marks fall with the row that carries them.
     #[test]
     fn rows_are_due_at_the_boundaries_of_the_local_clock() {
         let clock = Clock::new(Instant::START, Some(utc(10, 7, 0)), -60, true);
-        let mut profile = LoadProfile::new(&[], 900);
+        let mut profile = profile(900);
         profile.align(&clock, utc(10, 7, 0));
         profile.mark(status::POWER_DOWN);
         assert_eq!(profile.elapse(&clock, utc(10, 14, 59)), None);
@@ -263,7 +399,7 @@ mod tests {
     #[test]
     fn only_the_periods_of_the_requirement_are_taken() {
         let clock = Clock::new(Instant::START, Some(utc(10, 7, 0)), -60, true);
-        let mut profile = LoadProfile::new(&[], 900);
+        let mut profile = profile(900);
         for period in PERIODS {
             assert_eq!(profile.set_period(period, &clock, utc(10, 7, 0)), Ok(()));
             assert_eq!(profile.due().is_some(), period != 0);
@@ -274,7 +410,7 @@ mod tests {
     #[test]
     fn rows_of_an_invalid_clock_say_so() {
         let clock = Clock::new(Instant::START, None, 0, false);
-        let mut profile = LoadProfile::new(&[], 60);
+        let mut profile = profile(60);
         profile.align(&clock, clock.utc(Instant::START));
         let due = profile.due().expect("it is on");
         assert_eq!(profile.elapse(&clock, due), Some(due));

@@ -10,7 +10,7 @@ use dlms::server::{Application, Caller, Exhausted, PDU_MAX, Profile, Proposal, R
 
 use crate::effect::Record;
 use crate::event_log::fraud;
-use crate::limits::STEP_OCTETS;
+use crate::limits::KEPT_OCTETS;
 use crate::model::{Model, Partner};
 use crate::objects::DIRECTORY;
 use crate::profile::JournalId;
@@ -232,6 +232,10 @@ impl Application for Service<'_> {
                 stream::buffer(model, memory, self.board.flash(), journal, selection, cursor, out)
             }
             _ if selection != Selection::Whole => Err(AccessError::ScopeOfAccessViolated),
+            Some(Stream::Columns(number)) => {
+                let journal = JournalId::new(number).ok_or(AccessError::ObjectUnavailable)?;
+                stream::columns(model, journal, cursor, out)
+            }
             Some(Stream::ObjectList) => {
                 let [.., which, _] = object.name.octets();
                 let role = match which {
@@ -267,7 +271,7 @@ impl Application for Service<'_> {
             DIRECTORY.set(model, object, attribute, value)?;
             return self.core.settle(self.board);
         }
-        let mut before = [0; STEP_OCTETS];
+        let mut before = [0; KEPT_OCTETS];
         let mut before = Writer::new(&mut before);
         DIRECTORY.get(model, object, attribute, &mut before)?;
         DIRECTORY.set(model, object, attribute, value)?;

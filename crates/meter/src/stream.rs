@@ -1,7 +1,7 @@
 //! Attributes that are too long to be a value: rows out of flash and the object list, step by step.
 
 use base::Utc;
-use cosem::axdr::{Null, Reader, Writer};
+use cosem::axdr::{Null, Writer};
 use cosem::{AccessError, ByEntry, ByRange, CaptureObject, Cursor, DateTime, Role, Selection, Step};
 use flash::{Journal, Missing, Nor};
 
@@ -25,24 +25,27 @@ struct Rows {
     left: u32,
     /// Of these the next ones that the flash has lost.
     missing: u32,
+    /// Sequence of the oldest row that the profile showed when the reading began: those before it are beyond its depth.
+    first: u32,
 }
 
 impl Rows {
     fn from_words(words: &[u32; 24]) -> Self {
-        let [journal @ .., columns, left, missing, _, _] = *words;
+        let [journal @ .., columns, left, missing, first, _] = *words;
         Self {
             cursor: flash::Cursor::from_words(journal),
             columns,
             left,
             missing,
+            first,
         }
     }
 
     fn to_words(&self) -> [u32; 24] {
         let mut words = [0; 24];
-        let [journal @ .., columns, left, missing, _, _] = &mut words;
+        let [journal @ .., columns, left, missing, first, _] = &mut words;
         *journal = self.cursor.to_words();
-        (*columns, *left, *missing) = (self.columns, self.left, self.missing);
+        (*columns, *left, *missing, *first) = (self.columns, self.left, self.missing, self.first);
         words
     }
 }
@@ -79,7 +82,8 @@ pub(crate) fn buffer(
     let mut row = [0; ROW_OCTETS];
     // A row of the profile and its head never outgrow a step, so each step makes at least one row.
     let width = usize::from(source.shape().width);
-    while 0 < rows.left && out.len() + width + 4 <= room {
+    let longest = capture::longest(&columns);
+    while 0 < rows.left && out.len() + longest + 4 <= room {
         if 0 < rows.missing {
             // The flash lost them: the client was told how many rows come, so it gets rows that say nothing.
             out.structure(wanted)?;
@@ -94,14 +98,10 @@ pub(crate) fn buffer(
             .next(nor, &mut rows.cursor, &mut row)
             .map_err(MemoryError::from)?
         {
-            flash::Step::Row { .. } => {
-                let octets = row.get(..width).unwrap_or(&[]);
+            flash::Step::Row { sequence, .. } if sequence < rows.first => {}
+            flash::Step::Row { utc, .. } => {
                 out.structure(wanted)?;
-                if rows.columns & whole == whole {
-                    out.put(octets)?;
-                } else {
-                    put_columns(octets, rows.columns, out)?;
-                }
+                capture::unpack(&columns, rows.columns, utc, row.get(..width).unwrap_or(&[]), out)?;
                 rows.left -= 1;
             }
             flash::Step::Missing {
@@ -110,28 +110,14 @@ pub(crate) fn buffer(
             }
             | flash::Step::End => return Err(AccessError::LongGetAborted),
             flash::Step::Missing {
+                sequence,
                 rows: missing,
                 why: Missing::Damaged,
-                ..
-            } => rows.missing = missing,
+            } => rows.missing = missing.min(sequence.saturating_add(missing).saturating_sub(rows.first)),
         }
     }
     cursor.words = rows.to_words();
     Ok(if rows.left == 0 { Step::Done } else { Step::More })
-}
-
-/// The columns of `row` whose bits are set.
-fn put_columns(row: &[u8], columns: u32, out: &mut Writer<'_>) -> Result<(), AccessError> {
-    let mut reader = Reader::new(row);
-    let mut at = 0;
-    while !reader.is_at_end() && at < COLUMNS {
-        let value = reader.skip_value()?;
-        if columns >> at & 1 == 1 {
-            out.put(value)?;
-        }
-        at += 1;
-    }
-    Ok(())
 }
 
 /// Which rows and columns a selection means, counted.
@@ -143,12 +129,15 @@ fn select(
     selection: Selection<'_>,
 ) -> Result<Rows, AccessError> {
     let columns = it.columns(journal);
+    let shown = source.len().min(it.depth(journal));
+    let first = source.next_sequence().saturating_sub(shown);
     match selection {
         Selection::Whole => Ok(Rows {
-            cursor: source.all(),
+            cursor: source.rows(first, source.next_sequence()),
             columns: u32::MAX,
-            left: source.len(),
+            left: shown,
             missing: 0,
+            first,
         }),
         Selection::Selected {
             selector: 1,
@@ -156,7 +145,7 @@ fn select(
         } => {
             let range = ByRange::parse(parameters)?;
             let by_time = range.restricting == CaptureObject::whole(capture::TIME);
-            if !by_time || !columns.contains(&range.restricting) {
+            if !by_time || !columns.iter().any(|column| column.object() == range.restricting) {
                 return Err(AccessError::ScopeOfAccessViolated);
             }
             let from = bound(it, range.from, Utc::from_unix(i64::MIN))?;
@@ -164,15 +153,16 @@ fn select(
             let mut wanted = if range.columns.is_empty() { u32::MAX } else { 0 };
             for column in range.columns {
                 let column = column?;
-                let at = columns.iter().position(|known| *known == column);
+                let at = columns.iter().position(|known| known.object() == column);
                 wanted |= 1 << at.ok_or(AccessError::ScopeOfAccessViolated)?;
             }
             let cursor = source.range(from, to);
             Ok(Rows {
                 cursor,
                 columns: wanted,
-                left: count(source, nor, cursor)?,
+                left: count(source, nor, cursor, first)?,
                 missing: 0,
+                first,
             })
         }
         Selection::Selected {
@@ -181,9 +171,9 @@ fn select(
         } => {
             let entries = ByEntry::parse(parameters)?;
             let last = if entries.to_entry == 0 {
-                source.len()
+                shown
             } else {
-                entries.to_entry.min(source.len())
+                entries.to_entry.min(shown)
             };
             let last_column = if entries.to_column == 0 {
                 u16::MAX
@@ -193,7 +183,7 @@ fn select(
             if entries.from_entry == 0 || entries.from_column == 0 {
                 return Err(AccessError::ScopeOfAccessViolated);
             }
-            let numbers = (1_u16..).zip(columns);
+            let numbers = (1_u16..).zip(&columns);
             let wanted = numbers
                 .filter(|(number, _)| (entries.from_column..=last_column).contains(number))
                 .fold(0, |set, (number, _)| set | 1_u32 << (number - 1));
@@ -201,12 +191,13 @@ fn select(
                 return Err(AccessError::ScopeOfAccessViolated);
             }
             let left = (last + 1).saturating_sub(entries.from_entry);
-            let from = source.first().saturating_add(entries.from_entry - 1);
+            let from = first.saturating_add(entries.from_entry - 1);
             Ok(Rows {
                 cursor: source.rows(from, from.saturating_add(left)),
                 columns: wanted,
                 left,
                 missing: 0,
+                first,
             })
         }
         Selection::Selected { .. } => Err(AccessError::ScopeOfAccessViolated),
@@ -223,19 +214,19 @@ fn bound(it: &Model, at: DateTime, open: Utc) -> Result<Utc, AccessError> {
         .map_err(|_| AccessError::OtherReason)
 }
 
-/// How many rows a cursor will meet.
-fn count(source: &Journal, nor: &dyn Nor, cursor: flash::Cursor) -> Result<u32, AccessError> {
+/// How many rows from sequence `first` on a cursor will meet.
+fn count(source: &Journal, nor: &dyn Nor, cursor: flash::Cursor, first: u32) -> Result<u32, AccessError> {
     let mut cursor = cursor;
     let mut row = [0; ROW_OCTETS];
     let mut count = 0;
     loop {
         match source.next(nor, &mut cursor, &mut row).map_err(MemoryError::from)? {
-            flash::Step::Row { .. } => count += 1,
+            flash::Step::Row { sequence, .. } => count += u32::from(first <= sequence),
             flash::Step::Missing {
+                sequence,
                 rows,
                 why: Missing::Damaged,
-                ..
-            } => count += rows,
+            } => count += rows.min(sequence.saturating_add(rows).saturating_sub(first)),
             flash::Step::Missing {
                 why: Missing::Overwritten,
                 ..
@@ -244,6 +235,39 @@ fn count(source: &Journal, nor: &dyn Nor, cursor: flash::Cursor) -> Result<u32, 
         }
     }
 }
+
+/// Appends as many columns of a capture list as one step takes.
+///
+/// # Errors
+/// `LongGetAborted` when the list was changed while it was read.
+pub(crate) fn columns(
+    it: &Model,
+    journal: JournalId,
+    cursor: &mut Cursor,
+    out: &mut Writer<'_>,
+) -> Result<Step, AccessError> {
+    let columns = it.columns(journal);
+    let tag = capture::tag(&columns, 0);
+    let [done, known, ..] = &mut cursor.words;
+    if cursor.step == 0 {
+        out.array(columns.len())?;
+        *known = tag;
+    } else if *known != tag {
+        return Err(AccessError::LongGetAborted);
+    }
+    let end = out.len() + out.room().min(STEP_OCTETS - 8);
+    for column in columns.iter().skip(usize::try_from(*done).unwrap_or(usize::MAX)) {
+        if end < out.len() + COLUMN_OCTETS {
+            return Ok(Step::More);
+        }
+        out.value(column.object())?;
+        *done += 1;
+    }
+    Ok(Step::Done)
+}
+
+/// Octets of a column in a capture list.
+const COLUMN_OCTETS: usize = 18;
 
 /// Appends as many elements of the object list of `role` as one step takes.
 ///

@@ -341,8 +341,12 @@ fn a_correction_over_a_boundary_neither_loses_nor_doubles_a_row() {
 fn a_row_on_demand_does_not_take_the_marks_of_the_period() {
     let (mut life, _) = Life::begin(Bench::new(), Some(start()));
     life.measure(1).expect("a good step");
-    life.meter.core.model.load_profile.mark(status::CLOCK_ADJUSTED);
-    life.meter.core.model.capture_now();
+    life.meter.core.model.profiles.mark(status::CLOCK_ADJUSTED);
+    life.meter
+        .core
+        .model
+        .capture_now(JournalId::LoadProfile1)
+        .expect("it has columns");
     for _ in 0..20 {
         life.measure(1).expect("a good step");
     }

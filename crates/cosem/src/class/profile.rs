@@ -18,8 +18,10 @@ pub enum SortMethod {
 pub struct ProfileGeneric<M> {
     /// Which journal holds attribute 2, buffer.
     pub journal: u8,
-    /// Attribute 3, capture_objects.
-    pub capture_objects: fn(&M, u8) -> &[CaptureObject],
+    /// How many columns attribute 3, capture_objects, has.
+    pub n_columns: fn(&M, u8) -> usize,
+    /// The column with this number, from 0.
+    pub column: fn(&M, u8, usize) -> CaptureObject,
     /// Sets attribute 3.
     pub set_capture_objects: Option<fn(&mut M, u8, &mut Reader<'_>) -> Result<(), AccessError>>,
     /// Attribute 4, capture_period in seconds; 0 for captures on demand only.
@@ -56,16 +58,21 @@ impl<M> Class<M> for ProfileGeneric<M> {
     }
 
     fn stream(&self, attribute: u8) -> Option<Stream> {
-        (attribute == 2).then_some(Stream::Journal(self.journal))
+        match attribute {
+            2 => Some(Stream::Journal(self.journal)),
+            // 32 columns are longer than a step.
+            3 => Some(Stream::Columns(self.journal)),
+            _ => None,
+        }
     }
 
     fn get(&self, it: &M, attribute: u8, out: &mut Writer<'_>) -> Result<(), AccessError> {
         match attribute {
             2 => return Err(AccessError::OtherReason), // streamed, see `stream`
             3 => {
-                let columns = (self.capture_objects)(it, self.journal);
-                out.array(columns.len())?;
-                columns.iter().try_for_each(|column| out.value(column))
+                let n_columns = (self.n_columns)(it, self.journal);
+                out.array(n_columns)?;
+                (0..n_columns).try_for_each(|at| out.value((self.column)(it, self.journal, at)))
             }
             4 => out.value((self.capture_period)(it, self.journal)),
             5 => out.value(Enumerated(SortMethod::Fifo as u8)),

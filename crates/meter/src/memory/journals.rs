@@ -1,11 +1,10 @@
 //! The journals of one meter: found at boot, laid out in the background when something is to be captured into them for the first time.
 
 use base::Utc;
-use cosem::axdr::Writer;
 use flash::{Cursor, Fault, Journal, JournalError, Laying, Nor, Shape, Step, Store, Tended};
 
 use super::{BootReport, MemoryError, is_worn, partitions, record_key};
-use crate::capture;
+use crate::capture::{self, Column};
 use crate::effect::Record;
 use crate::limits::{KEYS, ROW_OCTETS};
 use crate::model::{JournalState, Model};
@@ -56,6 +55,7 @@ impl Journals {
             if it.columns(id).is_empty() {
                 continue;
             }
+            // What was captured once can be read, also when nothing more comes.
             let journal = match journals.mount(nor, it, id, report)? {
                 None if AT_ONCE.contains(&id) => {
                     let region = partitions::journal(it.config.flash, id).region(nor)?;
@@ -174,9 +174,8 @@ impl Journals {
         let (id, mut laying) = match self.laying.take() {
             Some(laying) => laying,
             None => {
-                let missing = |id: &JournalId| {
-                    self.get(*id).is_none() && self.broken & bit(*id) == 0 && !it.columns(*id).is_empty()
-                };
+                let missing =
+                    |id: &JournalId| self.get(*id).is_none() && self.broken & bit(*id) == 0 && it.is_captured(*id);
                 let Some(id) = JournalId::ALL.into_iter().find(missing) else {
                     return Ok(Tended::Done);
                 };
@@ -258,24 +257,29 @@ const fn bit(id: JournalId) -> u32 {
 
 /// The shape of a journal's rows under the present capture list.
 fn shape(it: &Model, journal: JournalId) -> Result<Shape, MemoryError> {
-    let mut buffer = [0; ROW_OCTETS];
-    let mut out = Writer::new(&mut buffer);
     let columns = it.columns(journal);
-    capture::row(it, columns, it.utc(), &mut out).map_err(|_| MemoryError::Bound)?;
-    let width = u16::try_from(out.len()).map_err(|_| MemoryError::Bound)?;
     Ok(Shape {
-        width: width.max(1),
-        tag: capture::tag(columns, it.period(journal)),
+        width: capture::width(&columns).max(1),
+        tag: capture::tag(&columns, it.period(journal)),
     })
 }
 
-/// The code in the newest row of a log, which is the row's last octet.
+/// Rows of these columns that a journal holds at least.
+pub(crate) fn room(it: &Model, journal: JournalId, columns: &[Column]) -> u32 {
+    let shape = Shape {
+        width: capture::width(columns).max(1),
+        tag: 0,
+    };
+    shape.capacity(partitions::journal(it.config.flash, journal).sectors)
+}
+
+/// The code in the newest row of a log, which is the row's third octet, behind the clock.
 fn last_code(journal: &Journal, nor: &dyn Nor) -> Option<u8> {
     let newest = journal.next_sequence().checked_sub(1)?;
     let mut cursor: Cursor = journal.rows(newest, journal.next_sequence());
     let mut row = [0; ROW_OCTETS];
     match journal.next(nor, &mut cursor, &mut row) {
-        Ok(Step::Row { .. }) => row.get(usize::from(journal.shape().width).checked_sub(1)?).copied(),
+        Ok(Step::Row { .. }) => row.get(2).copied(),
         _ => None,
     }
 }

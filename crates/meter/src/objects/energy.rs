@@ -98,6 +98,7 @@ static ROWS: [Object<Model>; N_ROWS] = {
             policy: &MEASURED,
             kept: Attributes::NONE,
             present,
+            longest: None,
         };
         at += 1;
     }

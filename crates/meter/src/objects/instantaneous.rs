@@ -148,6 +148,7 @@ static ROWS: [Object<Model>; N_ROWS] = {
             policy: &MEASURED,
             kept: Attributes::NONE,
             present,
+            longest: None,
         };
         at += 1;
     }
@@ -265,6 +266,14 @@ impl Class<Model> for Instantaneous {
 
     fn methods(&self) -> u8 {
         1
+    }
+
+    fn longest(&self, attribute: u8) -> Option<u16> {
+        let may_be_unknown = matches!(
+            self.value,
+            Value::Distortion(_) | Value::VoltageAngle | Value::CurrentAngle
+        );
+        (attribute == 2 && may_be_unknown).then_some(3)
     }
 
     fn get(&self, it: &Model, attribute: u8, out: &mut Writer<'_>) -> Result<(), AccessError> {

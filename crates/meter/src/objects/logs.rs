@@ -5,7 +5,7 @@ use cosem::class::ProfileGeneric;
 
 use super::Data;
 use super::policy::{LOG, MEASURED};
-use super::profile::{capture_objects, entries_in_use, profile_entries};
+use super::profile::{column, entries_in_use, n_columns, profile_entries};
 use crate::effect::Effect;
 use crate::event_log::{LOG_CLEARED, Log};
 use crate::model::Model;
@@ -40,7 +40,8 @@ fn code(it: &Model, log: Log) -> u8 {
 const fn log(journal: JournalId) -> ProfileGeneric<Model> {
     ProfileGeneric {
         journal: journal as u8,
-        capture_objects,
+        n_columns,
+        column,
         set_capture_objects: None,
         capture_period: |_, _| 0,
         set_capture_period: None,

@@ -40,6 +40,6 @@ pub(super) const SECURITY_SETUP_OPEN: Policy = policy(Grant::NONE.reading_only(&
 /// The switch in the supply.
 pub(super) const SWITCH: Policy = policy(Grant::NONE, Grant::READ.writing(&[4]).invoking(&[1, 2]));
 /// A load profile.
-pub(super) const PROFILE: Policy = policy(Grant::NONE, Grant::READ.writing(&[4]).invoking(&[1, 2]));
+pub(super) const PROFILE: Policy = policy(Grant::NONE, Grant::READ.writing(&[3, 4, 8]).invoking(&[1, 2]));
 /// An event log.
 pub(super) const LOG: Policy = policy(Grant::NONE, Grant::READ.invoking(&[1]));

@@ -1,0 +1,53 @@
+//! What profiles and logs capture as they come from the factory.
+
+use cosem::{Attribute, CaptureObject, Obis};
+
+use crate::profile::JournalId;
+
+/// The clock, first column of everything.
+const TIME: CaptureObject = column(8, "0-0:1.0.0");
+
+/// The list of a profile or log, and its period in seconds; 0 is off.
+pub(crate) const fn of_factory(journal: JournalId) -> (&'static [CaptureObject], u32) {
+    match journal {
+        JournalId::LoadProfile1 => (&LOAD_PROFILE_1, 900),
+        JournalId::LoadProfile2 => (&LOAD_PROFILE_2, 86_400),
+        JournalId::LoadProfile3 => (const { &[TIME, column(1, "0-0:96.10.3")] }, 0),
+        JournalId::LoadProfile4 => (const { &[TIME, column(1, "0-0:96.10.4")] }, 0),
+        JournalId::StandardLog => (const { &[TIME, column(1, "0-0:96.11.0")] }, 0),
+        JournalId::FraudLog => (const { &[TIME, column(1, "0-0:96.11.1")] }, 0),
+        JournalId::DisconnectLog => (const { &[TIME, column(1, "0-0:96.11.2")] }, 0),
+        _ => (&[], 0),
+    }
+}
+
+/// Clock, status, A+ and A-, R+ and R-.
+const LOAD_PROFILE_1: [CaptureObject; 6] = [
+    TIME,
+    column(1, "0-0:96.10.1"),
+    column(3, "1-0:1.8.0"),
+    column(3, "1-0:2.8.0"),
+    column(3, "1-0:3.8.0"),
+    column(3, "1-0:4.8.0"),
+];
+
+/// Clock, status, A+ and A- with their first four tariffs.
+const LOAD_PROFILE_2: [CaptureObject; 12] = [
+    TIME,
+    column(1, "0-0:96.10.2"),
+    column(3, "1-0:1.8.0"),
+    column(3, "1-0:1.8.1"),
+    column(3, "1-0:1.8.2"),
+    column(3, "1-0:1.8.3"),
+    column(3, "1-0:1.8.4"),
+    column(3, "1-0:2.8.0"),
+    column(3, "1-0:2.8.1"),
+    column(3, "1-0:2.8.2"),
+    column(3, "1-0:2.8.3"),
+    column(3, "1-0:2.8.4"),
+];
+
+/// Attribute 2 of an object as a column.
+const fn column(class_id: u16, name: &str) -> CaptureObject {
+    CaptureObject::whole(Attribute::new(class_id, Obis::new(name), 2))
+}
