@@ -50,6 +50,12 @@ impl TemperatureCurve {
         Ok(Self { points })
     }
 
+    /// The points in order.
+    #[must_use]
+    pub const fn points(&self) -> &[TemperaturePoint; N_TEMPERATURES] {
+        &self.points
+    }
+
     /// The corrections at a temperature. What is not a temperature is taken for that of the first point.
     #[must_use]
     pub fn at(&self, celsius: f64) -> TemperaturePoint {
