@@ -15,6 +15,7 @@
 //! [`model`] is the flash that tests and virtual meters run on: it wears, takes time, and loses power on command.
 //! The layouts are written down in `docs/flash.md`.
 
+mod bank;
 mod bytes;
 mod checkpoint;
 mod journal;
@@ -24,6 +25,7 @@ mod partition;
 mod ring;
 mod store;
 
+pub use bank::{Bank, BankError, BankMounted};
 pub use checkpoint::{Checkpoint, CheckpointError, RECORD_BYTES, Restored};
 pub use journal::{Cursor, Journal, JournalError, JournalMounted, Laying, Missing, Shape, Step};
 pub use nor::{Blocking, Erase, Nor, NorError, PAGE_BYTES, Region, SECTOR_BYTES, erase_now};

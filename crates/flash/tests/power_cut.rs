@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 use base::Utc;
 use flash::model::{Cut, How};
-use flash::{Checkpoint, Fault, Journal, JournalError, Key, Shape, Step, Store, StoreError, Tended};
+use flash::{Bank, BankError, Checkpoint, Fault, Journal, JournalError, Key, Shape, Step, Store, StoreError, Tended};
 use part::{Part, blank, filled, region};
 
 /// The power went.
@@ -211,6 +211,179 @@ fn memories_outlive_lives_full_of_cuts() {
         _ => Save::Snapshot(700),
     };
     random_lives("checkpoint", &blank(5), &Count::new(), save, Save::Format);
+}
+
+// Large values
+
+#[derive(Clone, Debug)]
+enum Stage {
+    /// Stage a value of so many bytes in parts, and commit it under a key.
+    Set(u32, usize),
+    /// Begin one and forget it.
+    Abandon(usize),
+    TendOnce,
+    Settle,
+}
+
+#[derive(Clone)]
+struct Shelf {
+    bank: Option<Bank>,
+    values: BTreeMap<u32, Vec<u8>>,
+    doubt: Option<(u32, Vec<u8>)>,
+    version: u8,
+}
+
+impl Shelf {
+    const SECTORS: u32 = 6;
+
+    fn content(&mut self, len: usize) -> Vec<u8> {
+        self.version = self.version.wrapping_add(1);
+        (0..len).map(|at| self.version ^ (at * 5 / 3) as u8).collect()
+    }
+
+    fn settle(&mut self, part: &mut Part) -> Result<(), Dark> {
+        loop {
+            let tended = self.bank.as_mut().unwrap().tend(part);
+            if dark(part, tended)? == Tended::Done {
+                return Ok(());
+            }
+        }
+    }
+
+    fn stage(&mut self, part: &mut Part, content: &[u8]) -> Result<(), Dark> {
+        let mut begun = self.bank.as_mut().unwrap().begin(part);
+        if begun == Err(BankError::Fault(Fault::Busy)) {
+            self.settle(part)?;
+            begun = self.bank.as_mut().unwrap().begin(part);
+        }
+        dark(part, begun)?;
+        for (number, piece) in content.chunks(700).enumerate() {
+            let written = self.bank.as_mut().unwrap().write(part, number as u32 * 700, piece);
+            dark(part, written)?;
+        }
+        Ok(())
+    }
+}
+
+impl Subject for Shelf {
+    type Op = Stage;
+
+    fn apply(&mut self, part: &mut Part, op: &Stage) -> Result<(), Dark> {
+        if self.bank.is_none() {
+            self.recover(part)?;
+        }
+        match op {
+            Stage::Set(key, len) => {
+                let content = self.content(*len);
+                self.stage(part, &content)?;
+                self.doubt = Some((*key, content.clone()));
+                let committed = self.bank.as_mut().unwrap().commit(part, *key);
+                dark(part, committed)?;
+                self.doubt = None;
+                self.values.insert(*key, content);
+            }
+            Stage::Abandon(len) => {
+                let content = self.content(*len);
+                self.stage(part, &content)?;
+                self.bank.as_mut().unwrap().abort();
+            }
+            Stage::TendOnce => {
+                let tended = self.bank.as_mut().unwrap().tend(part);
+                dark(part, tended)?;
+            }
+            Stage::Settle => self.settle(part)?,
+        }
+        Ok(())
+    }
+
+    fn recover(&mut self, part: &mut Part) -> Result<(), Dark> {
+        let place = region(part, 0, Self::SECTORS);
+        let (bank, mounted) = Bank::mount(part, place, 2).unwrap();
+        assert_eq!(mounted.lost, 0, "a value is damaged");
+        let read = |key| {
+            bank.length(key).map(|length| {
+                let mut into = vec![0; length as usize + 1];
+                assert_eq!(bank.read(part, key, 0, &mut into), Ok(length as usize));
+                into.truncate(length as usize);
+                into
+            })
+        };
+        if let Some((key, content)) = self.doubt.take()
+            && read(key).as_ref() == Some(&content)
+        {
+            self.values.insert(key, content);
+        }
+        for key in 0..2 {
+            assert_eq!(read(key), self.values.get(&key).cloned(), "key {key}");
+        }
+        self.bank = Some(bank);
+        self.settle(part)
+    }
+}
+
+#[test]
+fn a_bank_outlives_a_cut_at_every_step() {
+    let mut ops = Vec::new();
+    for n in 0..7 {
+        ops.push(Stage::Set(n % 2, 1_500 + 900 * n as usize));
+        ops.push(if n % 3 == 0 { Stage::TendOnce } else { Stage::Settle });
+        if n % 3 == 1 {
+            ops.push(Stage::Abandon(800));
+        }
+    }
+    let shelf = Shelf {
+        bank: None,
+        values: BTreeMap::new(),
+        doubt: None,
+        version: 0,
+    };
+    sweep("large values", filled(Shelf::SECTORS, 0x5A), shelf, &ops);
+}
+
+#[test]
+fn a_bank_refuses_parts_out_of_order_and_values_without_a_place() {
+    let mut part = blank(6);
+    let place = region(&part, 0, 6);
+    let (mut bank, _) = Bank::mount(&part, place, 2).unwrap();
+    assert_eq!(bank.begin(&mut part), Err(BankError::Fault(Fault::Busy)));
+    assert_eq!(bank.write(&mut part, 0, &[1]), Err(BankError::Order));
+    let settle = |bank: &mut Bank, part: &mut Part| while bank.tend(part).unwrap() == Tended::More {};
+    settle(&mut bank, &mut part);
+    for key in 0..3 {
+        bank.begin(&mut part).unwrap();
+        bank.write(&mut part, 0, &[7; 100]).unwrap();
+        if key == 0 {
+            assert_eq!(
+                bank.write(&mut part, 99, &[7; 100]),
+                Err(BankError::Order),
+                "not where it ended"
+            );
+            assert_eq!(
+                bank.commit(&mut part, key),
+                Err(BankError::Order),
+                "it must be begun anew"
+            );
+            settle(&mut bank, &mut part);
+            bank.begin(&mut part).unwrap();
+            assert_eq!(bank.longest(), 2 * 4_096 - 256);
+            assert_eq!(
+                bank.write(&mut part, 0, &vec![0; 2 * 4_096 - 255]),
+                Err(BankError::TooLong)
+            );
+            settle(&mut bank, &mut part);
+            bank.begin(&mut part).unwrap();
+            bank.write(&mut part, 0, &[7; 100]).unwrap();
+        }
+        bank.commit(&mut part, key).unwrap();
+        settle(&mut bank, &mut part);
+    }
+    assert_eq!(bank.begin(&mut part), Err(BankError::Full), "every place counts");
+    // Damage is said, and the value is not there any more; its place is free again.
+    part.cells_mut()[300] ^= 1;
+    let (mut bank, mounted) = Bank::mount(&part, place, 2).unwrap();
+    assert_eq!((mounted.kept, mounted.lost, bank.length(0)), (2, 1, None));
+    settle(&mut bank, &mut part);
+    assert_eq!(bank.begin(&mut part), Ok(()));
 }
 
 // Journal

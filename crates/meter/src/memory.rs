@@ -4,6 +4,7 @@
 //! restoring must not act on the world. What is damaged is said in the [`BootReport`]; what is whole is kept.
 
 mod journals;
+mod large;
 mod partitions;
 mod report;
 mod snapshot;
@@ -26,12 +27,14 @@ use crate::security::Counter;
 
 pub use partitions::{FlashSize, N_PARTITIONS, calibration, partitions};
 
+pub(crate) use large::kind as large_kind;
 pub use report::{BootReport, MemoryError};
 pub(crate) use snapshot::Save;
 
 pub(crate) use journals::room;
 
 use journals::Journals;
+use large::Large;
 use partitions::LAYOUT_VERSION;
 use snapshot::Snapshots;
 
@@ -51,6 +54,7 @@ pub(crate) struct Memory {
     store: Store<KEYS>,
     snapshots: Snapshots,
     journals: Journals,
+    large: Large,
     /// Something was written since all was prepared for the next write.
     needs_tending: bool,
 }
@@ -121,13 +125,19 @@ impl Memory {
         let knows_counters = restore_parameters(&store, nor, it, &mut report)? && report.lost_values == 0;
         snapshots.restore(nor, it, knows_counters, &mut report)?;
         let journals = Journals::boot(nor, it, &store, &mut report)?;
-        it.effects.clear();
+        let (large, lost) = Large::mount(nor, it)?;
+        if !report.first_boot {
+            report.lost_values = report.lost_values.saturating_add(lost);
+        }
         let mut memory = Self {
             store,
             snapshots,
             journals,
+            large,
             needs_tending: true,
         };
+        report.lost_values += u32::from(memory.adopt_all(nor, it));
+        it.effects.clear();
         report.worn = memory.settle(nor)?;
         Ok((memory, report))
     }
@@ -215,9 +225,10 @@ impl Memory {
         let store = self.store.tend(nor).map_err(MemoryError::from);
         let snapshots = self.snapshots.tend(nor);
         let journals = self.journals.tend(nor, it);
+        let large = self.large.bank.tend(nor).map_err(MemoryError::from);
         let mut more = false;
         let mut outcome = Ok(());
-        for tended in [store, snapshots, journals] {
+        for tended in [store, snapshots, journals, large] {
             match tended {
                 Ok(Tended::More) => more = true,
                 Ok(Tended::Done) => {}

@@ -11,6 +11,7 @@ use dlms::server::{Application, Caller, Exhausted, PDU_MAX, Profile, Proposal, R
 use crate::effect::Record;
 use crate::event_log::fraud;
 use crate::limits::KEPT_OCTETS;
+use crate::memory::large_kind;
 use crate::model::{Model, Partner};
 use crate::objects::DIRECTORY;
 use crate::profile::JournalId;
@@ -236,6 +237,10 @@ impl Application for Service<'_> {
                 let journal = JournalId::new(number).ok_or(AccessError::ObjectUnavailable)?;
                 stream::columns(model, journal, cursor, out)
             }
+            Some(Stream::Large(number)) => {
+                let kind = large_kind(number).ok_or(AccessError::ObjectUnavailable)?;
+                memory.stream_large(self.board.flash(), model, kind, cursor, out)
+            }
             Some(Stream::ObjectList) => {
                 let [.., which, _] = object.name.octets();
                 let role = match which {
@@ -284,6 +289,33 @@ impl Application for Service<'_> {
         if value != before.written() {
             model.note_change();
         }
+        self.core.settle(self.board)
+    }
+
+    fn is_large(&self, _caller: &Caller, what: Attribute) -> bool {
+        let object = DIRECTORY.find(&self.core.model, what.class_id, what.name);
+        let index = u8::try_from(what.index).unwrap_or(0);
+        object.is_some_and(|object| matches!(object.class.stream(index), Some(Stream::Large(_))))
+    }
+
+    fn stage(&mut self, caller: &Caller, what: Attribute, offset: u32, octets: &[u8]) -> Result<(), AccessError> {
+        let role = self.enter(caller);
+        let Core { model, memory, .. } = &mut *self.core;
+        DIRECTORY.writable(model, role, what)?;
+        memory.stage(self.board.flash(), caller.client, what, offset, octets)
+    }
+
+    fn set_staged(&mut self, caller: &Caller, what: Attribute, length: u32) -> Result<(), AccessError> {
+        let role = self.enter(caller);
+        self.core.settle(self.board)?;
+        let Core { model, memory, .. } = &mut *self.core;
+        let (object, attribute) = DIRECTORY.writable(model, role, what)?;
+        let Some(Stream::Large(number)) = object.class.stream(attribute) else {
+            return Err(AccessError::ReadWriteDenied);
+        };
+        let kind = large_kind(number).ok_or(AccessError::ObjectUnavailable)?;
+        memory.set_staged(self.board.flash(), model, kind, (caller.client, what), length)?;
+        model.note_change();
         self.core.settle(self.board)
     }
 

@@ -66,6 +66,12 @@ pub(super) const fn registers(size: FlashSize) -> ([Partition; 2], Partition, Pa
     ([side_0, side_1], reserve, changes)
 }
 
+/// The bank of large values.
+pub(super) const fn large_values(size: FlashSize) -> Partition {
+    let [_, _, _, _, _, _, large_values, ..] = *partitions(size);
+    large_values
+}
+
 /// The ring of a journal.
 pub(super) fn journal(size: FlashSize, id: JournalId) -> Partition {
     let [.., last] = *partitions(size);
