@@ -494,7 +494,7 @@ end
 ---------------------------------------------------------------------------------------------------
 -- HDLC. Segments of one PDU are put together per direction of a conversation.
 
--- A remainder table of the check (x16 + x12 + x5 + 1, low octet first) without bit operators, which Lua 5.2 does not have.
+-- The check (x16 + x12 + x5 + 1), low octet first.
 local function check(bytes, first, last)
   local crc = 0xFFFF
   for at = first, last do
@@ -614,9 +614,24 @@ end
 ---------------------------------------------------------------------------------------------------
 -- Ports
 
+local used = {}
+
 local function register()
-  DissectorTable.get("tcp.port"):add(wrapper.prefs.port, wrapper)
-  DissectorTable.get("udp.port"):add(wrapper.prefs.port, wrapper)
-  DissectorTable.get("tcp.port"):add(hdlc.prefs.port, hdlc)
+  for port, proto in pairs({ [wrapper.prefs.port] = wrapper, [hdlc.prefs.port] = hdlc }) do
+    DissectorTable.get("tcp.port"):add(port, proto)
+    DissectorTable.get("udp.port"):add(port, proto)
+    used[#used + 1] = { port, proto }
+  end
 end
+
+local function again()
+  for _, entry in ipairs(used) do
+    DissectorTable.get("tcp.port"):remove(entry[1], entry[2])
+    DissectorTable.get("udp.port"):remove(entry[1], entry[2])
+  end
+  used = {}
+  register()
+end
+wrapper.prefs_changed = again
+hdlc.prefs_changed = again
 register()

@@ -3,7 +3,8 @@
 use std::process::Command;
 
 use crate::steps::{Failure, Passed, watch};
-use crate::virtual_meter::VirtualMeter;
+use crate::trace;
+use crate::virtual_meter::{TRACE, VirtualMeter, binary};
 use crate::workspace::Workspace;
 
 /// The environment under `.venv/` and the script under `interop/` that drives the peer.
@@ -36,8 +37,20 @@ pub(crate) fn check(house: &Workspace) -> Result<Passed, Failure> {
                 });
             }
         }
+        let says = meter.says.clone();
         meter.stop()?;
-        passed += 1;
+        passed += 1 + trace::check(house, &folder.join(TRACE), &says)?;
     }
-    Ok(Passed(passed))
+    let Passed(compared) = compare_xml(house)?;
+    Ok(Passed(passed + compared))
+}
+
+/// The XML form of `ferraris explain` against that of Gurux' translator.
+fn compare_xml(house: &Workspace) -> Result<Passed, Failure> {
+    watch(
+        Command::new(house.root.join(".venv/gurux/bin/python"))
+            .arg(house.root.join("interop/explain_gurux.py"))
+            .arg(binary(house))
+            .current_dir(&house.root),
+    )
 }

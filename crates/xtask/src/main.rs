@@ -11,6 +11,7 @@ mod house;
 mod interop;
 mod portable;
 mod steps;
+mod trace;
 mod virtual_meter;
 mod workspace;
 

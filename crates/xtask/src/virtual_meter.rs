@@ -13,6 +13,9 @@ use crate::workspace::Workspace;
 /// How long a meter may take until it says where it listens.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The capture of what a meter heard and said, in its folder.
+pub(crate) const TRACE: &str = "trace.pcapng";
+
 /// A running `ferraris meter`. Dropping it kills the process; [`VirtualMeter::stop`] asks it to end.
 pub(crate) struct VirtualMeter {
     process: Child,
@@ -38,6 +41,8 @@ impl VirtualMeter {
         let mut process = Command::new(&binary)
             .args(["meter", "--json", "--seed", "1", "--speed", speed, "--state"])
             .arg(&state)
+            .arg("--pcap")
+            .arg(folder.join(TRACE))
             .args([
                 "--wrapper",
                 "127.0.0.1:0",

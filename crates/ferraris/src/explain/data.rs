@@ -96,8 +96,7 @@ fn content(walk: &mut Walk<'_>, from: usize, tag: u8) -> Result<(), Stop> {
             let length = walk.length()?;
             let octets = walk.take(length)?;
             let text = String::from_utf8_lossy(octets).into_owned();
-            let xml = if tag == 0x0A { hex(octets) } else { text.clone() };
-            walk.leaf(name, from, format!("{text:?}"), Xml::Text(name, xml));
+            walk.leaf(name, from, format!("{text:?}"), Xml::Text(name, text));
         }
         0x0D | 0x0F | 0x1C => number(walk, from, name, i8::from_be_bytes)?,
         0x11 | 0x16 | 0x1F => number(walk, from, name, u8::from_be_bytes)?,
