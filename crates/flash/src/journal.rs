@@ -196,6 +196,14 @@ struct Times {
     greatest: Utc,
 }
 
+/// A row that a search came to.
+struct Found {
+    ordinal: u32,
+    sequence: u32,
+    run: u32,
+    utc: Utc,
+}
+
 struct Footer {
     rows: u16,
     next: u32,
@@ -426,6 +434,33 @@ impl Journal {
             window,
             place: None,
         }
+    }
+
+    /// How many rows with sequences from `first` on a cursor over the range from `from` to `to` will meet, those included that are damaged
+    /// between them: two bisections for each run and the sectors that they end in, however many rows there are.
+    ///
+    /// # Errors
+    /// [`JournalError::Fault`].
+    pub fn count(&self, nor: &dyn Nor, from: Utc, to: Utc, first: u32) -> Result<u32, JournalError> {
+        let mut count = 0_u32;
+        if to < from {
+            return Ok(count);
+        }
+        let (mut ordinal, mut key) = (self.oldest, (0, from));
+        while let Some(begin) = self.first_at(nor, ordinal, key)? {
+            if begin.utc < from {
+                // The run before has no row of the range; this one begins before it.
+                (ordinal, key) = (begin.ordinal, (begin.run, from));
+                continue;
+            }
+            if begin.utc <= to {
+                let end = self.first_at(nor, begin.ordinal, (begin.run, to.plus(1)))?;
+                let next = end.map_or(self.next, |end| end.sequence);
+                count = count.saturating_add(next.saturating_sub(begin.sequence.max(first)));
+            }
+            (ordinal, key) = (begin.ordinal, (begin.run.saturating_add(1), from));
+        }
+        Ok(count)
     }
 
     /// Moves the cursor to its next row and copies the row's bytes to the front of `into`.
@@ -790,6 +825,54 @@ impl Journal {
             }
         }
         Ok(best)
+    }
+
+    /// The first row from the sector of ordinal `from` on that is at or behind `key`.
+    fn first_at(&self, nor: &dyn Nor, from: u32, key: (u32, Utc)) -> Result<Option<Found>, JournalError> {
+        let mut from = from;
+        while let Some(ordinal) = self.bisect(nor, from, key)? {
+            let found = self.first_in(nor, ordinal, key)?;
+            if found.is_some() {
+                return Ok(found);
+            }
+            // Its footer told of a row that is damaged since.
+            from = ordinal.saturating_add(1);
+        }
+        Ok(None)
+    }
+
+    /// The first row in a sector that is at or behind `key`.
+    fn first_in(&self, nor: &dyn Nor, ordinal: u32, key: (u32, Utc)) -> Result<Option<Found>, JournalError> {
+        let Some(header) = self.ring.header(nor, ordinal)? else {
+            return Ok(None);
+        };
+        let mut place = Place::start(&header);
+        let mut expected = header.first;
+        for slot in 0..self.slots(ordinal) {
+            place.slot = slot;
+            match self.examine(nor, &place, expected)? {
+                Slot::Blank => {}
+                Slot::Damaged => place.damaged += 1,
+                Slot::Row { sequence, utc } => {
+                    place.damaged = 0;
+                    if utc < place.last {
+                        place.run = place.run.saturating_add(1);
+                    }
+                    place.last = utc;
+                    let run = place.run;
+                    if key <= (run, utc) {
+                        return Ok(Some(Found {
+                            ordinal,
+                            sequence,
+                            run,
+                            utc,
+                        }));
+                    }
+                    expected = sequence.saturating_add(1);
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Run and time of the last row of a sector: from its footer, else by reading its rows. `None`: it has none that can be read.

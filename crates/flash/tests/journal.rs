@@ -133,12 +133,18 @@ fn a_search_in_a_full_profile_reads_log2_n_plus_2_sectors_for_each_run() {
         }
     }
     assert!(400 * 96 <= journal.len());
-    let bound = u64::from(sectors.ilog2()) + 1 + 2;
+    let bound = u64::from(sectors.ilog2()) + 2;
     let mut into = [0; WIDTH as usize];
     let mut worst = 0;
+    let mut worst_count = 0;
     for day in 0..420 {
-        let mut cursor = journal.range(utc(day * 86_400), utc(day * 86_400 + 3_600));
+        let (from, to) = (utc(day * 86_400), utc(day * 86_400 + 3_600));
         let mut sectors = part.reads().sectors;
+        let counted = journal.count(&part, from, to, 0).unwrap();
+        worst_count = worst_count.max(part.reads().sectors - sectors);
+        let mut cursor = journal.range(from, to);
+        sectors = part.reads().sectors;
+        let mut rows = 0;
         // The run of the row before; a range visits the runs in turn, also those that have no row for it.
         let mut run = -1;
         loop {
@@ -157,10 +163,15 @@ fn a_search_in_a_full_profile_reads_log2_n_plus_2_sectors_for_each_run() {
             if step == Step::End {
                 break;
             }
+            rows += 1;
         }
+        assert_eq!(counted, rows, "day {day}");
     }
     println!("at most {worst} sector reads before the first row of a run, bound {bound}");
     assert!(worst <= bound);
+    // Counting searches the beginning and the end of each of four runs, and that there is no fifth.
+    println!("at most {worst_count} sector reads to count the rows of a range in four runs");
+    assert!(worst_count <= 9 * bound);
 }
 
 #[test]

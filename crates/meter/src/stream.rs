@@ -107,8 +107,9 @@ pub(crate) fn buffer(
             flash::Step::Missing {
                 why: Missing::Overwritten,
                 ..
-            }
-            | flash::Step::End => return Err(AccessError::LongGetAborted),
+            } => return Err(AccessError::LongGetAborted),
+            // Rows at the end of a range that were counted and cannot be read.
+            flash::Step::End => rows.missing = rows.left,
             flash::Step::Missing {
                 sequence,
                 rows: missing,
@@ -160,7 +161,7 @@ fn select(
             Ok(Rows {
                 cursor,
                 columns: wanted,
-                left: count(source, nor, cursor, first)?,
+                left: source.count(nor, from, to, first).map_err(MemoryError::from)?,
                 missing: 0,
                 first,
             })
@@ -212,28 +213,6 @@ fn bound(it: &Model, at: DateTime, open: Utc) -> Result<Utc, AccessError> {
     }
     at.utc(|local| it.clock.deviation_of_local(local))
         .map_err(|_| AccessError::OtherReason)
-}
-
-/// How many rows from sequence `first` on a cursor will meet.
-fn count(source: &Journal, nor: &dyn Nor, cursor: flash::Cursor, first: u32) -> Result<u32, AccessError> {
-    let mut cursor = cursor;
-    let mut row = [0; ROW_OCTETS];
-    let mut count = 0;
-    loop {
-        match source.next(nor, &mut cursor, &mut row).map_err(MemoryError::from)? {
-            flash::Step::Row { sequence, .. } => count += u32::from(first <= sequence),
-            flash::Step::Missing {
-                sequence,
-                rows,
-                why: Missing::Damaged,
-            } => count += rows.min(sequence.saturating_add(rows).saturating_sub(first)),
-            flash::Step::Missing {
-                why: Missing::Overwritten,
-                ..
-            } => {}
-            flash::Step::End => return Ok(count),
-        }
-    }
 }
 
 /// Appends as many columns of a capture list as one step takes.
