@@ -4,6 +4,7 @@ use base::Utc;
 use heapless::Deque;
 
 use crate::event_log::Log;
+use crate::legal::LegalAct;
 use crate::limits::EFFECTS;
 use crate::profile::JournalId;
 
@@ -24,6 +25,8 @@ pub enum Effect {
     Capture(JournalId, Utc),
     /// Make this part of the model durable.
     Keep(Record),
+    /// Do something about the sealed parameters.
+    Legal(LegalAct),
 }
 
 /// Parts of the model that are stored as one record, since they change together.

@@ -19,6 +19,7 @@ pub mod disconnector;
 pub mod display;
 pub mod event_log;
 pub mod fraud;
+pub mod legal;
 pub mod profile;
 pub mod security;
 pub mod trouble;
@@ -44,11 +45,12 @@ use cosem::axdr::Writer;
 use cosem::{AccessError, Attribute, Object, Role};
 use dlms::server::DataLink;
 use flash::Nor;
-use metrology::Measurement;
+use metrology::{LegalEntry, Measurement, NonVolatileFault, Parameters, Refusal};
 
 pub use config::{Config, ConfigError, Secrets, Variant};
 pub use effect::Record;
 pub use fraud::{Contact, Press};
+pub use legal::Bench;
 pub use memory::{BootReport, FlashSize, MemoryError, N_PARTITIONS, calibration, partitions};
 pub use model::{JournalState, Model, Partner, error_bit};
 pub use objects::DIRECTORY;
@@ -109,6 +111,8 @@ pub enum Input<'a> {
     Contact(Contact),
     /// The board found a part of the meter failing.
     Trouble(Trouble),
+    /// A production line or a laboratory at the meter itself (M7).
+    Bench(Bench<'a>),
     /// A time source of the board, such as a laboratory's or the network's, says what time it is: the clock is set as by a client (T1).
     Time(Utc),
     /// Fresh entropy, mixed by replacing the generator's seed.
@@ -126,6 +130,8 @@ pub enum Fault {
     Memory(AccessError),
     /// The time is not in 2000 to 2099; the clock stays as it was.
     Time,
+    /// The sealed parameters stay as they were.
+    Sealed(Refusal),
 }
 
 impl core::fmt::Display for Fault {
@@ -134,6 +140,7 @@ impl core::fmt::Display for Fault {
             Self::Closed => f.write_str("the link must be closed"),
             Self::Memory(error) => write!(f, "the memory refused: {error}"),
             Self::Time => f.write_str("the time is not in 2000 to 2099"),
+            Self::Sealed(refusal) => refusal.fmt(f),
         }
     }
 }
@@ -233,6 +240,8 @@ impl Meter {
                 .effects
                 .push(Effect::Event(Log::Standard, standard::NV_MEMORY_ERROR));
         }
+        core.find_parameters(board);
+        let Core { model, .. } = &mut core;
         let utc = model.utc();
         model.profiles.align(&model.clock, utc);
         let closed = model.disconnector.is_connected();
@@ -267,6 +276,7 @@ impl Meter {
             Input::Distortion(permille) => core.model.distortion = permille,
             Input::Contact(contact) => core.model.touch(contact),
             Input::Trouble(trouble) => core.model.suffer(trouble),
+            Input::Bench(act) => outcome = outcome.and(core.bench(act, board).map_err(Fault::Sealed)),
             Input::Time(utc) => {
                 let set = core.model.set_utc(utc).map_err(|_| Fault::Time);
                 outcome = outcome.and(set);
@@ -340,6 +350,25 @@ impl Meter {
     pub fn read(&self, role: Role, what: Attribute, out: &mut Writer<'_>) -> Result<(), AccessError> {
         let (object, attribute) = DIRECTORY.readable(&self.core.model, role, what)?;
         DIRECTORY.get(&self.core.model, object, attribute, out)
+    }
+
+    /// The metrology's parameters that count: what a chain is to be set up with at boot, and again whenever the checksum that
+    /// [`legal::Legal`] shows has changed.
+    ///
+    /// # Errors
+    /// When the memory cannot be read.
+    pub fn parameters(&self, nor: &dyn Nor) -> Result<Parameters, NonVolatileFault> {
+        legal::parameters(nor, self.core.model.config.flash)
+    }
+
+    /// Visits the whole entries of the legal log, the oldest first.
+    ///
+    /// # Errors
+    /// When the memory cannot be read.
+    pub fn visit_legal_log(&self, nor: &dyn Nor, visit: impl FnMut(&LegalEntry)) -> Result<(), NonVolatileFault> {
+        let Core { model, .. } = &self.core;
+        let store = model.legal.store().ok_or(NonVolatileFault)?;
+        legal::read_log(nor, model.config.flash, store, 0, visit)
     }
 
     /// Visits rows of a journal, the oldest first: those with sequence numbers from `from` on, as far as they can be read. Each row

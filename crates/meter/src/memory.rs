@@ -7,6 +7,7 @@ mod journals;
 mod large;
 mod partitions;
 mod report;
+mod sealed;
 mod snapshot;
 mod sparse;
 
@@ -29,6 +30,7 @@ pub use partitions::{FlashSize, N_PARTITIONS, calibration, partitions};
 
 pub(crate) use large::kind as large_kind;
 pub use report::{BootReport, MemoryError};
+pub(crate) use sealed::{Sealed, SealedRead};
 pub(crate) use snapshot::Save;
 
 pub(crate) use journals::room;

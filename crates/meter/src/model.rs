@@ -15,6 +15,7 @@ use crate::display::Display;
 use crate::effect::{Effect, Effects, Record};
 use crate::event_log::{Log, fraud, standard};
 use crate::fraud::{Contact, Contacts, Press};
+use crate::legal::Legal;
 use crate::limits::DEVICE_ID_OCTETS;
 use crate::profile::{JournalId, N_PROFILES, Profile, Profiles, status};
 use crate::security::Security;
@@ -61,6 +62,8 @@ pub struct Model {
     pub power_failures: u16,
     /// Until when another attack of each kind is not noted.
     pub attacks: [Instant; ATTACKS.len()],
+    /// The seal over the metrology's parameters.
+    pub legal: Legal,
     /// What is to be done when the rules have spoken.
     pub effects: Effects,
 }
@@ -145,6 +148,7 @@ impl Model {
             error_register: 0,
             power_failures: 0,
             attacks: [now; ATTACKS.len()],
+            legal: Legal::default(),
             effects: Effects::new(),
         };
         for journal in JournalId::PROFILES {

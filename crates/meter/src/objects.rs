@@ -6,6 +6,7 @@ mod contacts;
 mod energy;
 mod identification;
 mod instantaneous;
+mod legal;
 mod logs;
 mod nominal;
 mod policy;
@@ -32,6 +33,7 @@ pub static DIRECTORY: Directory<Model> = Directory::new(&[
     energy::OBJECTS,
     instantaneous::OBJECTS,
     profile::OBJECTS,
+    legal::OBJECTS,
 ]);
 
 /// Whether the meter has L2 and L3.

@@ -3,6 +3,7 @@
 extern crate std;
 
 mod damage;
+mod legal;
 mod trust;
 
 use std::vec::Vec;

@@ -3,6 +3,7 @@
 //! The angle of a sensor (a current transformer leads) is kept apart from delays of converter and filter: the first is constant
 //! in degrees, the second in time, and at another frequency than that of the calibration they part.
 
+use crate::rounding::nearest_i32;
 use crate::setup::{SetupError, within};
 
 /// The corrections of one channel. The identity is an ideal sensor.
@@ -82,12 +83,46 @@ impl Calibration {
         self.noise_lsb
     }
 
+    /// The corrections in whole numbers, as protocols carry them: gain in 1e-9, lead in microdegrees, delay in picoseconds, offset and
+    /// noise in hundredths of a code.
+    #[must_use]
+    pub fn integers(&self) -> [i32; 5] {
+        let values = [
+            self.gain,
+            self.lead_degrees,
+            self.delay_nanos,
+            self.offset_lsb,
+            self.noise_lsb,
+        ];
+        let mut integers = [0; 5];
+        for ((integer, value), parts) in integers.iter_mut().zip(values).zip(PARTS) {
+            *integer = nearest_i32(value * parts);
+        }
+        integers
+    }
+
+    /// The corrections of whole numbers, see [`Self::integers`].
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn of_integers(integers: [i32; 5]) -> Result<Self, SetupError> {
+        let mut values = [0.0; 5];
+        for ((value, integer), parts) in values.iter_mut().zip(integers).zip(PARTS) {
+            *value = f64::from(integer) / parts;
+        }
+        let [gain, lead_degrees, delay_nanos, offset_lsb, noise_lsb] = values;
+        Self::new(gain, lead_degrees, delay_nanos, offset_lsb, noise_lsb)
+    }
+
     /// The angle in radians by which a phasor at `frequency_hz` must be turned to undo lead and delay.
     pub(crate) fn rotation_radians(&self, frequency_hz: f64) -> f64 {
         let degrees = self.delay_nanos * 1e-9 * frequency_hz * 360.0 - self.lead_degrees;
         degrees * (core::f64::consts::PI / 180.0)
     }
 }
+
+/// What a whole number is a part of: gain, lead, delay, offset, noise.
+const PARTS: [f64; 5] = [1e9, 1e6, 1e3, 1e2, 1e2];
 
 #[cfg(test)]
 mod tests {
@@ -105,6 +140,16 @@ mod tests {
         assert_eq!(field(Calibration::new(1.0, 0.0, 1e9, 0.0, 0.0)), "delay_nanos");
         assert_eq!(field(Calibration::new(1.0, 0.0, 0.0, 1e9, 0.0)), "offset_lsb");
         assert_eq!(field(Calibration::new(1.0, 0.0, 0.0, 0.0, -1.0)), "noise_lsb");
+    }
+
+    #[test]
+    fn whole_numbers_carry_a_calibration_to_their_last_digit() {
+        let integers = [1_020_000_001, -230_000, 20_000_000, -700_050, 6_660];
+        let calibration = Calibration::of_integers(integers).expect("in range");
+        assert_eq!(calibration.integers(), integers);
+        for absurd in [[0; 5], [i32::MIN; 5], [i32::MAX; 5]] {
+            assert!(Calibration::of_integers(absurd).is_err());
+        }
     }
 
     #[test]
