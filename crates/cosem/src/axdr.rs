@@ -63,4 +63,18 @@ pub mod tag {
     pub const DATE: u8 = 0x1A;
     /// A time of day of 4 octets.
     pub const TIME: u8 = 0x1B;
+    /// A difference in i8.
+    pub const DELTA_INTEGER: u8 = 0x1C;
+    /// A difference in i16.
+    pub const DELTA_LONG: u8 = 0x1D;
+    /// A difference in i32.
+    pub const DELTA_DOUBLE_LONG: u8 = 0x1E;
+    /// A difference in u8.
+    pub const DELTA_UNSIGNED: u8 = 0x1F;
+    /// A difference in u16.
+    pub const DELTA_LONG_UNSIGNED: u8 = 0x20;
+    /// A difference in u32.
+    pub const DELTA_DOUBLE_LONG_UNSIGNED: u8 = 0x21;
+    /// A value that says nothing, not even that it is the one before.
+    pub const DONT_CARE: u8 = 0xFF;
 }

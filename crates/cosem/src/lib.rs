@@ -8,6 +8,7 @@
 
 mod answer;
 pub mod axdr;
+pub mod buffer;
 pub mod class;
 mod datetime;
 mod descriptor;

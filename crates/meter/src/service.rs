@@ -27,7 +27,11 @@ const MANAGEMENT_DEVICE: u16 = 1;
 
 /// The services of this meter.
 const CONFORMANCE: Conformance = Conformance::GENERAL_PROTECTION
+    .with(Conformance::GENERAL_BLOCK_TRANSFER)
+    .with(Conformance::ATTRIBUTE_0_WITH_SET)
     .with(Conformance::PRIORITY)
+    .with(Conformance::ATTRIBUTE_0_WITH_GET)
+    .with(Conformance::ACCESS)
     .with(Conformance::BLOCKS_WITH_GET)
     .with(Conformance::BLOCKS_WITH_SET)
     .with(Conformance::BLOCKS_WITH_ACTION)
@@ -214,6 +218,12 @@ impl Application for Service<'_> {
             // The answer says so already, and nothing was done.
             SecurityEvent::Unprotected | SecurityEvent::CounterExhausted => {}
         }
+    }
+
+    fn attributes(&self, caller: &Caller, what: Attribute) -> Result<u8, AccessError> {
+        let name = Attribute { index: 1, ..what };
+        let (object, _) = DIRECTORY.readable(&self.core.model, role(caller.client), name)?;
+        Ok(object.class.attributes())
     }
 
     fn get(

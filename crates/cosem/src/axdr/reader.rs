@@ -219,11 +219,35 @@ impl<'a> Reader<'a> {
             at,
             why: "nested too deep",
         })?;
-        let octets = match self.octet()? {
-            tag::NULL => 0,
-            tag::BOOLEAN | tag::BCD | tag::INTEGER | tag::UNSIGNED | tag::ENUM => 1,
-            tag::LONG | tag::LONG_UNSIGNED => 2,
-            tag::DOUBLE_LONG | tag::DOUBLE_LONG_UNSIGNED | tag::FLOAT32 | tag::TIME => 4,
+        let kind = self.octet()?;
+        self.pass_contents(kind, depth, at)
+    }
+
+    /// Passes over the contents of a value of this type, its tag not included, as they stand in a compact array.
+    ///
+    /// # Errors
+    /// As [`Reader::skip_value`].
+    pub fn skip_contents(&mut self, kind: u8) -> Result<(), AxdrError> {
+        self.pass_contents(kind, DEPTH_MAX - 1, self.at)
+    }
+
+    fn pass_contents(&mut self, kind: u8, depth: u8, at: usize) -> Result<(), AxdrError> {
+        let octets = match kind {
+            tag::NULL | tag::DONT_CARE => 0,
+            tag::BOOLEAN
+            | tag::BCD
+            | tag::INTEGER
+            | tag::UNSIGNED
+            | tag::ENUM
+            | tag::DELTA_INTEGER
+            | tag::DELTA_UNSIGNED => 1,
+            tag::LONG | tag::LONG_UNSIGNED | tag::DELTA_LONG | tag::DELTA_LONG_UNSIGNED => 2,
+            tag::DOUBLE_LONG
+            | tag::DOUBLE_LONG_UNSIGNED
+            | tag::FLOAT32
+            | tag::TIME
+            | tag::DELTA_DOUBLE_LONG
+            | tag::DELTA_DOUBLE_LONG_UNSIGNED => 4,
             tag::DATE => 5,
             tag::LONG64 | tag::LONG64_UNSIGNED | tag::FLOAT64 => 8,
             tag::DATE_TIME => 12,

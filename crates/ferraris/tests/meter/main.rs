@@ -6,4 +6,5 @@ mod foreign;
 mod garbage;
 mod refusals;
 mod running;
+mod services;
 mod survival;
