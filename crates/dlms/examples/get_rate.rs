@@ -11,7 +11,7 @@ use cosem::axdr::Writer;
 use cosem::{AccessError, ActionError, Attribute, Cursor, Method, Returned, Selection, Step};
 use ferraris_dlms::acse::{AssociationRequest, Context, Diagnostic, Mechanism};
 use ferraris_dlms::initiate::{Conformance, InitiateRequest, VERSION};
-use ferraris_dlms::security::{Envelope, HEADROOM, Key, Keys, Policy, Protection, Suite, Title, seal};
+use ferraris_dlms::security::{Dialect, Envelope, HEADROOM, Key, KeySet, Keys, Policy, Protection, Suite, Title, seal};
 use ferraris_dlms::server::{
     Application, Caller, Exhausted, Link, Profile, Proposal, Replay, SecurityEvent, WrapperLink,
 };
@@ -36,6 +36,7 @@ impl Application for Register {
             policy,
             conformance: Conformance::GET,
             receive_max: 1024,
+            dialect: Dialect::STANDARD,
         })
     }
 
@@ -43,11 +44,11 @@ impl Application for Register {
         *b"FER\0\0\0\0\x01"
     }
 
-    fn secret(&self, _client: u16) -> Option<&[u8]> {
+    fn secret(&self, _client: u16, _mechanism: Mechanism) -> Option<&[u8]> {
         Some(b"12345678")
     }
 
-    fn keys(&self, _client: u16) -> Option<Keys<'_>> {
+    fn keys(&self, _client: u16, _set: KeySet) -> Option<Keys<'_>> {
         Some(Keys {
             suite: Suite::Zero,
             encryption: &self.key,
@@ -64,11 +65,11 @@ impl Application for Register {
         Ok(self.sent)
     }
 
-    fn last_counter(&self, _client: u16) -> Option<u32> {
+    fn last_counter(&self, _client: u16, _set: KeySet) -> Option<u32> {
         self.received
     }
 
-    fn accept_counter(&mut self, _client: u16, received: u32) -> Result<(), Replay> {
+    fn accept_counter(&mut self, _client: u16, _set: KeySet, received: u32) -> Result<(), Replay> {
         if self.received.is_some_and(|last| received <= last) {
             return Err(Replay);
         }

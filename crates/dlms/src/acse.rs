@@ -92,6 +92,6 @@ fn put_apdu(out: &mut Writer<'_>, tag: u8, fields: impl Fn(&mut Writer<'_>) -> R
     out.put(scratch.written())
 }
 
-/// The longest ACSE APDU that is written: names, two titles, a challenge of 64 octets and a sealed initiate APDU stay
-/// far below.
-const APDU_MAX: usize = 320;
+/// The longest ACSE APDU that is written: a certificate of 768 octets, names, a title, a challenge of 64 octets and a
+/// sealed initiate APDU.
+const APDU_MAX: usize = 1_088;

@@ -5,16 +5,36 @@
 //! octets before the APDU, so that nothing is copied. Counters are not kept here: who calls [`open`] checks them, and
 //! only when it succeeded.
 
+mod algorithms;
+mod certificate;
 mod challenge;
 mod cipher;
+mod curves;
+mod derive;
 mod envelope;
+mod general;
 mod key;
 mod policy;
+mod wrap;
 
-pub use challenge::{Challenge, TOKEN_LENGTH, gmac_token, passwords_match, verify_gmac_token};
-pub use envelope::{Envelope, HEADROOM, OpenError, SealError, Sealed, open, overhead, seal};
+pub use algorithms::{
+    ASYMMETRIC, Algorithms, Curve, Digest, Hash, Pair, PrivateKey, PublicKey, Purpose, SYMMETRIC, SecretNumber,
+    Signature, generate,
+};
+pub use certificate::CertificateFault;
+pub use challenge::{
+    ANSWER_MAX, Answer, Challenge, Proof, TOKEN_LENGTH, gmac_token, gmac_token_in, passwords_match, secret_answer,
+    signed_answer, verify_gmac_token, verify_gmac_token_in, verify_secret_answer, verify_signed_answer,
+};
+pub use derive::{Scheme, derive};
+pub use envelope::{Envelope, HEADROOM, KeySet, OpenError, SealError, Sealed, open, overhead, seal};
+pub use general::{
+    CIPHERING, Dialect, GeneralCiphered, GeneralSigned, Header, Heading, KeyInfo, KeyNote, SIGNING, TRANSACTION_MAX,
+    open_general, seal_general, sign_general, signing_overhead, verify_ephemeral,
+};
 pub use key::{Key, Keys, Suite};
 pub use policy::{Policy, Protection};
+pub use wrap::{WRAPPED_MAX, unwrap, wrap};
 
 /// A system title: three letters of the manufacturer and five octets of its own.
 pub type Title = [u8; 8];

@@ -17,6 +17,7 @@ mod blocks;
 mod buffers;
 mod hdlc_link;
 mod link;
+mod party;
 mod protection;
 mod session;
 mod transfer;

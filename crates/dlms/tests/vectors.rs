@@ -1,8 +1,7 @@
 //! Known octets from the standard's examples and from captures of real devices: read, written again, and cut at each
 //! length.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+mod known;
 
 use cosem::axdr::Writer;
 use ferraris_dlms::acse::{
@@ -16,39 +15,7 @@ use ferraris_dlms::security::{
     verify_gmac_token,
 };
 use ferraris_dlms::wrapper::Header;
-
-type Fields = BTreeMap<String, Vec<u8>>;
-
-fn octets(hex: &str) -> Vec<u8> {
-    assert!(hex.len().is_multiple_of(2), "{hex}");
-    (0..hex.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex digits"))
-        .collect()
-}
-
-fn vectors(group: &str) -> BTreeMap<String, Fields> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("vectors")
-        .join(group)
-        .with_extension("txt");
-    let text = std::fs::read_to_string(&path).expect("the vectors are there");
-    let mut vectors = BTreeMap::<String, Fields>::new();
-    let mut id = String::new();
-    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        match line.strip_prefix("  ") {
-            None => line.clone_into(&mut id),
-            Some(field) => {
-                let (name, hex) = field.split_once(' ').unwrap_or_else(|| (field.trim(), ""));
-                vectors
-                    .entry(id.clone())
-                    .or_default()
-                    .insert(name.to_owned(), octets(hex.trim()));
-            }
-        }
-    }
-    vectors
-}
+use known::{Fields, octets, vectors};
 
 fn written(emit: impl FnOnce(&mut Writer<'_>) -> Result<(), cosem::axdr::Full>) -> Vec<u8> {
     let mut buffer = [0; 512];

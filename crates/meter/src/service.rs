@@ -5,7 +5,7 @@ use cosem::class::Stream;
 use cosem::{AccessError, ActionError, Attribute, Cursor, Method, Returned, Role, Selection, Step};
 use dlms::acse::{Context, Diagnostic, Mechanism};
 use dlms::initiate::Conformance;
-use dlms::security::{Keys, Policy, Suite, Title};
+use dlms::security::{Dialect, KeySet, Keys, Policy, Suite, Title};
 use dlms::server::{Application, Caller, Exhausted, PDU_MAX, Profile, Proposal, Replay, SecurityEvent};
 
 use crate::effect::Record;
@@ -135,6 +135,7 @@ impl Application for Service<'_> {
             policy,
             conformance: CONFORMANCE,
             receive_max: PDU_SIZE,
+            dialect: Dialect::STANDARD,
         })
     }
 
@@ -142,14 +143,14 @@ impl Application for Service<'_> {
         self.core.model.config.system_title()
     }
 
-    fn secret(&self, client: u16) -> Option<&[u8]> {
+    fn secret(&self, client: u16, _mechanism: Mechanism) -> Option<&[u8]> {
         let password = self.core.model.config.secrets.lls_password.as_deref();
         password.filter(|_| client == MANAGEMENT_CLIENT)
     }
 
-    fn keys(&self, client: u16) -> Option<Keys<'_>> {
+    fn keys(&self, client: u16, set: KeySet) -> Option<Keys<'_>> {
         let secrets = &self.core.model.config.secrets;
-        (client == MANAGEMENT_CLIENT).then_some(Keys {
+        (client == MANAGEMENT_CLIENT && set == KeySet::Unicast).then_some(Keys {
             suite: Suite::Zero,
             encryption: &secrets.encryption_key,
             authentication: &secrets.authentication_key,
@@ -175,12 +176,12 @@ impl Application for Service<'_> {
         Ok(taken.number)
     }
 
-    fn last_counter(&self, client: u16) -> Option<u32> {
+    fn last_counter(&self, client: u16, _set: KeySet) -> Option<u32> {
         let last = self.core.model.security.received.last();
         (client == MANAGEMENT_CLIENT && last != 0).then_some(last)
     }
 
-    fn accept_counter(&mut self, _client: u16, received: u32) -> Result<(), Replay> {
+    fn accept_counter(&mut self, _client: u16, _set: KeySet, received: u32) -> Result<(), Replay> {
         let before = self.core.model.security.received;
         self.core.model.security.received.accept(received).map_err(|_| Replay)?;
         if !self.keep_counters() {
@@ -213,7 +214,9 @@ impl Application for Service<'_> {
                     model.note_attack(code);
                 }
             }
-            SecurityEvent::DecryptionFailed => model.note_attack(fraud::DECRYPTION_FAILURE),
+            SecurityEvent::DecryptionFailed | SecurityEvent::SignatureFailed | SecurityEvent::Certificate(_) => {
+                model.note_attack(fraud::DECRYPTION_FAILURE)
+            }
             SecurityEvent::Replayed { .. } => model.note_attack(fraud::REPLAY),
             // The answer says so already, and nothing was done.
             SecurityEvent::Unprotected | SecurityEvent::CounterExhausted => {}

@@ -12,6 +12,7 @@ use std::{format, println, vec};
 use base::{Civil, Instant, Micros, Utc};
 use cosem::axdr::Writer;
 use cosem::{Attribute, Obis, Role};
+use dlms::security::KeySet;
 use dlms::server::{Application as _, Link, WrapperLink};
 use flash::Nor;
 use flash::model::{Cut, How, Model as Flash, Timing};
@@ -482,7 +483,7 @@ fn act(life: &mut Life, promises: &mut Promises) -> Option<()> {
         promises.pending_device_id = None;
         promises.counters.0 = life.service().next_counter(1).ok()?;
         let received = 10 + u32::from(minute);
-        life.service().accept_counter(1, received).ok()?;
+        life.service().accept_counter(1, KeySet::Unicast, received).ok()?;
         promises.counters.1 = received;
         powered(life)?;
         let method = if minute % 2 == 0 { 1 } else { 2 };
@@ -534,7 +535,10 @@ impl Promises {
             life.service().next_counter(1).is_ok_and(|next| sent < next),
             "{context}"
         );
-        assert!(life.service().accept_counter(1, accepted).is_err(), "{context}");
+        assert!(
+            life.service().accept_counter(1, KeySet::Unicast, accepted).is_err(),
+            "{context}"
+        );
         let mut rows = Vec::new();
         let mut visit = |_: Utc, row: &[u8]| rows.push(u32::from_be_bytes([row[17], row[18], row[19], row[20]]));
         life.meter

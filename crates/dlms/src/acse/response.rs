@@ -64,6 +64,9 @@ pub enum Diagnostic {
 }
 
 impl Diagnostic {
+    /// User 5: the certificate in calling-AE-qualifier, or its lack, is not accepted.
+    pub const CALLING_QUALIFIER_NOT_RECOGNISED: Self = Self::Other(false, 5);
+
     const fn code(self) -> (bool, u8) {
         match self {
             Self::Null => (false, 0),

@@ -1,12 +1,14 @@
-//! How each side shows that it knows a secret: password, and GMAC over the other side's challenge (IEC 62056-5-3,
-//! 5.7.4).
+//! How each side shows that it knows a secret: a password, or the answer to the other side's challenge (IEC 62056-5-3,
+//! 5.7.4; mechanisms 2 to 7).
 
 use heapless::Vec;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
-use super::cipher::{TAG_LENGTH, decrypt, encrypt};
-use super::{Keys, Protection, Title};
+use super::algorithms::{Algorithms, Hash, PrivateKey, PublicKey};
+use super::cipher::{TAG_LENGTH, decrypt, encrypt, encrypt_block};
+use super::{Dialect, Key, Keys, Protection, Title};
+use crate::acse::Mechanism;
 
 /// A challenge of 8 to 64 octets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,8 +48,8 @@ struct Associated {
 }
 
 impl Associated {
-    fn new(keys: Keys<'_>, challenge: &Challenge) -> Self {
-        let control = [control(keys)];
+    fn new(keys: Keys<'_>, challenge: &Challenge, names_suite: bool) -> Self {
+        let control = [control(keys, names_suite)];
         let parts = control
             .iter()
             .chain(keys.authentication.octets())
@@ -74,15 +76,28 @@ impl Drop for Associated {
     }
 }
 
-/// Authentication alone, and the suite.
-fn control(keys: Keys<'_>) -> u8 {
-    Protection::AUTHENTICATED.bits() | keys.suite.id()
+/// Authentication alone, and the suite unless it is not named.
+fn control(keys: Keys<'_>, names_suite: bool) -> u8 {
+    Protection::AUTHENTICATED.bits() | if names_suite { keys.suite.id() } else { 0 }
 }
 
 /// The answer of the side `title` to `challenge`. `None` when the keys do not fit their suite.
 #[must_use]
 pub fn gmac_token(keys: Keys<'_>, title: Title, counter: u32, challenge: &Challenge) -> Option<[u8; TOKEN_LENGTH]> {
-    let associated = Associated::new(keys, challenge);
+    gmac_token_in(Dialect::STANDARD, keys, title, counter, challenge)
+}
+
+/// The same in a dialect: the standard's security control octet names the suite, that of some implementations does not.
+#[must_use]
+pub fn gmac_token_in(
+    dialect: Dialect,
+    keys: Keys<'_>,
+    title: Title,
+    counter: u32,
+    challenge: &Challenge,
+) -> Option<[u8; TOKEN_LENGTH]> {
+    let names_suite = dialect.gmac_names_suite;
+    let associated = Associated::new(keys, challenge, names_suite);
     let tag = encrypt(
         keys.suite,
         keys.encryption,
@@ -93,7 +108,10 @@ pub fn gmac_token(keys: Keys<'_>, title: Title, counter: u32, challenge: &Challe
     )
     .ok()?;
     let mut token = [0; TOKEN_LENGTH];
-    let octets = [control(keys)].into_iter().chain(counter.to_be_bytes()).chain(tag);
+    let octets = [control(keys, names_suite)]
+        .into_iter()
+        .chain(counter.to_be_bytes())
+        .chain(tag);
     for (place, octet) in token.iter_mut().zip(octets) {
         *place = octet;
     }
@@ -104,13 +122,26 @@ pub fn gmac_token(keys: Keys<'_>, title: Title, counter: u32, challenge: &Challe
 /// Whether the counter is a new one is for the caller to say.
 #[must_use]
 pub fn verify_gmac_token(keys: Keys<'_>, title: Title, challenge: &Challenge, token: &[u8]) -> Option<u32> {
+    verify_gmac_token_in(Dialect::STANDARD, keys, title, challenge, token)
+}
+
+/// The same in a dialect.
+#[must_use]
+pub fn verify_gmac_token_in(
+    dialect: Dialect,
+    keys: Keys<'_>,
+    title: Title,
+    challenge: &Challenge,
+    token: &[u8],
+) -> Option<u32> {
+    let names_suite = dialect.gmac_names_suite;
     let [head, c1, c2, c3, c4, ref tag @ ..] = *token else {
         return None;
     };
     let tag = <[u8; TAG_LENGTH]>::try_from(tag).ok()?;
     let counter = u32::from_be_bytes([c1, c2, c3, c4]);
-    let associated = Associated::new(keys, challenge);
-    let right = head == control(keys)
+    let associated = Associated::new(keys, challenge, names_suite);
+    let right = head == control(keys, names_suite)
         && decrypt(
             keys.suite,
             keys.encryption,
@@ -121,4 +152,93 @@ pub fn verify_gmac_token(keys: Keys<'_>, title: Title, challenge: &Challenge, to
             tag,
         );
     right.then_some(counter)
+}
+
+/// Octets of the longest answer to a challenge: an ECDSA signature of P-384.
+pub const ANSWER_MAX: usize = 96;
+
+/// The answer to a challenge, by any mechanism.
+pub type Answer = Vec<u8, ANSWER_MAX>;
+
+/// What an answer speaks of: who proves, to whom, the challenge that is answered and the one that the prover made.
+#[derive(Clone, Copy)]
+pub struct Proof<'a> {
+    /// The title of the side that answers.
+    pub prover: Title,
+    /// The title of the side that made the challenge.
+    pub verifier: Title,
+    /// The challenge that is answered.
+    pub challenge: &'a Challenge,
+    /// The challenge of the side that answers.
+    pub own: &'a Challenge,
+}
+
+impl Proof<'_> {
+    /// The titles and challenges of mechanisms 6 and 7, in their order.
+    fn parts(&self) -> [&[u8]; 4] {
+        [&self.prover, &self.verifier, self.challenge.octets(), self.own.octets()]
+    }
+}
+
+/// The answer by a secret: mechanisms 2, 3, 4 and 6. `None` for the others, and for an algorithm that is not lent.
+///
+/// Mechanism 2 belongs to manufacturers; this is the form that is seen in the field: AES-128 in single blocks, secret
+/// and challenge filled up with zeros.
+#[must_use]
+pub fn secret_answer(
+    algorithms: &dyn Algorithms,
+    mechanism: Mechanism,
+    secret: &[u8],
+    proof: Proof<'_>,
+) -> Option<Answer> {
+    let [first, second, third, fourth] = proof.parts();
+    let challenge = proof.challenge.octets();
+    let digest = match mechanism {
+        Mechanism::Manufacturer => return blocks(secret, challenge),
+        Mechanism::Md5 => algorithms.digest(Hash::Md5, &[challenge, secret]),
+        Mechanism::Sha1 => algorithms.digest(Hash::Sha1, &[challenge, secret]),
+        Mechanism::Sha256 => algorithms.digest(Hash::Sha256, &[secret, first, second, third, fourth]),
+        _ => None,
+    }?;
+    Vec::from_slice(digest.octets()).ok()
+}
+
+/// Whether `answer` is the one by this secret, in a time that does not depend on where it is wrong.
+#[must_use]
+pub fn verify_secret_answer(
+    algorithms: &dyn Algorithms,
+    mechanism: Mechanism,
+    secret: &[u8],
+    proof: Proof<'_>,
+    answer: &[u8],
+) -> bool {
+    secret_answer(algorithms, mechanism, secret, proof).is_some_and(|right| right.as_slice().ct_eq(answer).into())
+}
+
+/// The answer by a signature: mechanism 7.
+#[must_use]
+pub fn signed_answer(algorithms: &dyn Algorithms, private: &PrivateKey, proof: Proof<'_>) -> Option<Answer> {
+    let signature = algorithms.sign(private, &proof.parts())?;
+    Vec::from_slice(signature.octets()).ok()
+}
+
+/// Whether `answer` is signed by the owner of `public`.
+#[must_use]
+pub fn verify_signed_answer(algorithms: &dyn Algorithms, public: &PublicKey, proof: Proof<'_>, answer: &[u8]) -> bool {
+    algorithms.verify(public, &proof.parts(), answer)
+}
+
+fn blocks(secret: &[u8], challenge: &[u8]) -> Option<Answer> {
+    let mut key = [0; 16];
+    key.get_mut(..secret.len())?.copy_from_slice(secret);
+    let cipher = Key::new(&key);
+    key.zeroize();
+    let mut answer = Answer::new();
+    for part in challenge.chunks(16) {
+        let mut block = [0; 16];
+        block.get_mut(..part.len())?.copy_from_slice(part);
+        encrypt_block(cipher.as_ref()?, &mut block)?;
+        answer.extend_from_slice(&block).ok()?;
+    }
+    Some(answer)
 }

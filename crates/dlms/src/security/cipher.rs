@@ -1,6 +1,7 @@
 //! AES-GCM with a tag of 12 octets, for the key sizes of the suites.
 
 use aes_gcm::aead::consts::U12;
+use aes_gcm::aes::cipher::BlockCipherEncrypt;
 use aes_gcm::aes::{Aes128, Aes256};
 use aes_gcm::{AeadInOut, AesGcm, KeyInit, Nonce, Tag};
 
@@ -65,4 +66,11 @@ pub(super) fn decrypt(
             .map(|cipher| cipher.decrypt_inout_detached(&nonce, associated, data.into(), &tag)),
     };
     matches!(opened, Ok(Ok(())))
+}
+
+/// Encrypts one block with AES-128, as mechanism 2 does.
+pub(super) fn encrypt_block(key: &Key, block: &mut [u8; 16]) -> Option<()> {
+    let cipher = Aes128::new_from_slice(key.octets()).ok()?;
+    cipher.encrypt_block(block.into());
+    Some(())
 }

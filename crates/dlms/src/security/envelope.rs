@@ -10,13 +10,67 @@ use zeroize::Zeroize;
 use super::cipher::{TAG_LENGTH, decrypt, encrypt};
 use super::{Keys, Protection, Title};
 
+/// Which of the global encryption keys protects a message: bit 6 of the security control octet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeySet {
+    /// 0: the one that is shared with a client.
+    Unicast,
+    /// 1: the one that is shared with all devices.
+    Broadcast,
+}
+
+impl KeySet {
+    /// The key set that a security control octet says.
+    #[must_use]
+    pub const fn from_control(control: u8) -> Self {
+        if control & BROADCAST == 0 {
+            Self::Unicast
+        } else {
+            Self::Broadcast
+        }
+    }
+
+    /// The bit in a security control octet.
+    #[must_use]
+    pub const fn bit(self) -> u8 {
+        match self {
+            Self::Unicast => 0,
+            Self::Broadcast => BROADCAST,
+        }
+    }
+
+    /// The key set of this key identifier.
+    #[must_use]
+    pub const fn from_id(id: u8) -> Option<Self> {
+        match id {
+            0 => Some(Self::Unicast),
+            1 => Some(Self::Broadcast),
+            _ => None,
+        }
+    }
+
+    /// The key identifier.
+    #[must_use]
+    pub const fn id(self) -> u8 {
+        match self {
+            Self::Unicast => 0,
+            Self::Broadcast => 1,
+        }
+    }
+}
+
 /// Octets that must stand free before an APDU that is sealed or opened: security control and authentication key of
 /// suite 2 go there for a moment, and the ciphered form's head (18 octets), a block head (12) and a link's header (8)
 /// for good.
 pub const HEADROOM: usize = 64;
 
 /// Security control and invocation counter.
-const SECURITY_HEADER: usize = 5;
+pub(super) const SECURITY_HEADER: usize = 5;
+
+/// The bit of the security control octet that names the broadcast key.
+const BROADCAST: u8 = 0x40;
+/// The bit that says that the APDU was compressed (V.44) before it was protected.
+const COMPRESSED: u8 = 0x80;
 
 /// The form of a ciphered APDU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,6 +83,8 @@ pub enum Envelope {
     GeneralGlobal,
     /// general-ded-ciphering.
     GeneralDedicated,
+    /// general-ciphering: any APDU, with titles and what its key is. It is sealed by [`super::seal_general`].
+    GeneralCiphering,
 }
 
 /// Tags of the general forms.
@@ -55,7 +111,10 @@ impl Envelope {
     /// True for the forms that carry a title and any APDU.
     #[must_use]
     pub const fn is_general(self) -> bool {
-        matches!(self, Self::GeneralGlobal | Self::GeneralDedicated)
+        matches!(
+            self,
+            Self::GeneralGlobal | Self::GeneralDedicated | Self::GeneralCiphering
+        )
     }
 }
 
@@ -79,8 +138,10 @@ pub struct Sealed {
 /// Why a ciphered APDU did not open. Nobody outside is told which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenError {
-    /// A suite other than that of the keys, a broadcast key, compression, or no protection at all.
+    /// A suite other than that of the keys, or no protection at all.
     Control,
+    /// The APDU is compressed (V.44), which nobody here does.
+    Compressed,
     /// Shorter than a tag.
     Short,
     /// The tag is wrong: another key, another sender, or changed octets.
@@ -93,6 +154,7 @@ impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Control => "a protection that these keys do not have",
+            Self::Compressed => "compressed, which is not supported",
             Self::Short => "shorter than its tag",
             Self::Tag => "the tag is wrong",
             Self::Inner => "another APDU inside than its form promises",
@@ -194,17 +256,36 @@ impl Sealed {
     pub const fn protection(&self) -> Protection {
         Protection::from_control(self.control)
     }
+
+    /// The key that it claims to be sealed with, when its form uses a global one.
+    #[must_use]
+    pub const fn key_set(&self) -> KeySet {
+        KeySet::from_control(self.control)
+    }
+
+    /// Whether it says that its APDU is compressed.
+    #[must_use]
+    pub const fn is_compressed(&self) -> bool {
+        self.control & COMPRESSED != 0
+    }
 }
 
 /// How many octets a form with this protection takes around an APDU of at most `apdu` octets.
 #[must_use]
 pub fn overhead(envelope: Envelope, protection: Protection, apdu: usize) -> usize {
+    if protection.ciphered() == Protection::NONE {
+        return 0;
+    }
     let tag = if protection.covers(Protection::AUTHENTICATED) {
         TAG_LENGTH
     } else {
         0
     };
-    let title = if envelope.is_general() { 9 } else { 0 };
+    let title = match envelope {
+        Envelope::GeneralGlobal | Envelope::GeneralDedicated => 9,
+        // What general-ciphering says beside this depends on its key: whoever seals it counts that apart.
+        _ => 0,
+    };
     let content = SECURITY_HEADER + apdu + tag;
     let length = match content {
         0..0x80 => 1,
@@ -233,6 +314,7 @@ pub fn seal(
     let tag = match envelope {
         Envelope::GeneralGlobal => GENERAL_GLOBAL,
         Envelope::GeneralDedicated => GENERAL_DEDICATED,
+        Envelope::GeneralCiphering => return Err(SealError::Form),
         Envelope::Global | Envelope::Dedicated => {
             let inner = *buffer.get(apdu.start).ok_or(SealError::Room)?;
             let global = global_tag(inner).ok_or(SealError::Form)?;
@@ -245,30 +327,7 @@ pub fn seal(
         }
     };
     let control = protection.bits() | keys.suite.id();
-    let head = 1 + keys.authentication.octets().len();
-    let before = apdu.start.checked_sub(head).ok_or(SealError::Room)?;
-    let authenticated = protection.covers(Protection::AUTHENTICATED);
-    let end = if authenticated { apdu.end + TAG_LENGTH } else { apdu.end };
-    let work = buffer.get_mut(before..end).ok_or(SealError::Room)?;
-    let (associated, data) = work.split_at_mut(head);
-    put_associated(associated, control, keys);
-
-    let sealed = if protection.covers(Protection::ENCRYPTED) {
-        let length = apdu.len();
-        let (text, tag) = data.split_at_mut(length);
-        let associated = if authenticated { &*associated } else { &[] };
-        encrypt(keys.suite, keys.encryption, title, counter, associated, text)
-            .map(|it| tag.copy_from_slice(it.get(..tag.len()).unwrap_or(&[])))
-    } else {
-        // Authentication alone: the tag is over control, key and APDU, which stand in a row.
-        let (row, tag) = work.split_at_mut(head + apdu.len());
-        encrypt(keys.suite, keys.encryption, title, counter, row, &mut [])
-            .map(|it| tag.copy_from_slice(it.get(..tag.len()).unwrap_or(&[])))
-    };
-    if let Some(associated) = buffer.get_mut(before..apdu.start) {
-        associated.zeroize();
-    }
-    sealed.map_err(|_| SealError::Key)?;
+    let end = seal_in_place(buffer, apdu.clone(), control, keys, title, counter, &[])?;
 
     let mut start = apdu.start;
     let mut prepend = |octets: &[u8]| -> Result<(), SealError> {
@@ -311,12 +370,74 @@ pub fn open(
     keys: Keys<'_>,
     title: Title,
 ) -> Result<Range<usize>, OpenError> {
-    let protection = sealed.protection();
-    if sealed.control & 0x0F != keys.suite.id() || sealed.control & 0xC0 != 0 || protection == Protection::NONE {
+    let body = start + sealed.body.start..start + sealed.body.end;
+    let apdu = open_in_place(buffer, body, sealed.control, keys, title, sealed.counter, &[])?;
+    let first = buffer.get(apdu.clone()).and_then(|apdu| apdu.first()).copied();
+    match (sealed.inner_tag, first) {
+        (Some(promised), Some(found)) if promised != found => Err(OpenError::Inner),
+        (_, None) => Err(OpenError::Inner),
+        _ => Ok(apdu),
+    }
+}
+
+/// Seals the APDU at `apdu` without any head and answers where it ends. `header` is what else is authenticated; with
+/// security control and authentication key it stands before the APDU for a moment.
+pub(super) fn seal_in_place(
+    buffer: &mut [u8],
+    apdu: Range<usize>,
+    control: u8,
+    keys: Keys<'_>,
+    title: Title,
+    counter: u32,
+    header: &[u8],
+) -> Result<usize, SealError> {
+    let protection = Protection::from_control(control);
+    let head = 1 + keys.authentication.octets().len() + header.len();
+    let before = apdu.start.checked_sub(head).ok_or(SealError::Room)?;
+    let authenticated = protection.covers(Protection::AUTHENTICATED);
+    let end = if authenticated { apdu.end + TAG_LENGTH } else { apdu.end };
+    let work = buffer.get_mut(before..end).ok_or(SealError::Room)?;
+    let (associated, data) = work.split_at_mut(head);
+    put_associated(associated, control, keys, header);
+
+    let sealed = if protection.covers(Protection::ENCRYPTED) {
+        let length = apdu.len();
+        let (text, tag) = data.split_at_mut(length);
+        let associated = if authenticated { &*associated } else { &[] };
+        encrypt(keys.suite, keys.encryption, title, counter, associated, text)
+            .map(|it| tag.copy_from_slice(it.get(..tag.len()).unwrap_or(&[])))
+    } else {
+        // Authentication alone: the tag is over control, key and APDU, which stand in a row.
+        let (row, tag) = work.split_at_mut(head + apdu.len());
+        encrypt(keys.suite, keys.encryption, title, counter, row, &mut [])
+            .map(|it| tag.copy_from_slice(it.get(..tag.len()).unwrap_or(&[])))
+    };
+    if let Some(associated) = buffer.get_mut(before..apdu.start) {
+        associated.zeroize();
+    }
+    sealed.map_err(|_| SealError::Key)?;
+    Ok(end)
+}
+
+/// Opens what stands behind an invocation counter and answers where the APDU is.
+pub(super) fn open_in_place(
+    buffer: &mut [u8],
+    body: Range<usize>,
+    control: u8,
+    keys: Keys<'_>,
+    title: Title,
+    counter: u32,
+    header: &[u8],
+) -> Result<Range<usize>, OpenError> {
+    let protection = Protection::from_control(control);
+    if control & COMPRESSED != 0 {
+        return Err(OpenError::Compressed);
+    }
+    if control & 0x0F != keys.suite.id() || protection == Protection::NONE {
         return Err(OpenError::Control);
     }
-    let head = 1 + keys.authentication.octets().len();
-    let (from, to) = (start + sealed.body.start, start + sealed.body.end);
+    let head = 1 + keys.authentication.octets().len() + header.len();
+    let (from, to) = (body.start, body.end);
     let before = from.checked_sub(head).ok_or(OpenError::Short)?;
     let work = buffer.get_mut(before..to).ok_or(OpenError::Short)?;
     let authenticated = protection.covers(Protection::AUTHENTICATED);
@@ -331,8 +452,8 @@ pub fn open(
     };
     let (row, tag) = row.split_at_mut(end - before);
     let (associated, data) = row.split_at_mut(head);
-    put_associated(associated, sealed.control, keys);
-    let (suite, key, counter) = (keys.suite, keys.encryption, sealed.counter);
+    put_associated(associated, control, keys, header);
+    let (suite, key) = (keys.suite, keys.encryption);
     let opened = match <[u8; TAG_LENGTH]>::try_from(&*tag) {
         Ok(tag) if protection.covers(Protection::ENCRYPTED) => {
             decrypt(suite, key, title, counter, associated, data, tag)
@@ -347,19 +468,15 @@ pub fn open(
     if !opened {
         return Err(OpenError::Tag);
     }
-    let first = buffer.get(from..end).and_then(|apdu| apdu.first()).copied();
-    match (sealed.inner_tag, first) {
-        (Some(promised), Some(found)) if promised != found => Err(OpenError::Inner),
-        (_, None) => Err(OpenError::Inner),
-        _ => Ok(from..end),
-    }
+    Ok(from..end)
 }
 
-/// Writes security control and authentication key.
-fn put_associated(place: &mut [u8], control: u8, keys: Keys<'_>) {
+/// Writes security control, authentication key and what else is authenticated.
+fn put_associated(place: &mut [u8], control: u8, keys: Keys<'_>, header: &[u8]) {
     if let Some((first, rest)) = place.split_first_mut() {
         *first = control;
-        for (place, &octet) in rest.iter_mut().zip(keys.authentication.octets()) {
+        let octets = keys.authentication.octets().iter().chain(header);
+        for (place, &octet) in rest.iter_mut().zip(octets) {
             *place = octet;
         }
     }

@@ -2,7 +2,7 @@
 
 use core::ops::BitOr;
 
-/// The protection of one message: bits 4 and 5 of the security control octet.
+/// The protection of one message: bits 4 and 5 of the security control octet, and whether it is signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Protection(u8);
 
@@ -15,6 +15,8 @@ impl Protection {
     pub const ENCRYPTED: Self = Self(0x20);
     /// Both.
     pub const BOTH: Self = Self(0x30);
+    /// A signature shows everybody who wrote it; general-signing is around it.
+    pub const SIGNED: Self = Self(0x40);
 
     /// The protection that a security control octet says.
     #[must_use]
@@ -25,7 +27,19 @@ impl Protection {
     /// The bits in a security control octet.
     #[must_use]
     pub const fn bits(self) -> u8 {
-        self.0
+        self.0 & 0x30
+    }
+
+    /// Without the signature: what the ciphered form inside has.
+    #[must_use]
+    pub const fn ciphered(self) -> Self {
+        Self(self.0 & 0x30)
+    }
+
+    /// The signature alone, or nothing.
+    #[must_use]
+    pub const fn signature(self) -> Self {
+        Self(self.0 & 0x40)
     }
 
     /// True when it is at least `other`.
@@ -83,24 +97,26 @@ impl Policy {
     /// What a request must have.
     #[must_use]
     pub const fn request(self) -> Protection {
-        Protection((self.0 & 0x0C) << 2)
+        Protection((self.0 & 0x1C) << 2)
     }
 
     /// What a response gets.
     #[must_use]
     pub const fn response(self) -> Protection {
-        Protection((self.0 & 0x60) >> 1)
+        Protection((self.0 & 0xE0) >> 1)
     }
 
     /// Whether a request with this protection may be served.
     ///
-    /// A protected request must be authenticated unless the policy asks for encryption alone: without a tag anybody
-    /// could move the invocation counter and so lock the client out.
+    /// A protected request must be authenticated or signed unless the policy asks for encryption alone: without either
+    /// anybody could move the invocation counter and so lock the client out.
     #[must_use]
     pub fn admits(self, request: Protection) -> bool {
         let asked = self.request();
-        let plain = request == Protection::NONE;
-        let tagged = request.covers(Protection::AUTHENTICATED) || asked == Protection::ENCRYPTED;
+        let plain = request.ciphered() == Protection::NONE;
+        let tagged = request.covers(Protection::AUTHENTICATED)
+            || request.covers(Protection::SIGNED)
+            || asked == Protection::ENCRYPTED;
         request.covers(asked) && (plain || tagged)
     }
 }
@@ -137,5 +153,32 @@ mod tests {
         assert_eq!(admitted(Policy::AUTHENTICATED), [false, true, false, true]);
         assert_eq!(admitted(Policy::from_mask(0x48)), [false, false, true, true]);
         assert_eq!(admitted(Policy::BOTH), [false, false, false, true]);
+    }
+
+    /// Each bit of the mask asks for its protection in its direction, and for nothing else.
+    #[test]
+    fn every_bit_of_the_policy_asks_for_one_thing() {
+        let kinds = [Protection::AUTHENTICATED, Protection::ENCRYPTED, Protection::SIGNED];
+        for mask in 0..=0xFF_u8 {
+            let policy = Policy::from_mask(mask);
+            for (bit, kind) in kinds.into_iter().enumerate() {
+                assert_eq!(policy.request().covers(kind), mask & 0x04 << bit != 0, "{mask:02X}");
+                assert_eq!(policy.response().covers(kind), mask & 0x20 << bit != 0, "{mask:02X}");
+            }
+            for bits in 0..8_u8 {
+                let request = kinds
+                    .into_iter()
+                    .enumerate()
+                    .filter(|(bit, _)| bits & 1 << bit != 0)
+                    .fold(Protection::NONE, |all, (_, kind)| all | kind);
+                let asked = mask >> 2 & 7;
+                let naked = bits & 7 == 2 && asked != 2;
+                assert_eq!(
+                    policy.admits(request),
+                    bits & asked == asked && !naked,
+                    "{mask:02X} {bits}"
+                );
+            }
+        }
     }
 }

@@ -9,6 +9,8 @@ use crate::security::{Envelope, Protection, overhead};
 pub(super) struct Cover {
     /// The ciphered form, unless the answer is plain.
     pub(super) sealed: Option<(Envelope, Protection)>,
+    /// Octets around the ciphered form: titles and key of general-ciphering, and general-signing.
+    pub(super) around: usize,
     /// The longest PDU.
     pub(super) pdu_max: usize,
     /// Whether an answer that is longer goes out in general blocks.
@@ -39,6 +41,7 @@ impl Cover {
         let Some((envelope, protection)) = self.sealed else {
             return pdu_max;
         };
+        let pdu_max = pdu_max.saturating_sub(self.around);
         let longest = pdu_max.saturating_sub(overhead(envelope, protection, pdu_max));
         // A shorter APDU may need a shorter length field.
         let fits = |apdu: usize| apdu + overhead(envelope, protection, apdu) <= pdu_max;
@@ -77,6 +80,7 @@ mod tests {
     const fn cover(sealed: Option<(Envelope, Protection)>, pdu_max: usize) -> Cover {
         Cover {
             sealed,
+            around: 0,
             pdu_max,
             general_blocks: false,
         }

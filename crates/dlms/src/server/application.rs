@@ -8,7 +8,10 @@ use cosem::{AccessError, ActionError, Attribute, Cursor, Method, Returned, Selec
 use crate::acse::{Context, Diagnostic, Mechanism};
 use crate::apdu::LongInvoke;
 use crate::initiate::Conformance;
-use crate::security::{Keys, Policy, Protection, Suite, Title};
+use crate::security::{
+    Algorithms, CertificateFault, Dialect, Key, KeySet, Keys, Policy, PrivateKey, Protection, PublicKey, Purpose,
+    SYMMETRIC, Suite, Title,
+};
 
 /// The most octets that one step of a GET may append.
 pub const STEP_MAX: usize = 512;
@@ -22,7 +25,8 @@ pub struct Proposal {
     pub server: u16,
     /// Plain or ciphered, always with logical names.
     pub context: Context,
-    /// How the client wants to show who it is: nothing, a password, or GMAC. The server does no others.
+    /// How the client wants to show who it is. The server does all of them; which of them are good enough, and that
+    /// mechanisms 3 and 4 are not, is for the application to say.
     pub mechanism: Mechanism,
 }
 
@@ -35,6 +39,8 @@ pub struct Profile {
     pub conformance: Conformance,
     /// The longest PDU it may send; 0 and anything over it mean [`super::PDU_MAX`].
     pub receive_max: u16,
+    /// Which of the forms that implementations differ in it is spoken to in.
+    pub dialect: Dialect,
 }
 
 /// An association that stands without having been asked for (IEC 62056-5-3, 6.3): between a meter and client 102.
@@ -106,6 +112,10 @@ pub enum SecurityEvent {
     AuthenticationFailed,
     /// A protection that does not open.
     DecryptionFailed,
+    /// A signature that is not that of who claims to have signed.
+    SignatureFailed,
+    /// A certificate that nobody here vouches for, or none where one is needed.
+    Certificate(CertificateFault),
     /// A message that opens, but whose counter was used before.
     Replayed {
         /// The counter it came with.
@@ -147,11 +157,51 @@ pub trait Application {
     /// The system title of this device.
     fn system_title(&self) -> Title;
 
-    /// The password of a client that shows one.
-    fn secret(&self, client: u16) -> Option<&[u8]>;
+    /// The password of a client, or the secret that it shows by mechanism 2, 3, 4 or 6.
+    fn secret(&self, client: u16, mechanism: Mechanism) -> Option<&[u8]>;
 
-    /// The global unicast encryption key and the authentication key that are shared with a client.
-    fn keys(&self, client: u16) -> Option<Keys<'_>>;
+    /// A global encryption key and the authentication key that are shared with a client.
+    fn keys(&self, client: u16, set: KeySet) -> Option<Keys<'_>>;
+
+    /// The algorithms that are there. Suites 1 and 2 and mechanism 7 need [`crate::security::ASYMMETRIC`].
+    fn algorithms(&self) -> &'static dyn Algorithms {
+        SYMMETRIC
+    }
+
+    /// The master key, under which clients wrap the keys of their messages.
+    fn master_key(&self) -> Option<&Key> {
+        None
+    }
+
+    /// The private key of this device.
+    fn private_key(&self, purpose: Purpose) -> Option<&PrivateKey> {
+        let _none = purpose;
+        None
+    }
+
+    /// Writes the certificate of this device; answers how many octets it has, or `None` when there is none or no room.
+    fn certificate(&mut self, purpose: Purpose, out: &mut [u8]) -> Option<usize> {
+        let _none = (purpose, out);
+        None
+    }
+
+    /// The public key of a client with this title, by a certificate that is stored and is good now.
+    ///
+    /// # Errors
+    /// What is wrong with its certificates.
+    fn public_key(&mut self, client: u16, title: &Title, purpose: Purpose) -> Result<PublicKey, CertificateFault> {
+        let _none = (client, title, purpose);
+        Err(CertificateFault::Missing)
+    }
+
+    /// The public key in the certificate (DER) that a client presents for its signatures.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn present(&mut self, client: u16, title: &Title, certificate: &[u8]) -> Result<PublicKey, CertificateFault> {
+        let _none = (client, title, certificate);
+        Err(CertificateFault::Untrusted)
+    }
 
     /// Whether a client may come with this system title. The server itself refuses its own title.
     fn expects_title(&self, client: u16, title: &Title) -> bool;
@@ -163,14 +213,14 @@ pub trait Application {
     /// [`Exhausted`] when there is none left.
     fn next_counter(&mut self, client: u16) -> Result<u32, Exhausted>;
 
-    /// The greatest number that was accepted from this client; `None` when there was none yet.
-    fn last_counter(&self, client: u16) -> Option<u32>;
+    /// The greatest number that was accepted from this client under this key; `None` when there was none yet.
+    fn last_counter(&self, client: u16, set: KeySet) -> Option<u32>;
 
     /// Accepts a number. It is called only after the message's tag was verified.
     ///
     /// # Errors
     /// [`Replay`] when it is not greater than the last one.
-    fn accept_counter(&mut self, client: u16, received: u32) -> Result<(), Replay>;
+    fn accept_counter(&mut self, client: u16, set: KeySet, received: u32) -> Result<(), Replay>;
 
     /// Fills `out` with octets that nobody can guess.
     fn entropy(&mut self, out: &mut [u8]);

@@ -13,9 +13,10 @@ use cosem::axdr::{Octets, Reader, Writer};
 use cosem::{Method, Obis};
 
 use super::answer::Cover;
-use super::application::{Application, Caller, PreEstablished, Proposal, SecurityEvent, Status};
+use super::application::{Application, Caller, PreEstablished, Profile, Proposal, SecurityEvent, Status};
 use super::blocks::Blocks;
 use super::buffers::PDU_MAX;
+use super::party::{Dedicated, Opened, Party, is_protected};
 use super::session::{Peer, Session};
 use super::transfer::Transfer;
 use crate::acse::{AssociationRequest, AssociationResponse, Context, Diagnostic, Mechanism, Outcome};
@@ -23,8 +24,9 @@ use crate::acse::{ReleaseRequest, ReleaseResponse};
 use crate::apdu::{ActionRequest, ActionResponse, ActionResult, Exception};
 use crate::initiate::{self, Conformance, InitiateError, InitiateRequest, InitiateResponse};
 use crate::security::{
-    Challenge, Envelope, HEADROOM, Key, Keys, Policy, Protection, Sealed, Suite, TOKEN_LENGTH, Title, gmac_token, open,
-    passwords_match, seal, verify_gmac_token,
+    ANSWER_MAX, Answer, CertificateFault, Challenge, HEADROOM, Key, KeySet, Policy, Proof, Protection, Purpose, Suite,
+    Title, gmac_token_in, passwords_match, secret_answer, signed_answer, verify_gmac_token_in, verify_secret_answer,
+    verify_signed_answer,
 };
 
 /// Octets of the challenges that this server makes.
@@ -58,21 +60,12 @@ pub(super) struct Terms {
     pub(super) peer: Peer,
     pub(super) context: Context,
     pub(super) mechanism: Mechanism,
-    pub(super) policy: Policy,
     pub(super) conformance: Conformance,
     /// The longest PDU that the client takes, as it said; 0 for any.
     pub(super) send_max: u16,
     pub(super) receive_max: u16,
     pub(super) suite: Option<Suite>,
-    pub(super) title: Option<Title>,
-    pub(super) dedicated: Option<Dedicated>,
-}
-
-/// The key that a client chose for one association.
-pub(super) struct Dedicated {
-    pub(super) key: Key,
-    /// The greatest counter that came with it.
-    pub(super) last: Option<u32>,
+    pub(super) party: Party,
 }
 
 impl Association {
@@ -127,16 +120,11 @@ impl Terms {
             peer,
             context: Context::Ciphered,
             mechanism: Mechanism::None,
-            policy: it.profile.policy,
             conformance: it.profile.conformance,
             send_max: it.send_max,
-            receive_max: match it.profile.receive_max.min(PDU_LIMIT) {
-                0 => PDU_LIMIT,
-                limit => limit,
-            },
+            receive_max: receive_max(it.profile),
             suite,
-            title: it.title,
-            dedicated: None,
+            party: Party::new(peer, it.title, it.profile.policy, it.profile.dialect),
         }
     }
 
@@ -146,6 +134,15 @@ impl Terms {
             conformance: self.conformance,
             receive_max: self.receive_max,
         }
+    }
+}
+
+/// The longest PDU that a client may send.
+const fn receive_max(profile: Profile) -> u16 {
+    if profile.receive_max == 0 || PDU_LIMIT < profile.receive_max {
+        PDU_LIMIT
+    } else {
+        profile.receive_max
     }
 }
 
@@ -175,6 +172,16 @@ impl From<InitiateError> for Refusal {
             diagnostic: Diagnostic::NoReason,
             error: Some(error),
             event: None,
+        }
+    }
+}
+
+impl From<CertificateFault> for Refusal {
+    fn from(fault: CertificateFault) -> Self {
+        Self {
+            diagnostic: Diagnostic::CALLING_QUALIFIER_NOT_RECOGNISED,
+            error: None,
+            event: Some(SecurityEvent::Certificate(fault)),
         }
     }
 }
@@ -215,14 +222,21 @@ impl Session {
         let scratch = store.lend();
         match negotiate(peer, &request, scratch, app) {
             Ok(Granted {
-                terms,
+                mut terms,
                 challenges,
                 cover,
             }) => {
                 let mechanism = terms.mechanism;
-                let initiate = seal_initiate(&terms, cover, scratch, app).ok_or(Exception::NOT_ALLOWED)?;
+                let initiate = seal_initiate(&mut terms, cover, scratch, app).ok_or(Exception::NOT_ALLOWED)?;
                 let title = app.system_title();
                 let high = mechanism.is_high();
+                // Who presents a certificate wants to see ours.
+                let mut certificate = [0; CERTIFICATE_MAX];
+                let certificate = request
+                    .calling_qualifier
+                    .filter(|_| mechanism == Mechanism::Ecdsa)
+                    .and_then(|_| app.certificate(Purpose::Signature, &mut certificate))
+                    .and_then(|length| certificate.get(..length));
                 let response = AssociationResponse {
                     context: Some(terms.context),
                     outcome: Outcome::Accepted,
@@ -232,7 +246,7 @@ impl Session {
                         Diagnostic::Null
                     },
                     responding_title: (high || terms.context == Context::Ciphered).then_some(&title),
-                    responding_qualifier: None,
+                    responding_qualifier: certificate,
                     // The standard's example of a password leaves the name out; a client that is strict about it wants
                     // its mechanism confirmed.
                     mechanism: (mechanism != Mechanism::None).then_some(mechanism),
@@ -249,7 +263,7 @@ impl Session {
                         from_server,
                     },
                     None => {
-                        let title = terms.title;
+                        let title = terms.party.title;
                         app.observe(peer.client, SecurityEvent::Associated { mechanism, title });
                         Association::Open { terms }
                     }
@@ -291,12 +305,12 @@ impl Session {
         } = self;
         let octets = inbox.get(HEADROOM..HEADROOM + length).unwrap_or(&[]);
         let request = ReleaseRequest::parse(octets).map_err(|_| Exception::MALFORMED)?;
-        let mine = association.terms().filter(|terms| terms.peer == peer);
+        let mut mine = association.terms_mut().filter(|terms| terms.peer == peer);
         let scratch = store.lend();
-        let information = match (request.information, mine) {
-            (Some(information), Some(terms)) if information.first().is_some_and(|&tag| Sealed::is_tag(tag)) => {
-                let (_, cover) = open_initiate(information, peer, terms.title, terms.policy, scratch, app)
-                    .map_err(|_| Exception::DECIPHERING)?;
+        let information = match (request.information, &mut mine) {
+            (Some(information), Some(terms)) if information.first().is_some_and(|&tag| is_protected(tag)) => {
+                let (_, cover) =
+                    open_initiate(information, &mut terms.party, scratch, app).map_err(|_| Exception::DECIPHERING)?;
                 Some(seal_initiate(terms, cover, scratch, app).ok_or(Exception::NOT_ALLOWED)?)
             }
             _ => None,
@@ -342,8 +356,8 @@ impl Session {
             return Err(Exception::NOT_ALLOWED);
         };
         let client = terms.peer.client;
-        let answer = answer_challenges(terms.title, client, floor, parameters, from_client, from_server, app);
-        let mut data = [0; 2 + TOKEN_LENGTH];
+        let answer = answer_challenges(terms, floor, parameters, from_client, from_server, app);
+        let mut data = [0; 2 + ANSWER_MAX];
         let mut data = Writer::new(&mut data);
         let written = answer.map(|token| data.value(Octets(&token)));
         let stands = matches!(written, Some(Ok(())));
@@ -361,7 +375,7 @@ impl Session {
         outbox
             .write(PDU_MAX, |out| ActionResponse::Normal(invoke, result).emit(out))
             .map_err(|_| Exception::TOO_LONG)?;
-        let (mechanism, title) = (terms.mechanism, terms.title);
+        let (mechanism, title) = (terms.mechanism, terms.party.title);
         if stands {
             if let Association::Pending { terms, .. } = core::mem::replace(association, Association::Closed) {
                 *association = Association::Open { terms };
@@ -376,28 +390,60 @@ impl Session {
 
 /// Verifies the client's answer to our challenge and answers its own; `None` when it is wrong.
 fn answer_challenges(
-    title: Option<Title>,
-    client: u16,
+    terms: &Terms,
     floor: Option<u32>,
     parameters: &[u8],
     from_client: &Challenge,
     from_server: &Challenge,
     app: &mut dyn Application,
-) -> Option<[u8; TOKEN_LENGTH]> {
+) -> Option<Answer> {
     let mut reader = Reader::new(parameters);
-    let Octets(token) = reader.value().ok()?;
+    let Octets(answer) = reader.value().ok()?;
     reader.end().ok()?;
-    let counter = verify_gmac_token(app.keys(client)?, title?, from_server, token)?;
-    // Clients count the token's number before the message around it, after it, or use the same one: it only must not be
-    // an old one.
-    if floor.is_some_and(|floor| counter <= floor) {
-        return None;
+    let (client, mechanism) = (terms.peer.client, terms.mechanism);
+    let own = app.system_title();
+    let algorithms = app.algorithms();
+    if mechanism == Mechanism::Gmac {
+        let dialect = terms.party.dialect;
+        let keys = app.keys(client, KeySet::Unicast)?;
+        let counter = verify_gmac_token_in(dialect, keys, terms.party.title?, from_server, answer)?;
+        // Clients count the token's number before the message around it, after it, or use the same one: it only must
+        // not be an old one.
+        if floor.is_some_and(|floor| counter <= floor) {
+            return None;
+        }
+        if app
+            .last_counter(client, KeySet::Unicast)
+            .is_none_or(|last| last < counter)
+        {
+            app.accept_counter(client, KeySet::Unicast, counter).ok()?;
+        }
+        let counter = app.next_counter(client).ok()?;
+        let token = gmac_token_in(dialect, app.keys(client, KeySet::Unicast)?, own, counter, from_client)?;
+        return Answer::from_slice(&token).ok();
     }
-    if app.last_counter(client).is_none_or(|last| last < counter) {
-        app.accept_counter(client, counter).ok()?;
+    // Mechanisms 2 to 4 do not speak of titles, so their clients need none.
+    let title = terms.party.title.unwrap_or_default();
+    let theirs = Proof {
+        prover: title,
+        verifier: own,
+        challenge: from_server,
+        own: from_client,
+    };
+    let ours = Proof {
+        prover: own,
+        verifier: title,
+        challenge: from_client,
+        own: from_server,
+    };
+    if mechanism == Mechanism::Ecdsa {
+        let right = verify_signed_answer(algorithms, &terms.party.signer?, theirs, answer);
+        let private = app.private_key(Purpose::Signature).filter(|_| right)?;
+        return signed_answer(algorithms, private, ours);
     }
-    let counter = app.next_counter(client).ok()?;
-    gmac_token(app.keys(client)?, app.system_title(), counter, from_client)
+    let secret = app.secret(client, mechanism)?;
+    let right = verify_secret_answer(algorithms, mechanism, secret, theirs, answer);
+    secret_answer(algorithms, mechanism, secret, ours).filter(|_| right)
 }
 
 /// An association that is granted, CtoS and StoC when they are still to be answered, and how the initiate response is
@@ -420,8 +466,8 @@ fn negotiate(
     };
     let mechanism = match request.mechanism {
         None => Mechanism::None,
-        Some(Some(mechanism @ (Mechanism::None | Mechanism::Password | Mechanism::Gmac))) => mechanism,
-        Some(_) => return Err(Diagnostic::MechanismNotRecognised.into()),
+        Some(Some(mechanism)) => mechanism,
+        Some(None) => return Err(Diagnostic::MechanismNotRecognised.into()),
     };
     let profile = app.admit(Proposal {
         client: peer.client,
@@ -435,29 +481,46 @@ fn negotiate(
     }
 
     let title = request.calling_title.and_then(|title| Title::try_from(title).ok());
-    if ciphered || mechanism == Mechanism::Gmac {
+    let titled = matches!(mechanism, Mechanism::Gmac | Mechanism::Sha256 | Mechanism::Ecdsa);
+    if ciphered || titled {
         // Our own title in the client's mouth: our own messages, reflected, would open.
         let known = title.filter(|title| *title != app.system_title() && app.expects_title(peer.client, title));
         if known.is_none() {
             return Err(Diagnostic::CallingTitleNotRecognised.into());
         }
     }
+    let mut party = Party::new(peer, title, profile.policy, profile.dialect);
     let challenges = match mechanism {
+        Mechanism::None => None,
         Mechanism::Password => {
             let given = request.authentication.ok_or(SecurityEvent::AuthenticationFailed)?;
             let right = app
-                .secret(peer.client)
+                .secret(peer.client, mechanism)
                 .is_some_and(|secret| passwords_match(secret, given));
             if !right {
                 return Err(SecurityEvent::AuthenticationFailed.into());
             }
             None
         }
-        Mechanism::Gmac => {
+        _ => {
+            let shortest = if mechanism == Mechanism::Ecdsa {
+                CHALLENGE_LENGTH
+            } else {
+                0
+            };
             let from_client = request
                 .authentication
+                .filter(|challenge| shortest <= challenge.len())
                 .and_then(Challenge::new)
                 .ok_or(SecurityEvent::AuthenticationFailed)?;
+            if mechanism == Mechanism::Ecdsa {
+                let title = title.ok_or(Diagnostic::CallingTitleNotRecognised)?;
+                let signer = match request.calling_qualifier {
+                    Some(certificate) => app.present(peer.client, &title, certificate),
+                    None => app.public_key(peer.client, &title, Purpose::Signature),
+                };
+                party.signer = Some(signer?);
+            }
             let mut octets = [0; CHALLENGE_LENGTH];
             app.entropy(&mut octets);
             // Equal challenges would let a client answer ours with our answer to its own.
@@ -466,18 +529,13 @@ fn negotiate(
                 .ok_or(Diagnostic::NoReason)?;
             Some((from_client, from_server))
         }
-        _ => None,
     };
 
     let information = request.information.ok_or(InitiateError::Refused)?;
-    let (plain, cover) = open_initiate(
-        information,
-        peer,
-        title.filter(|_| ciphered),
-        profile.policy,
-        scratch,
-        app,
-    )?;
+    // In a plain context nothing is sealed, so nobody's title opens anything.
+    party.title = title.filter(|_| ciphered);
+    let (plain, cover) = open_initiate(information, &mut party, scratch, app)?;
+    party.title = title;
     let proposed = InitiateRequest::parse(scratch.get(plain).unwrap_or(&[])).map_err(|_| InitiateError::Refused)?;
     if proposed.version < initiate::VERSION {
         return Err(InitiateError::VersionTooLow.into());
@@ -489,30 +547,30 @@ fn negotiate(
     if proposed.receive_max != 0 && proposed.receive_max < PDU_MIN {
         return Err(InitiateError::PduTooShort.into());
     }
-    let suite = app.keys(peer.client).filter(|_| ciphered).map(|keys| keys.suite);
-    let dedicated = match proposed.dedicated_key {
+    let suite = app
+        .keys(peer.client, KeySet::Unicast)
+        .filter(|_| ciphered)
+        .map(|keys| keys.suite);
+    party.dedicated = match proposed.dedicated_key {
         None => None,
         // A key that everybody could read, or of another suite, is none.
-        Some(key) => Some(
-            Key::new(key)
-                .filter(|_| cover.sealed.is_some())
+        Some(key) => Some(Dedicated {
+            key: Key::new(key)
+                .filter(|key| cover.sealed.is_some() && suite.is_some_and(|it| it.key_length() == key.octets().len()))
                 .ok_or(InitiateError::Refused)?,
-        ),
+            last: None,
+            sent: 0,
+        }),
     };
     let terms = Terms {
         peer,
         context,
         mechanism,
-        policy: profile.policy,
         conformance,
         send_max: proposed.receive_max,
-        receive_max: match profile.receive_max.min(PDU_LIMIT) {
-            0 => PDU_LIMIT,
-            limit => limit,
-        },
+        receive_max: receive_max(profile),
         suite,
-        title,
-        dedicated: dedicated.map(|key| Dedicated { key, last: None }),
+        party,
     };
     Ok(Granted {
         terms,
@@ -525,9 +583,7 @@ fn negotiate(
 /// response goes back.
 fn open_initiate(
     information: &[u8],
-    peer: Peer,
-    title: Option<Title>,
-    policy: Policy,
+    party: &mut Party,
     scratch: &mut [u8],
     app: &mut dyn Application,
 ) -> Result<(core::ops::Range<usize>, Cover), Refusal> {
@@ -536,81 +592,33 @@ fn open_initiate(
         .get_mut(range.clone())
         .ok_or(InitiateError::Refused)?
         .copy_from_slice(information);
-    let failed = Refusal::from(SecurityEvent::DecryptionFailed);
-    if !information.first().is_some_and(|&tag| Sealed::is_tag(tag)) {
-        if policy.admits(Protection::NONE) {
-            return Ok((
-                range,
-                Cover {
-                    sealed: None,
-                    pdu_max: PDU_MAX,
-                    general_blocks: false,
-                },
-            ));
-        }
-        return Err(SecurityEvent::Unprotected.into());
+    let tag = information.first().copied().unwrap_or_default();
+    let failed = SecurityEvent::DecryptionFailed;
+    if is_protected(tag) && party.title.is_none() {
+        return Err(failed.into());
     }
-    let (Ok(sealed), Some(title)) = (Sealed::parse(information), title) else {
-        return Err(failed);
-    };
-    if sealed.envelope.is_dedicated() || sealed.title.is_some_and(|said| said != title) {
-        return Err(failed);
+    let opened = party.open(scratch, range, app);
+    let Opened { apdu, mut cover, .. } = opened.map_err(|distrust| Refusal::from(distrust.event.unwrap_or(failed)))?;
+    // What comes plain, the response to it goes plain.
+    if !is_protected(tag) {
+        cover.sealed = None;
     }
-    if !policy.admits(sealed.protection()) {
-        return Err(SecurityEvent::Unprotected.into());
-    }
-    let keys = app.keys(peer.client).ok_or(SecurityEvent::DecryptionFailed)?;
-    let Ok(plain) = open(scratch, HEADROOM, &sealed, keys, title) else {
-        return Err(failed);
-    };
-    accept(peer.client, sealed.counter, app)?;
-    let protection = sealed.protection() | policy.response();
-    Ok((
-        plain,
-        Cover {
-            sealed: Some((sealed.envelope, protection)),
-            pdu_max: PDU_MAX,
-            general_blocks: false,
-        },
-    ))
-}
-
-/// Accepts the counter of a message whose tag was verified.
-pub(super) fn accept(client: u16, counter: u32, app: &mut dyn Application) -> Result<(), SecurityEvent> {
-    let last = app.last_counter(client);
-    let fresh = last.is_none_or(|last| last < counter) && app.accept_counter(client, counter).is_ok();
-    let expected = last.unwrap_or(0).saturating_add(1);
-    if fresh {
-        Ok(())
-    } else {
-        Err(SecurityEvent::Replayed {
-            received: counter,
-            expected,
-        })
-    }
+    Ok((apdu, cover))
 }
 
 /// Writes the initiate response into `scratch`, sealed when the request was.
 fn seal_initiate<'s>(
-    terms: &Terms,
+    terms: &mut Terms,
     cover: Cover,
     scratch: &'s mut [u8],
     app: &mut dyn Application,
 ) -> Option<&'s [u8]> {
     let mut out = Writer::new(scratch.get_mut(HEADROOM..)?);
     terms.initiate_response().emit(&mut out).ok()?;
-    let mut range = HEADROOM..HEADROOM + out.len();
-    if let Some((envelope, protection)) = cover.sealed {
-        let client = terms.peer.client;
-        let counter = app
-            .next_counter(client)
-            .inspect_err(|_| app.observe(client, SecurityEvent::CounterExhausted))
-            .ok()?;
-        let keys: Keys<'_> = app.keys(client)?;
-        range = seal(scratch, range, envelope, protection, keys, app.system_title(), counter).ok()?;
-    }
+    let range = HEADROOM..HEADROOM + out.len();
+    let range = terms.party.seal(scratch, range, cover, app).ok()?;
     scratch.get(range)
 }
 
-/// The envelope that protected answers to plain requests go out in.
-pub(super) const ENVELOPE: Envelope = Envelope::Global;
+/// Octets of the certificate that a server presents.
+const CERTIFICATE_MAX: usize = 768;

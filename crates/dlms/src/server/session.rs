@@ -5,7 +5,7 @@ use zeroize::Zeroize;
 
 use super::answer::Cover;
 use super::application::{Application, Caller, SecurityEvent};
-use super::association::{Association, ENVELOPE, Terms};
+use super::association::{Association, Terms};
 use super::blocks::{Blocks, Heard};
 use super::buffers::{Outbox, PDU_MAX, Store};
 use super::protection::Request;
@@ -13,7 +13,7 @@ use super::transfer::Transfer;
 use crate::acse;
 use crate::apdu::{Exception, Invoke, Notification, NotificationConfirm, ServiceError, tag};
 use crate::initiate::Conformance;
-use crate::security::{HEADROOM, Protection, Sealed};
+use crate::security::{Envelope, HEADROOM, KeySet, Protection};
 
 /// Both ends of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,13 +215,8 @@ impl Session {
             let first = self.inbox.get(HEADROOM).copied().unwrap_or_default();
             return Err(Exception::without_association(first));
         };
-        let suite = app.keys(peer.client).map(|keys| keys.suite);
-        let mut terms = Terms::pre_established(peer, &it, suite);
-        if terms.title.is_none() {
-            let octets = self.inbox.get(HEADROOM..HEADROOM + length).unwrap_or(&[]);
-            let said = Sealed::parse(octets).ok().and_then(|sealed| sealed.title);
-            terms.title = said.filter(|it| *it != app.system_title() && app.expects_title(peer.client, it));
-        }
+        let suite = app.keys(peer.client, KeySet::Unicast).map(|keys| keys.suite);
+        let terms = Terms::pre_established(peer, &it, suite);
         let association = core::mem::replace(&mut self.association, Association::Open { terms });
         let transfer = core::mem::replace(&mut self.transfer, Transfer::Idle);
         let served = self.unasked_request(peer, length, app);
@@ -273,6 +268,7 @@ impl Session {
         let services = terms.conformance | app.tolerates(terms.peer.client);
         Ok(Cover {
             sealed: None,
+            around: 0,
             pdu_max: terms.pdu_max(),
             general_blocks: services.has(Conformance::GENERAL_BLOCK_TRANSFER),
         })
@@ -301,7 +297,7 @@ impl Session {
         let it = app
             .pre_established(peer.client, peer.server)
             .ok_or(Exception::NOT_ALLOWED)?;
-        let suite = app.keys(peer.client).map(|keys| keys.suite);
+        let suite = app.keys(peer.client, KeySet::Unicast).map(|keys| keys.suite);
         let terms = Terms::pre_established(peer, &it, suite);
         let association = core::mem::replace(&mut self.association, Association::Open { terms });
         let put = self.put_notification(head, value, app);
@@ -325,10 +321,11 @@ impl Session {
         if !terms.conformance.has(service) {
             return Err(Exception::NOT_NEGOTIATED);
         }
-        let by = terms.policy.response();
+        let by = terms.party.policy.response();
         let cover = Cover {
             // DataNotification has no ciphered form of its own, and whoever listens must learn the title.
-            sealed: (by != Protection::NONE).then_some((ENVELOPE.general(), by)),
+            sealed: (by != Protection::NONE).then_some((Envelope::GeneralGlobal, by)),
+            around: terms.party.around(Envelope::GeneralGlobal, by, app),
             pdu_max: terms.pdu_max(),
             general_blocks: terms.conformance.has(Conformance::GENERAL_BLOCK_TRANSFER),
         };

@@ -9,7 +9,10 @@ use cosem::{AccessError, ActionError, Attribute, Cursor, Method, Obis, Returned,
 use ferraris_dlms::acse::{Context, Diagnostic, Mechanism};
 use ferraris_dlms::apdu::LongInvoke;
 use ferraris_dlms::initiate::Conformance;
-use ferraris_dlms::security::{Key, Keys, Policy, Suite, Title};
+use ferraris_dlms::security::{
+    ASYMMETRIC, Algorithms, CertificateFault, Dialect, Key, KeySet, Keys, Policy, PrivateKey, PublicKey, Purpose,
+    Suite, Title,
+};
 use ferraris_dlms::server::{
     Application, Caller, Exhausted, PDU_MAX, PreEstablished, Profile, Proposal, Replay, STEP_MAX, SecurityEvent,
 };
@@ -54,7 +57,15 @@ pub(crate) struct Device {
     pub(crate) suite: Suite,
     /// The policy of ciphered associations.
     pub(crate) policy: Policy,
+    pub(crate) dialect: Dialect,
+    /// Keys that only some tests have.
+    pub(crate) broadcast: Option<Key>,
+    pub(crate) master: Option<Key>,
+    pub(crate) private: BTreeMap<u8, PrivateKey>,
+    /// Public keys of the client, by purpose.
+    pub(crate) partner: BTreeMap<u8, PublicKey>,
     pub(crate) received: Option<u32>,
+    pub(crate) received_broadcast: Option<u32>,
     pub(crate) sent: u32,
     /// Every counter that was given out.
     pub(crate) given: BTreeSet<u32>,
@@ -87,7 +98,13 @@ impl Device {
             authentication: Key::new(&AUTHENTICATION).expect("16 octets"),
             suite: Suite::Zero,
             policy: Policy::BOTH,
+            dialect: Dialect::STANDARD,
+            broadcast: None,
+            master: None,
+            private: BTreeMap::new(),
+            partner: BTreeMap::new(),
             received: None,
+            received_broadcast: None,
             sent: 0,
             given: BTreeSet::new(),
             events: Vec::new(),
@@ -137,8 +154,8 @@ impl Application for Device {
             (1, 16, Mechanism::None, _) => return Err(Diagnostic::ContextNotSupported),
             (1, 16, _, _) => return Err(Diagnostic::MechanismNotRecognised),
             (1, 1, Mechanism::None, _) => return Err(Diagnostic::MechanismRequired),
-            (1, 1, Mechanism::Password | Mechanism::Gmac, Context::Plain) => Policy::NONE,
-            (1, 1, Mechanism::Password | Mechanism::Gmac, _) => self.policy,
+            (1, 1, _, Context::Plain) => Policy::NONE,
+            (1, 1, _, _) => self.policy,
             _ => return Err(Diagnostic::NoReason),
         };
         let receive_max = self.receive_max.min(u16::try_from(PDU_MAX).unwrap_or(u16::MAX));
@@ -146,6 +163,7 @@ impl Application for Device {
             policy,
             conformance: self.services,
             receive_max,
+            dialect: self.dialect,
         })
     }
 
@@ -153,17 +171,43 @@ impl Application for Device {
         SERVER_TITLE
     }
 
-    fn secret(&self, client: u16) -> Option<&[u8]> {
+    fn secret(&self, client: u16, _mechanism: Mechanism) -> Option<&[u8]> {
         (client == 1).then_some(PASSWORD)
     }
 
-    fn keys(&self, client: u16) -> Option<Keys<'_>> {
+    fn keys(&self, client: u16, set: KeySet) -> Option<Keys<'_>> {
+        let encryption = match set {
+            KeySet::Unicast => Some(&self.encryption),
+            KeySet::Broadcast => self.broadcast.as_ref(),
+        };
         let keys = Keys {
             suite: self.suite,
-            encryption: &self.encryption,
+            encryption: encryption?,
             authentication: &self.authentication,
         };
         (client == 1 || client == 102).then_some(keys)
+    }
+
+    fn algorithms(&self) -> &'static dyn Algorithms {
+        ASYMMETRIC
+    }
+
+    fn master_key(&self) -> Option<&Key> {
+        self.master.as_ref()
+    }
+
+    fn private_key(&self, purpose: Purpose) -> Option<&PrivateKey> {
+        self.private.get(&purpose.id())
+    }
+
+    fn public_key(&mut self, _: u16, title: &Title, purpose: Purpose) -> Result<PublicKey, CertificateFault> {
+        if *title != CLIENT_TITLE {
+            return Err(CertificateFault::Name);
+        }
+        self.partner
+            .get(&purpose.id())
+            .copied()
+            .ok_or(CertificateFault::Missing)
     }
 
     fn expects_title(&self, _client: u16, title: &Title) -> bool {
@@ -176,15 +220,22 @@ impl Application for Device {
         Ok(self.sent)
     }
 
-    fn last_counter(&self, _client: u16) -> Option<u32> {
-        self.received
+    fn last_counter(&self, _client: u16, set: KeySet) -> Option<u32> {
+        match set {
+            KeySet::Unicast => self.received,
+            KeySet::Broadcast => self.received_broadcast,
+        }
     }
 
-    fn accept_counter(&mut self, _client: u16, received: u32) -> Result<(), Replay> {
-        if self.received.is_some_and(|last| received <= last) {
+    fn accept_counter(&mut self, _client: u16, set: KeySet, received: u32) -> Result<(), Replay> {
+        let place = match set {
+            KeySet::Unicast => &mut self.received,
+            KeySet::Broadcast => &mut self.received_broadcast,
+        };
+        if place.is_some_and(|last| received <= last) {
             return Err(Replay);
         }
-        self.received = Some(received);
+        *place = Some(received);
         Ok(())
     }
 

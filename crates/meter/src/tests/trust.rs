@@ -6,6 +6,7 @@ use std::vec::Vec;
 
 use base::Instant;
 use dlms::acse::Mechanism;
+use dlms::security::KeySet;
 use dlms::server::{Application, SecurityEvent};
 use metrology::{Element, Quantity};
 
@@ -29,7 +30,7 @@ fn counters_go_on_with_the_next_number_after_a_farewell() {
     let (mut life, _) = Life::begin(Bench::new(), Some(start()));
     for number in 1..=4 {
         assert_eq!(life.service().next_counter(1), Ok(number));
-        assert_eq!(life.service().accept_counter(1, number), Ok(()));
+        assert_eq!(life.service().accept_counter(1, KeySet::Unicast, number), Ok(()));
         life.step(Input::PowerFailing).expect("a good farewell");
         (life, _) = Life::begin(life.bench.revived(), Some(start()));
     }
@@ -53,10 +54,10 @@ fn counters_leap_over_the_reserve_after_a_cut() {
 fn what_was_accepted_is_a_replay_after_a_cut_and_the_next_number_is_good() {
     let (mut life, _) = Life::begin(Bench::new(), Some(start()));
     for number in [5_000, 5_001, 5_007] {
-        assert_eq!(life.service().accept_counter(1, number), Ok(()));
+        assert_eq!(life.service().accept_counter(1, KeySet::Unicast, number), Ok(()));
         (life, _) = Life::begin(life.bench.revived(), Some(start()));
-        assert!(life.service().accept_counter(1, number).is_err());
-        assert_eq!(life.service().last_counter(1), Some(number));
+        assert!(life.service().accept_counter(1, KeySet::Unicast, number).is_err());
+        assert_eq!(life.service().last_counter(1, KeySet::Unicast), Some(number));
     }
 }
 
@@ -107,7 +108,7 @@ fn no_number_is_used_without_a_durable_reserve() {
     life.bench.flash.lose_power();
     for _ in 0..3 {
         assert!(life.service().next_counter(1).is_err());
-        assert!(life.service().accept_counter(1, 5).is_err());
+        assert!(life.service().accept_counter(1, KeySet::Unicast, 5).is_err());
     }
 }
 
