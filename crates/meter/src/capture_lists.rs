@@ -16,7 +16,50 @@ pub(crate) const fn of_factory(journal: JournalId) -> (&'static [CaptureObject],
         JournalId::LoadProfile4 => (const { &[TIME, column(1, "0-0:96.10.4")] }, 0),
         JournalId::StandardLog => (const { &[TIME, column(1, "0-0:96.11.0")] }, 0),
         JournalId::FraudLog => (const { &[TIME, column(1, "0-0:96.11.1")] }, 0),
-        JournalId::DisconnectLog => (const { &[TIME, column(1, "0-0:96.11.2")] }, 0),
+        // The threshold of the limiter where there is one.
+        JournalId::DisconnectLog => (
+            const {
+                &[
+                    TIME,
+                    column(1, "0-0:96.11.2"),
+                    column(1, "0-0:96.11.130"),
+                    CaptureObject::whole(Attribute::new(71, Obis::new("0-0:17.0.0"), 3)),
+                ]
+            },
+            0,
+        ),
+        JournalId::QualityLog => (const { &[TIME, column(1, "0-0:96.11.4")] }, 0),
+        JournalId::CommunicationLog => (
+            const {
+                &[
+                    TIME,
+                    column(1, "0-0:96.11.5"),
+                    column(1, "0-0:96.11.133"),
+                    column(1, "0-0:96.12.1"),
+                ]
+            },
+            0,
+        ),
+        JournalId::SecurityLog => (
+            const { &[TIME, column(1, "0-0:96.11.9"), column(1, "0-0:96.11.137")] },
+            0,
+        ),
+        JournalId::MBusLog1 => (const { &[TIME, column(1, "0-1:96.11.3")] }, 0),
+        JournalId::MBusLog2 => (const { &[TIME, column(1, "0-2:96.11.3")] }, 0),
+        JournalId::MBusLog3 => (const { &[TIME, column(1, "0-3:96.11.3")] }, 0),
+        JournalId::MBusLog4 => (const { &[TIME, column(1, "0-4:96.11.3")] }, 0),
+        JournalId::ParameterChangeLog => (
+            const {
+                &[
+                    TIME,
+                    column(1, "0-0:96.2.128"),
+                    column(1, "0-0:96.2.129"),
+                    column(1, "0-0:96.2.130"),
+                    column(1, "0-0:96.2.131"),
+                ]
+            },
+            0,
+        ),
         _ => (&[], 0),
     }
 }

@@ -1,6 +1,7 @@
 //! What a rule wants done in the world: it says so, and the step does it when no rule is borrowed any more.
 
 use base::Utc;
+use cosem::Attribute;
 use heapless::Deque;
 
 use crate::event_log::Log;
@@ -15,6 +16,8 @@ pub enum Effect {
     Event(Log, u8),
     /// Write an event to a log with another time stamp.
     EventAt(Log, u8, Utc),
+    /// Write to the log of parameter changes.
+    Change(Change),
     /// Drive the switch in the supply: true closes it.
     Switch(bool),
     /// Set the clock that runs on through a power cut.
@@ -27,6 +30,55 @@ pub enum Effect {
     Keep(Record),
     /// Do something about the sealed parameters.
     Legal(LegalAct),
+    /// Save what always moves, without waiting for the next checkpoint.
+    Save,
+}
+
+/// Who made something happen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Actor {
+    /// The meter by its own rules: limiter, calendar, schedule.
+    #[default]
+    Meter,
+    /// The client with this number, 1 to 127.
+    Client(u8),
+    /// Somebody at the button.
+    Button,
+    /// The board, such as a time source of the network.
+    Board,
+}
+
+impl Actor {
+    /// The number in logs: 0 the meter, 1 to 127 a client, 128 the button, 129 the board.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Meter => 0,
+            Self::Client(client) => client,
+            Self::Button => 128,
+            Self::Board => 129,
+        }
+    }
+}
+
+/// What was changed: an attribute, or by a method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Object and attribute; a method has its number below 0.
+    pub what: Attribute,
+    /// Digest of the value before; 0 for a method.
+    pub old: u32,
+    /// Digest of the value after, or of the method's parameters.
+    pub new: u32,
+}
+
+impl Change {
+    /// Nothing yet.
+    pub const NONE: Self = Self {
+        what: Attribute::new(0, cosem::Obis::NONE, 0),
+        old: 0,
+        new: 0,
+    };
 }
 
 /// Parts of the model that are stored as one record, since they change together.
@@ -36,6 +88,8 @@ pub enum Record {
     Disconnector,
     /// Covers and magnet.
     Contacts,
+    /// Alarm registers and descriptors, and the causes that persist.
+    Alarms,
     /// Marks of the invocation counters.
     Counters,
     /// Security policy.
@@ -49,8 +103,10 @@ pub enum Record {
 /// The effects of one step, in order.
 #[derive(Debug, Default)]
 pub struct Effects {
-    queue: Deque<Effect, EFFECTS>,
+    queue: Deque<(Effect, Actor), EFFECTS>,
     overrun: bool,
+    /// Who acts now: what is pushed is done in his name.
+    pub acting: Actor,
 }
 
 impl Effects {
@@ -60,21 +116,22 @@ impl Effects {
         Self {
             queue: Deque::new(),
             overrun: false,
+            acting: Actor::Meter,
         }
     }
 
-    /// Adds an effect. One that finds no room is noticed by [`Effects::overran`].
+    /// Adds an effect in the name of who acts. One that finds no room is noticed by [`Effects::overran`].
     pub fn push(&mut self, effect: Effect) {
-        self.overrun |= self.queue.push_back(effect).is_err();
+        self.overrun |= self.queue.push_back((effect, self.acting)).is_err();
     }
 
     /// Puts an effect back to where it was taken: it is not done yet.
-    pub fn put_back(&mut self, effect: Effect) {
-        self.overrun |= self.queue.push_front(effect).is_err();
+    pub fn put_back(&mut self, effect: Effect, actor: Actor) {
+        self.overrun |= self.queue.push_front((effect, actor)).is_err();
     }
 
-    /// Takes the oldest effect.
-    pub fn pop(&mut self) -> Option<Effect> {
+    /// Takes the oldest effect, and who is behind it.
+    pub fn pop(&mut self) -> Option<(Effect, Actor)> {
         self.queue.pop_front()
     }
 

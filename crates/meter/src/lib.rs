@@ -12,6 +12,7 @@
 //! link -> dlms -> service -> objects (rows) -> model
 //! ```
 
+pub mod alarm;
 pub mod capture;
 pub mod clock;
 pub mod config;
@@ -48,7 +49,7 @@ use flash::Nor;
 use metrology::{LegalEntry, Measurement, NonVolatileFault, Parameters, Refusal};
 
 pub use config::{Config, ConfigError, Secrets, Variant};
-pub use effect::Record;
+pub use effect::{Actor, Change, Record};
 pub use fraud::{Contact, Press};
 pub use legal::Bench;
 pub use memory::{BootReport, FlashSize, MemoryError, N_PARTITIONS, calibration, partitions};
@@ -264,9 +265,15 @@ impl Meter {
             .and_then(|due| core.model.clock.instant_of(due));
         core.model.now = core.model.now.max(now);
         let mut outcome = Ok(());
+        core.model.effects.acting = Actor::Meter;
         if ended.is_some_and(|ended| ended < now) {
             outcome = core.elapse(board).map_err(Fault::Memory);
         }
+        core.model.effects.acting = match &input {
+            Input::Contact(Contact::Button(_)) => Actor::Button,
+            Input::Time(_) | Input::Trouble(_) => Actor::Board,
+            _ => Actor::Meter,
+        };
         match input {
             Input::Tick => {}
             Input::Measured(measurement) => {
@@ -298,6 +305,7 @@ impl Meter {
             }
             Input::Lost { link } => link.lost(&mut Service { core, board }),
         }
+        core.model.effects.acting = Actor::Meter;
         let elapsed = core.elapse(board).map_err(Fault::Memory);
         outcome.and(elapsed)
     }

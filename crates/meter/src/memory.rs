@@ -13,12 +13,13 @@ mod sparse;
 
 use base::Utc;
 use cosem::Object;
-use cosem::axdr::Writer;
+use cosem::axdr::{Reader, Writer};
 use flash::{Fault, Journal, Key, Nor, PAGE_BYTES, Region, SECTOR_BYTES, Store, StoreError, Tended};
 
 use crate::capture;
 use crate::disconnector::{Disconnector, Mode, State};
 use crate::effect::Record;
+use crate::event_log::Causes;
 use crate::fraud::Contacts;
 use crate::limits::{KEPT_OCTETS, KEYS, ROW_OCTETS};
 use crate::model::Model;
@@ -70,6 +71,7 @@ pub(crate) fn attribute_key(object: &Object<Model>, attribute: u8) -> u32 {
 
 const fn record_key(record: Record) -> Key {
     Key(match record {
+        Record::Alarms => 32,
         Record::Disconnector => 1,
         Record::Contacts => 2,
         Record::Counters => 3,
@@ -178,6 +180,14 @@ impl Memory {
                 let (received, sent) = value.split_at_mut(4);
                 received.copy_from_slice(&it.security.received.reserved().to_be_bytes());
                 sent.copy_from_slice(&it.security.sent.reserved().to_be_bytes());
+                self.store.set(nor, key, &value)?;
+            }
+            Record::Alarms => {
+                let [[a, b], [c, d]] = [it.alarms.registers, it.alarms.descriptors];
+                let mut value = [0; 20];
+                for (octets, word) in value.chunks_exact_mut(4).zip([a, b, c, d, it.causes.0]) {
+                    octets.copy_from_slice(&word.to_be_bytes());
+                }
                 self.store.set(nor, key, &value)?;
             }
             Record::Security => self.store.set(nor, key, &[it.security.policy()])?,
@@ -306,6 +316,7 @@ fn restore_parameters(
     for record in [
         Record::Disconnector,
         Record::Contacts,
+        Record::Alarms,
         Record::Counters,
         Record::Security,
     ] {
@@ -338,6 +349,12 @@ fn restore_record(it: &mut Model, record: Record, value: &[u8]) -> Option<()> {
         (Record::Counters, &[a, b, c, d, e, f, g, h]) => {
             it.security.received = Counter::restored(u32::from_be_bytes([a, b, c, d]));
             it.security.sent = Counter::restored(u32::from_be_bytes([e, f, g, h]));
+        }
+        (Record::Alarms, value) => {
+            let mut words = Reader::new(value);
+            let mut word = || words.array_of().map(u32::from_be_bytes).ok();
+            let [a, b, c, d, causes] = [word()?, word()?, word()?, word()?, word()?];
+            (it.alarms.registers, it.alarms.descriptors, it.causes) = ([a, b], [c, d], Causes(causes));
         }
         (Record::Security, &[policy]) => it.security.restore_policy(policy),
         _ => return None,

@@ -2,18 +2,19 @@
 
 use base::{Instant, Micros, Utc};
 use cosem::class::AdjustTo;
-use cosem::{AccessError, ActionError, DateTime, ScalerUnit, Unit};
+use cosem::{AccessError, ActionError, Attribute, DateTime, Method, ScalerUnit, Unit};
 use heapless::Vec;
 use metrology::{Direction, Measurement, Registers, Tariff};
 
+use crate::alarm::{Alarms, raised_by};
 use crate::capture::{self, Columns};
 use crate::capture_lists;
 use crate::clock::{Clock, ClockRefusal, DaylightSaving};
 use crate::config::Config;
 use crate::disconnector::{Command, Disconnector, Mode, Refusal};
 use crate::display::Display;
-use crate::effect::{Effect, Effects, Record};
-use crate::event_log::{Log, fraud, standard};
+use crate::effect::{Change, Effect, Effects, Record};
+use crate::event_log::{Causes, Filter, Log, fraud, mbus, standard};
 use crate::fraud::{Contact, Contacts, Press};
 use crate::legal::Legal;
 use crate::limits::DEVICE_ID_OCTETS;
@@ -42,6 +43,16 @@ pub struct Model {
     pub profiles: Profiles,
     /// The code that each log took last.
     pub last_event: [u8; Log::ALL.len()],
+    /// Who was behind it, see [`Actor::code`](crate::effect::Actor::code).
+    pub last_actor: [u8; Log::ALL.len()],
+    /// The codes that each log takes.
+    pub filters: [Filter; Log::ALL.len()],
+    /// What has begun and not ended.
+    pub causes: Causes,
+    /// Alarm registers, filters, descriptors.
+    pub alarms: Alarms,
+    /// The last change of a parameter, and who made it.
+    pub last_change: (Change, u8),
     /// Rows in each journal, and how many it can hold.
     pub journals: [JournalState; JournalId::ALL.len()],
     /// The switch in the supply.
@@ -60,6 +71,8 @@ pub struct Model {
     pub error_register: u32,
     /// Power failures since the factory (0-0:96.7.21).
     pub power_failures: u16,
+    /// Associations ever made with somebody who authenticated (0-0:96.12.1).
+    pub connections: u32,
     /// Until when another attack of each kind is not noted.
     pub attacks: [Instant; ATTACKS.len()],
     /// The seal over the metrology's parameters.
@@ -112,6 +125,12 @@ pub mod error_bit {
     pub const NV_MEMORY: u32 = 1 << 10;
     /// The measuring system reports an error.
     pub const MEASUREMENT_SYSTEM: u32 = 1 << 11;
+    /// An attempt of fraud was seen.
+    pub const FRAUD: u32 = 1 << 13;
+    /// The device on M-Bus channel 1 does not answer; the next three bits are for channels 2 to 4.
+    pub const MBUS_COMMUNICATION: u32 = 1 << 16;
+    /// The device on M-Bus channel 1 reports an attempt of fraud; the next three bits are for channels 2 to 4.
+    pub const MBUS_FRAUD: u32 = 1 << 20;
 }
 
 /// The kinds of attack on a link.
@@ -138,6 +157,11 @@ impl Model {
             distortion: [None; 6],
             profiles: Profiles::new([const { Profile::new(Columns::new(), 0) }; N_PROFILES]),
             last_event: [0; Log::ALL.len()],
+            last_actor: [0; Log::ALL.len()],
+            filters: [Filter::ALL; Log::ALL.len()],
+            causes: Causes::default(),
+            alarms: Alarms::NONE,
+            last_change: (Change::NONE, 0),
             journals: [JournalState::default(); JournalId::ALL.len()],
             disconnector: Disconnector::new(),
             contacts: Contacts::default(),
@@ -147,6 +171,7 @@ impl Model {
             partner: None,
             error_register: 0,
             power_failures: 0,
+            connections: 0,
             attacks: [now; ATTACKS.len()],
             legal: Legal::default(),
             effects: Effects::new(),
@@ -385,13 +410,75 @@ impl Model {
         for (quiet_until, _) in kinds.filter(|(quiet_until, kind)| *kind == code && **quiet_until <= self.now) {
             *quiet_until = self.now + ATTACK_QUIET;
             self.effects.push(Effect::Event(Log::Fraud, code));
+            self.effects.push(Effect::Event(Log::Security, code));
         }
     }
 
-    /// Notes that a client changed a parameter.
+    /// Notes that a parameter was changed.
     pub fn note_change(&mut self) {
         self.effects
             .push(Effect::Event(Log::Standard, standard::PARAMETERS_CHANGED));
+    }
+
+    /// Notes in the log of parameter changes what a client set. Of secrets not even a digest is kept.
+    pub fn note_set(&mut self, what: Attribute, old: &[u8], new: &[u8]) {
+        let is_secret = (what.class_id, what.index) == (15, 7);
+        let digest = |value: &[u8]| {
+            if is_secret {
+                0
+            } else {
+                capture::fnv_1a(value.iter().copied())
+            }
+        };
+        let (old, new) = (digest(old), digest(new));
+        self.effects.push(Effect::Change(Change { what, old, new }));
+    }
+
+    /// Notes in the log of parameter changes what a client did by a method. Proving who one is, and capturing a row, change nothing.
+    pub fn note_invocation(&mut self, what: Method, parameters: &[u8]) {
+        if matches!((what.class_id, what.index), (15, 1) | (7, 2)) {
+            return;
+        }
+        let what = Attribute::new(what.class_id, what.name, -what.index);
+        let new = capture::fnv_1a(parameters.iter().copied());
+        self.effects.push(Effect::Change(Change { what, old: 0, new }));
+    }
+
+    /// What an event means for the alarms and the error register. Doing it twice is doing it once.
+    pub fn heed(&mut self, log: Log, code: u8) {
+        if self.alarms.raise(log, code) {
+            self.effects.push(Effect::Keep(Record::Alarms));
+        }
+        if log == Log::Fraud && raised_by(log, code) == [1 << 13, 0] {
+            self.error_register |= error_bit::FRAUD;
+        }
+        if let Some(channel) = log.channel() {
+            let of_channel = |happening| code == mbus::code(channel, happening);
+            let communication = error_bit::MBUS_COMMUNICATION << (channel - 1);
+            if of_channel(mbus::COMMUNICATION_ERROR) {
+                self.error_register |= communication;
+            } else if of_channel(mbus::COMMUNICATION_OK) {
+                self.error_register &= !communication;
+            } else if of_channel(mbus::FRAUD_ATTEMPT) {
+                self.error_register |= error_bit::MBUS_FRAUD << (channel - 1);
+            }
+        }
+    }
+
+    /// A client writes the error register: bits that are 0 in `value` fall, none rises. What has not gone comes back by itself.
+    pub fn clear_errors(&mut self, value: u32) {
+        self.error_register &= value;
+        self.effects.push(Effect::Save);
+        self.effects
+            .push(Effect::Event(Log::Standard, standard::ERROR_REGISTER_CLEARED));
+    }
+
+    /// A client writes alarm register 1 or 2 (0 or 1 here): bits that are 0 in `value` fall, none rises.
+    pub fn clear_alarms(&mut self, at: usize, value: u32) {
+        self.alarms.write_register(at, value);
+        self.effects.push(Effect::Keep(Record::Alarms));
+        self.effects
+            .push(Effect::Event(Log::Standard, standard::ALARM_REGISTER_CLEARED));
     }
 }
 

@@ -1,5 +1,6 @@
 //! How the meter shows itself: the rows of all objects, a file per feature, a line per feature here.
 
+mod alarms;
 mod association;
 mod clock;
 mod contacts;
@@ -29,6 +30,7 @@ pub static DIRECTORY: Directory<Model> = Directory::new(&[
     security::OBJECTS,
     contacts::OBJECTS,
     logs::OBJECTS,
+    alarms::OBJECTS,
     nominal::OBJECTS,
     energy::OBJECTS,
     instantaneous::OBJECTS,

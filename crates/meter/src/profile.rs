@@ -131,6 +131,13 @@ impl JournalId {
             Log::Standard => Self::StandardLog,
             Log::Fraud => Self::FraudLog,
             Log::Disconnect => Self::DisconnectLog,
+            Log::Quality => Self::QualityLog,
+            Log::Communication => Self::CommunicationLog,
+            Log::Security => Self::SecurityLog,
+            Log::MBus1 => Self::MBusLog1,
+            Log::MBus2 => Self::MBusLog2,
+            Log::MBus3 => Self::MBusLog3,
+            Log::MBus4 => Self::MBusLog4,
         }
     }
 }

@@ -8,7 +8,7 @@ use dlms::initiate::Conformance;
 use dlms::security::{Dialect, KeySet, Keys, Policy, Suite, Title};
 use dlms::server::{Application, Caller, Exhausted, PDU_MAX, Profile, Proposal, Replay, SecurityEvent};
 
-use crate::effect::Record;
+use crate::effect::{Actor, Record};
 use crate::event_log::fraud;
 use crate::limits::KEPT_OCTETS;
 use crate::memory::large_kind;
@@ -71,6 +71,7 @@ impl Service<'_> {
     /// Notes who asks and answers as what. Nothing but the handshake is served before an association stands.
     fn enter(&mut self, caller: &Caller) -> Role {
         let [a, b, c] = caller.conformance.octets();
+        self.core.model.effects.acting = acting(caller.client);
         self.core.model.partner = Some(Partner {
             client: caller.client,
             mechanism: caller.mechanism.id(),
@@ -93,6 +94,11 @@ impl Service<'_> {
         let Core { model, memory, .. } = &mut *self.core;
         memory.keep(self.board.flash(), model, Record::Counters).is_ok()
     }
+}
+
+/// In whose name things are done for a client.
+fn acting(client: u16) -> Actor {
+    Actor::Client(u8::try_from(client).map_or(0x7F, |client| client & 0x7F))
 }
 
 fn role(client: u16) -> Role {
@@ -197,13 +203,17 @@ impl Application for Service<'_> {
 
     fn observe(&mut self, client: u16, event: SecurityEvent) {
         let model = &mut self.core.model;
+        model.effects.acting = acting(client);
         match event {
             // Who shows nothing has not authenticated, and ends no row of failures.
             SecurityEvent::Associated {
                 mechanism: Mechanism::None,
                 ..
             } => {}
-            SecurityEvent::Associated { title, .. } => model.security.associated(title),
+            SecurityEvent::Associated { title, .. } => {
+                model.connections = model.connections.wrapping_add(1);
+                model.security.associated(title);
+            }
             SecurityEvent::Released => {
                 if model.partner.is_some_and(|partner| partner.client == client) {
                     model.partner = None;
@@ -285,12 +295,14 @@ impl Application for Service<'_> {
         if selection != Selection::Whole {
             return Err(AccessError::ScopeOfAccessViolated);
         }
-        if !object.kept.contains(attribute) {
-            DIRECTORY.set(model, object, attribute, value)?;
-            return self.core.settle(self.board);
-        }
         let mut before = [0; KEPT_OCTETS];
         let mut before = Writer::new(&mut before);
+        if !object.kept.contains(attribute) {
+            let _what_is_only_written_has_no_old_value = DIRECTORY.get(model, object, attribute, &mut before);
+            DIRECTORY.set(model, object, attribute, value)?;
+            model.note_set(what, before.written(), value);
+            return self.core.settle(self.board);
+        }
         DIRECTORY.get(model, object, attribute, &mut before)?;
         DIRECTORY.set(model, object, attribute, value)?;
         if let Err(error) = memory.keep_attribute(self.board.flash(), model, object, attribute) {
@@ -301,6 +313,7 @@ impl Application for Service<'_> {
         }
         if value != before.written() {
             model.note_change();
+            model.note_set(what, before.written(), value);
         }
         self.core.settle(self.board)
     }
@@ -343,6 +356,7 @@ impl Application for Service<'_> {
         let model: &mut Model = &mut self.core.model;
         let (object, method) = DIRECTORY.invocable(model, role, what)?;
         let returned = DIRECTORY.invoke(model, object, method, parameters, out)?;
+        model.note_invocation(what, parameters.unwrap_or(&[]));
         self.core.settle(self.board)?;
         Ok(returned)
     }

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
 use crate::Board;
-use crate::effect::Effect;
+use crate::effect::{Actor, Effect, Record};
 use crate::event_log::{Log, standard};
 use crate::memory::{Memory, MemoryError, Save};
 use crate::model::{Model, error_bit};
@@ -49,11 +49,11 @@ impl Core {
     /// flash that still prepares for it waits for the next step, and those behind it with it.
     pub(crate) fn settle(&mut self, board: &mut dyn Board) -> Result<(), AccessError> {
         let mut outcome = Ok(());
-        while let Some(effect) = self.model.effects.pop() {
-            match self.act(effect, board) {
+        while let Some((effect, actor)) = self.model.effects.pop() {
+            match self.act(effect, actor, board) {
                 Ok(()) => {}
                 Err(error @ MemoryError::Fault(Fault::Busy)) => {
-                    self.model.effects.put_back(effect);
+                    self.model.effects.put_back(effect, actor);
                     return outcome.and_then(|()| Err(error.into()));
                 }
                 Err(error) => {
@@ -68,14 +68,14 @@ impl Core {
         outcome
     }
 
-    fn act(&mut self, effect: Effect, board: &mut dyn Board) -> Result<(), MemoryError> {
+    fn act(&mut self, effect: Effect, actor: Actor, board: &mut dyn Board) -> Result<(), MemoryError> {
         let Self { model, memory, .. } = self;
         match effect {
             Effect::Event(log, code) => {
                 let utc = model.utc();
-                self.write_event(log, code, utc, board)
+                self.write_event(log, code, utc, actor, board)
             }
-            Effect::EventAt(log, code, utc) => self.write_event(log, code, utc, board),
+            Effect::EventAt(log, code, utc) => self.write_event(log, code, utc, actor, board),
             Effect::Switch(closed) => {
                 board.drive_disconnector(closed);
                 Ok(())
@@ -88,15 +88,45 @@ impl Core {
             Effect::Capture(journal, stamp) => memory.capture(board.flash(), model, journal, stamp),
             Effect::Keep(record) => memory.keep(board.flash(), model, record),
             Effect::Legal(act) => self.legal_act(act, board).map_err(|_refusal| MemoryError::Bound),
+            Effect::Save => memory.checkpoint(board.flash(), model, Save::Changes),
+            Effect::Change(change) => {
+                model.last_change = (change, actor.code());
+                let utc = model.utc();
+                memory.capture(board.flash(), model, JournalId::ParameterChangeLog, utc)
+            }
         }
     }
 
-    fn write_event(&mut self, log: Log, code: u8, utc: base::Utc, board: &mut dyn Board) -> Result<(), MemoryError> {
-        if let Some(last) = self.model.last_event.get_mut(log.index()) {
-            *last = code;
+    /// Writes an event to its log when it is news and the filter takes it; alarms are raised in any case. Done again after a busy flash, it
+    /// does the same.
+    fn write_event(
+        &mut self,
+        log: Log,
+        code: u8,
+        utc: base::Utc,
+        actor: Actor,
+        board: &mut dyn Board,
+    ) -> Result<(), MemoryError> {
+        let Self { model, memory, .. } = self;
+        if !model.causes.is_news(log, code) {
+            return Ok(());
         }
-        self.memory
-            .capture(board.flash(), &mut self.model, JournalId::of_log(log), utc)
+        model.heed(log, code);
+        let is_wanted = model.filters.get(log.index()).is_none_or(|filter| filter.takes(code));
+        if is_wanted {
+            let last = model
+                .last_event
+                .get_mut(log.index())
+                .zip(model.last_actor.get_mut(log.index()));
+            if let Some((last_event, last_actor)) = last {
+                (*last_event, *last_actor) = (code, actor.code());
+            }
+            memory.capture(board.flash(), model, JournalId::of_log(log), utc)?;
+        }
+        if model.causes.note(log, code) {
+            model.effects.push(Effect::Keep(Record::Alarms));
+        }
+        Ok(())
     }
 
     /// What time itself brings: periods that end, the checkpoint, the care of the flash.

@@ -23,13 +23,10 @@ pub(super) struct Journals {
     has_news: bool,
 }
 
-/// What must take rows in the very first step; the others are laid out while the meter lives.
-const AT_ONCE: [JournalId; 4] = [
-    JournalId::LoadProfile1,
-    JournalId::StandardLog,
-    JournalId::FraudLog,
-    JournalId::DisconnectLog,
-];
+/// What must take rows in the very first step: the logs, and the profile that every meter has on. The others are laid out while it lives.
+fn must_be_there(id: JournalId) -> bool {
+    JournalId::StandardLog.index() <= id.index() || id == JournalId::LoadProfile1
+}
 
 impl Journals {
     /// Finds the journals that something is captured into. Rows of another capture list cannot be read by the present one and are given up.
@@ -57,7 +54,7 @@ impl Journals {
             }
             // What was captured once can be read, also when nothing more comes.
             let journal = match journals.mount(nor, it, id, report)? {
-                None if AT_ONCE.contains(&id) => {
+                None if must_be_there(id) => {
                     let region = partitions::journal(it.config.flash, id).region(nor)?;
                     journals.note_laid(id);
                     Some(Journal::format(nor, region, shape(it, id)?)?)
@@ -87,10 +84,13 @@ impl Journals {
                     journal.clear(nor, shape)?;
                     report.cleared_journals += 1;
                 } else if let Some(log) = id.log()
-                    && let Some(code) = last_code(&journal, nor)
-                    && let Some(last) = it.last_event.get_mut(log.index())
+                    && let Some([code, actor]) = last_event(&journal, nor)
+                    && let Some(last) = it
+                        .last_event
+                        .get_mut(log.index())
+                        .zip(it.last_actor.get_mut(log.index()))
                 {
-                    *last = code;
+                    (*last.0, *last.1) = (code, actor);
                 }
                 Ok(Some(journal))
             }
@@ -273,13 +273,17 @@ pub(crate) fn room(it: &Model, journal: JournalId, columns: &[Column]) -> u32 {
     shape.capacity(partitions::journal(it.config.flash, journal).sectors)
 }
 
-/// The code in the newest row of a log, which is the row's third octet, behind the clock.
-fn last_code(journal: &Journal, nor: &dyn Nor) -> Option<u8> {
+/// Code and actor in the newest row of a log, its third and fourth octets, behind the clock; an actor of 0 where the log has none.
+fn last_event(journal: &Journal, nor: &dyn Nor) -> Option<[u8; 2]> {
     let newest = journal.next_sequence().checked_sub(1)?;
     let mut cursor: Cursor = journal.rows(newest, journal.next_sequence());
     let mut row = [0; ROW_OCTETS];
+    let width = usize::from(journal.shape().width);
     match journal.next(nor, &mut cursor, &mut row) {
-        Ok(Step::Row { .. }) => row.get(2).copied(),
+        Ok(Step::Row { .. }) => {
+            let [_, _, code, actor, ..] = row;
+            Some([code, if 3 < width { actor } else { 0 }])
+        }
         _ => None,
     }
 }

@@ -1,11 +1,11 @@
-//! Switch, inputs, tariff and error register.
+//! Switch, inputs and tariff.
 
+use cosem::Object;
 use cosem::axdr::OctetText;
 use cosem::class::DisconnectControl;
-use cosem::{AccessError, Object};
 
 use super::Data;
-use super::policy::{MEASURED, PARAMETER, SWITCH};
+use super::policy::{MEASURED, SWITCH};
 use crate::disconnector::Command;
 use crate::model::Model;
 
@@ -37,20 +37,6 @@ pub(super) const OBJECTS: &[Object<Model>] = &[
         "0-0:96.14.0",
         &Data::shown(|it, out| out.value(OctetText(tariff_name(it)))),
         &MEASURED,
-    ),
-    Object::new(
-        "0-0:97.97.0",
-        &Data {
-            value: |it, out| out.value(it.error_register),
-            set: Some(|it, value| match value.value()? {
-                0_u32 => {
-                    it.error_register = 0;
-                    Ok(())
-                }
-                _ => Err(AccessError::OtherReason),
-            }),
-        },
-        &PARAMETER,
     ),
 ];
 
