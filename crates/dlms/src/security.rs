@@ -10,6 +10,7 @@ mod certificate;
 mod challenge;
 mod cipher;
 mod curves;
+mod der;
 mod derive;
 mod envelope;
 mod general;
@@ -21,7 +22,7 @@ pub use algorithms::{
     ASYMMETRIC, Algorithms, Curve, Digest, Hash, Pair, PrivateKey, PublicKey, Purpose, SYMMETRIC, SecretNumber,
     Signature, generate,
 };
-pub use certificate::CertificateFault;
+pub use certificate::{CERTIFICATE_MAX, Certificate, CertificateFault, Issue, follow, request};
 pub use challenge::{
     ANSWER_MAX, Answer, Challenge, Proof, TOKEN_LENGTH, gmac_token, gmac_token_in, passwords_match, secret_answer,
     signed_answer, verify_gmac_token, verify_gmac_token_in, verify_secret_answer, verify_signed_answer,
