@@ -12,8 +12,14 @@ pub(crate) const fn of_factory(journal: JournalId) -> (&'static [CaptureObject],
     match journal {
         JournalId::LoadProfile1 => (&LOAD_PROFILE_1, 900),
         JournalId::LoadProfile2 => (&LOAD_PROFILE_2, 86_400),
-        JournalId::LoadProfile3 => (const { &[TIME, column(1, "0-0:96.10.3")] }, 0),
-        JournalId::LoadProfile4 => (const { &[TIME, column(1, "0-0:96.10.4")] }, 0),
+        JournalId::LoadProfile3 => (&LOAD_PROFILE_3, 0),
+        JournalId::LoadProfile4 => (&LOAD_PROFILE_4, 0),
+        JournalId::MBusProfile1 => (const { &mbus(1) }, 3_600),
+        JournalId::MBusProfile2 => (const { &mbus(2) }, 3_600),
+        JournalId::MBusProfile3 => (const { &mbus(3) }, 3_600),
+        JournalId::MBusProfile4 => (const { &mbus(4) }, 3_600),
+        // The clock is the end of the failure.
+        JournalId::PowerInterruptionLog => (const { &[TIME, column(3, "0-0:96.7.19")] }, 0),
         JournalId::StandardLog => (const { &[TIME, column(1, "0-0:96.11.0")] }, 0),
         JournalId::FraudLog => (const { &[TIME, column(1, "0-0:96.11.1")] }, 0),
         // The threshold of the limiter where there is one.
@@ -89,6 +95,42 @@ const LOAD_PROFILE_2: [CaptureObject; 12] = [
     column(3, "1-0:2.8.3"),
     column(3, "1-0:2.8.4"),
 ];
+
+/// Clock, status, averages of voltages, currents and powers; off until somebody wants it.
+const LOAD_PROFILE_3: [CaptureObject; 10] = [
+    TIME,
+    column(1, "0-0:96.10.3"),
+    column(3, "1-0:32.24.0"),
+    column(3, "1-0:52.24.0"),
+    column(3, "1-0:72.24.0"),
+    column(3, "1-0:31.24.0"),
+    column(3, "1-0:51.24.0"),
+    column(3, "1-0:71.24.0"),
+    column(3, "1-0:1.24.0"),
+    column(3, "1-0:2.24.0"),
+];
+
+/// Clock, status, consumptions of load profile 1's period; off until somebody wants it.
+const LOAD_PROFILE_4: [CaptureObject; 6] = [
+    TIME,
+    column(1, "0-0:96.10.4"),
+    column(3, "1-0:1.29.0"),
+    column(3, "1-0:2.29.0"),
+    column(3, "1-0:3.29.0"),
+    column(3, "1-0:4.29.0"),
+];
+
+/// Clock, status, the first value of a channel and when it came.
+const fn mbus(channel: u8) -> [CaptureObject; 4] {
+    let status = Obis::from_octets([0, channel, 96, 10, 3, 255]);
+    let value = Obis::from_octets([0, channel, 24, 2, 1, 255]);
+    [
+        TIME,
+        CaptureObject::whole(Attribute::new(1, status, 2)),
+        CaptureObject::whole(Attribute::new(4, value, 2)),
+        CaptureObject::whole(Attribute::new(4, value, 5)),
+    ]
+}
 
 /// Attribute 2 of an object as a column.
 const fn column(class_id: u16, name: &str) -> CaptureObject {

@@ -20,7 +20,10 @@ pub mod disconnector;
 pub mod display;
 pub mod event_log;
 pub mod fraud;
+pub mod interval;
 pub mod legal;
+pub mod mbus;
+pub mod outage;
 pub mod profile;
 pub mod security;
 pub mod trouble;
@@ -110,6 +113,10 @@ pub enum Input<'a> {
     },
     /// A contact or the button.
     Contact(Contact),
+    /// A device on an M-Bus channel delivered a value.
+    MBus(mbus::Source, mbus::Reading),
+    /// A part of the meter that has no rules here, such as a modem or the M-Bus master, has seen something that is an event.
+    Noted(Log, u8),
     /// The board found a part of the meter failing.
     Trouble(Trouble),
     /// A production line or a laboratory at the meter itself (M7).
@@ -203,6 +210,9 @@ impl Meter {
         if !report.first_boot {
             model.power_failures = model.power_failures.saturating_add(1);
             model.profiles.mark(status::POWER_DOWN);
+            let from = report.last_alive.filter(|_| model.clock.is_valid());
+            let to = model.utc();
+            model.outages.resume(from, to);
         }
         // From here on a boot without a warning before it is told from one with a warning, also when the power goes in this boot. A first
         // boot has ended when all memories hold something: what is missing from then on was lost.
@@ -245,6 +255,7 @@ impl Meter {
         let Core { model, .. } = &mut core;
         let utc = model.utc();
         model.profiles.align(&model.clock, utc);
+        model.intervals.align(&model.clock, utc);
         let closed = model.disconnector.is_connected();
         board.drive_disconnector(closed);
         let _noted_in_the_error_register = core.settle(board);
@@ -258,11 +269,7 @@ impl Meter {
     pub fn step(&mut self, now: Instant, input: Input<'_>, board: &mut dyn Board) -> Result<(), Fault> {
         let core = &mut self.core;
         // A period that ended before this moment is closed before anything of this moment is counted.
-        let ended = core
-            .model
-            .profiles
-            .due()
-            .and_then(|due| core.model.clock.instant_of(due));
+        let ended = core.model.due().and_then(|due| core.model.clock.instant_of(due));
         core.model.now = core.model.now.max(now);
         let mut outcome = Ok(());
         core.model.effects.acting = Actor::Meter;
@@ -282,6 +289,8 @@ impl Meter {
             }
             Input::Distortion(permille) => core.model.distortion = permille,
             Input::Contact(contact) => core.model.touch(contact),
+            Input::MBus(source, reading) => core.model.deliver(source, reading),
+            Input::Noted(log, code) => core.model.effects.push(Effect::Event(log, code)),
             Input::Trouble(trouble) => core.model.suffer(trouble),
             Input::Bench(act) => outcome = outcome.and(core.bench(act, board).map_err(Fault::Sealed)),
             Input::Time(utc) => {
@@ -321,7 +330,6 @@ impl Meter {
             ..
         } = &self.core;
         let row = model
-            .profiles
             .due()
             .and_then(|due| model.clock.instant_of(due))
             .unwrap_or(Instant::FAR);

@@ -16,8 +16,11 @@ use crate::display::Display;
 use crate::effect::{Change, Effect, Effects, Record};
 use crate::event_log::{Causes, Filter, Log, fraud, mbus, standard};
 use crate::fraud::{Contact, Contacts, Press};
+use crate::interval::Intervals;
 use crate::legal::Legal;
 use crate::limits::DEVICE_ID_OCTETS;
+use crate::mbus::{Channels, Reading, Source};
+use crate::outage::Outages;
 use crate::profile::{JournalId, N_PROFILES, Profile, Profiles, status};
 use crate::security::Security;
 use crate::trouble::Trouble;
@@ -41,6 +44,12 @@ pub struct Model {
     pub distortion: [Option<u16>; 6],
     /// Load profiles and the profiles of M-Bus channels.
     pub profiles: Profiles,
+    /// Averages and consumptions of recording intervals.
+    pub intervals: Intervals,
+    /// Power failures.
+    pub outages: Outages,
+    /// What M-Bus devices delivered.
+    pub mbus: Channels,
     /// The code that each log took last.
     pub last_event: [u8; Log::ALL.len()],
     /// Who was behind it, see [`Actor::code`](crate::effect::Actor::code).
@@ -156,6 +165,9 @@ impl Model {
             reading: None,
             distortion: [None; 6],
             profiles: Profiles::new([const { Profile::new(Columns::new(), 0) }; N_PROFILES]),
+            intervals: Intervals::new(),
+            outages: Outages::new(),
+            mbus: Channels::default(),
             last_event: [0; Log::ALL.len()],
             last_actor: [0; Log::ALL.len()],
             filters: [Filter::ALL; Log::ALL.len()],
@@ -184,6 +196,7 @@ impl Model {
             }
         }
         it.profiles.align(&it.clock, it.clock.utc(now));
+        it.intervals.align(&it.clock, it.clock.utc(now));
         it
     }
 
@@ -213,7 +226,10 @@ impl Model {
     #[must_use]
     pub fn is_captured(&self, journal: JournalId) -> bool {
         match self.profiles.get(journal) {
-            Some(profile) => profile.is_captured(),
+            Some(profile) => {
+                let has_source = journal.channel().is_none_or(|channel| self.mbus.is_installed(channel));
+                profile.is_captured() && has_source
+            }
             None => !self.columns(journal).is_empty(),
         }
     }
@@ -228,6 +244,12 @@ impl Model {
     #[must_use]
     pub fn entries(&self, journal: JournalId) -> Option<u32> {
         self.profiles.get(journal).and_then(Profile::entries)
+    }
+
+    /// When the first running period of all profiles and intervals ends.
+    #[must_use]
+    pub fn due(&self) -> Option<Utc> {
+        [self.profiles.due(), self.intervals.due()].into_iter().flatten().min()
     }
 
     /// How many of its rows a journal shows at most: those of its depth, or as many as it surely holds.
@@ -253,8 +275,29 @@ impl Model {
     /// exactly then, so that a row holds what was measured up to its time stamp.
     pub fn elapse(&mut self) {
         let utc = self.utc();
-        let effects = &mut self.effects;
-        self.profiles.elapse(&self.clock, utc, |journal, stamp| {
+        self.intervals.elapse(&self.clock, utc, &self.registers);
+        let Self {
+            effects,
+            intervals,
+            mbus,
+            registers,
+            ..
+        } = self;
+        self.profiles.elapse(&self.clock, utc, |journal, profile, stamp| {
+            match journal {
+                JournalId::LoadProfile1 => intervals.end(0, registers),
+                JournalId::LoadProfile2 => intervals.end(1, registers),
+                _ => {}
+            }
+            if let Some(channel) = journal.channel() {
+                // No device, no rows; a device that was silent all the period delivered nothing that could be billed.
+                if !mbus.is_installed(channel) {
+                    return;
+                }
+                if !mbus.take_fresh(channel) {
+                    profile.doubt();
+                }
+            }
             effects.push(Effect::Capture(journal, stamp));
         });
         self.error_register = with_bit(self.error_register, error_bit::CLOCK_INVALID, !self.clock.is_valid());
@@ -263,7 +306,37 @@ impl Model {
     /// Books one finished window.
     pub fn measure(&mut self, measurement: &Measurement) {
         self.registers.book(measurement, self.tariff);
+        self.intervals.observe(measurement);
         self.reading = Some(*measurement);
+        let missing = measurement.phases.map(|phase| !phase.present);
+        let n_phases = if self.config.variant.is_three_phase() { 3 } else { 1 };
+        let ended = self
+            .outages
+            .observe(missing.get(..n_phases).unwrap_or(&missing), self.utc());
+        if let Some(ended) = ended {
+            self.effects
+                .push(Effect::Capture(JournalId::PowerInterruptionLog, ended));
+        }
+    }
+
+    /// Takes a value of an M-Bus device; the first one of a channel is an event.
+    pub fn deliver(&mut self, source: Source, reading: Reading) {
+        let is_new = self.mbus.take(source, reading, self.utc());
+        let channel = source.channel();
+        if let Some(log) = Log::of_channel(channel).filter(|_| is_new) {
+            self.effects
+                .push(Effect::Event(log, mbus::code(channel, mbus::INSTALLED)));
+        }
+    }
+
+    /// Sets the third recording interval in seconds.
+    ///
+    /// # Errors
+    /// `OtherReason` when it is not 1, 5, 10, 15, 30 or 60 minutes.
+    pub fn set_third_interval(&mut self, seconds: u16) -> Result<(), AccessError> {
+        let utc = self.utc();
+        let set = self.intervals.set_third_seconds(seconds, &self.clock, utc);
+        set.then_some(()).ok_or(AccessError::OtherReason)
     }
 
     /// Takes a change of a contact or a press of the button.
@@ -347,6 +420,7 @@ impl Model {
                 .push(Effect::EventAt(Log::Standard, standard::CLOCK_ADJUSTED_TO, shift.to));
             self.profiles.mark(status::CLOCK_ADJUSTED | status::DATA_NOT_VALID);
             self.profiles.align(&self.clock, shift.to);
+            self.intervals.align(&self.clock, shift.to);
         }
         // A correction keeps the period that runs: its row comes once, with its own stamp, whichever way the clock moved over the boundary.
         Ok(())
@@ -390,6 +464,7 @@ impl Model {
         self.clock.set_daylight_saving(rules)?;
         let utc = self.utc();
         self.profiles.align(&self.clock, utc);
+        self.intervals.align(&self.clock, utc);
         Ok(())
     }
 
@@ -401,6 +476,7 @@ impl Model {
         self.clock.set_zone(minutes)?;
         let utc = self.utc();
         self.profiles.align(&self.clock, utc);
+        self.intervals.align(&self.clock, utc);
         Ok(())
     }
 

@@ -7,9 +7,12 @@ mod contacts;
 mod energy;
 mod identification;
 mod instantaneous;
+mod interval;
 mod legal;
 mod logs;
+mod mbus;
 mod nominal;
+mod outages;
 mod policy;
 mod profile;
 mod security;
@@ -31,10 +34,17 @@ pub static DIRECTORY: Directory<Model> = Directory::new(&[
     contacts::OBJECTS,
     logs::OBJECTS,
     alarms::OBJECTS,
+    outages::OBJECTS,
     nominal::OBJECTS,
     energy::OBJECTS,
     instantaneous::OBJECTS,
+    interval::PERIODS,
+    interval::OBJECTS,
     profile::OBJECTS,
+    &mbus::CHANNEL_1,
+    &mbus::CHANNEL_2,
+    &mbus::CHANNEL_3,
+    &mbus::CHANNEL_4,
     legal::OBJECTS,
 ]);
 

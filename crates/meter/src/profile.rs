@@ -106,6 +106,18 @@ impl JournalId {
         Self::ParameterChangeLog,
     ];
 
+    /// The M-Bus channel, 1 to 4, whose profile it is.
+    #[must_use]
+    pub const fn channel(self) -> Option<u8> {
+        match self {
+            Self::MBusProfile1 => Some(1),
+            Self::MBusProfile2 => Some(2),
+            Self::MBusProfile3 => Some(3),
+            Self::MBusProfile4 => Some(4),
+            _ => None,
+        }
+    }
+
     /// Its number.
     #[must_use]
     pub const fn index(self) -> usize {
@@ -300,6 +312,11 @@ impl Profile {
         self.status = self.marks | summer | unknown;
     }
 
+    /// The row that is being captured is not valid without a check.
+    pub const fn doubt(&mut self) {
+        self.status |= status::DATA_NOT_VALID;
+    }
+
     /// A row is wanted now (method 2), stamped `stamp`.
     pub fn capture(&mut self, clock: &Clock, stamp: Utc) {
         self.on_command = true;
@@ -356,10 +373,10 @@ impl Profiles {
     }
 
     /// Ends the running periods that are over at `utc`, and tells `ended` each one's journal and stamp.
-    pub fn elapse(&mut self, clock: &Clock, utc: Utc, mut ended: impl FnMut(JournalId, Utc)) {
+    pub fn elapse(&mut self, clock: &Clock, utc: Utc, mut ended: impl FnMut(JournalId, &mut Profile, Utc)) {
         for (journal, profile) in JournalId::PROFILES.into_iter().zip(&mut self.0) {
             if let Some(stamp) = profile.elapse(clock, utc) {
-                ended(journal, stamp);
+                ended(journal, profile, stamp);
             }
         }
     }

@@ -8,7 +8,7 @@ use cosem::{AccessError, ActionError, CaptureObject};
 
 use crate::capture;
 use crate::effect::Effect;
-use crate::event_log::{Log, standard};
+use crate::event_log::{Log, mbus, standard};
 use crate::limits::COLUMNS;
 use crate::memory;
 use crate::model::Model;
@@ -49,6 +49,7 @@ impl Model {
     /// # Errors
     /// `OtherReason` when the period is not allowed.
     pub(crate) fn set_capture_period(&mut self, journal: JournalId, seconds: u32) -> Result<(), AccessError> {
+        let was_on = self.period(journal) != 0;
         self.change(journal, |profile, clock, utc| {
             let is_new = profile.period() != seconds;
             if is_new {
@@ -57,7 +58,16 @@ impl Model {
                     .map_err(|_| AccessError::OtherReason)?;
             }
             Ok(is_new)
-        })
+        })?;
+        let code = match (journal, was_on, seconds != 0) {
+            (JournalId::LoadProfile1, false, true) => standard::PROFILE_1_ENABLED,
+            (JournalId::LoadProfile1, true, false) => standard::PROFILE_1_DISABLED,
+            (JournalId::LoadProfile2, false, true) => standard::PROFILE_2_ENABLED,
+            (JournalId::LoadProfile2, true, false) => standard::PROFILE_2_DISABLED,
+            _ => return Ok(()),
+        };
+        self.effects.push(Effect::Event(Log::Standard, code));
+        Ok(())
     }
 
     /// Sets how many rows a profile keeps; as many as there is room for when 0.
@@ -80,8 +90,11 @@ impl Model {
     /// Forgets the rows of a profile (method 1).
     pub(crate) fn reset_profile(&mut self, journal: JournalId) {
         self.effects.push(Effect::Clear(journal));
-        self.effects
-            .push(Effect::Event(Log::Standard, standard::PROFILE_CLEARED));
+        let (log, code) = match journal.channel().and_then(Log::of_channel) {
+            Some(log) => (log, mbus::PROFILE_CLEARED),
+            None => (Log::Standard, standard::PROFILE_CLEARED),
+        };
+        self.effects.push(Effect::Event(log, code));
     }
 
     /// Adds a row to a profile now (method 2).

@@ -21,7 +21,10 @@ use metrology::Registers;
 
 use super::sparse::{WORD, apply, difference, pack, unpack};
 use super::{BootReport, MemoryError, is_untouched, is_worn, partitions};
+use crate::interval::{ENERGIES, Intervals, N_INTERVALS};
+use crate::mbus::Channels;
 use crate::model::Model;
+use crate::outage::Outages;
 use crate::security::Counter;
 
 /// A feature's part of the snapshot.
@@ -37,21 +40,63 @@ struct Section {
 }
 
 /// Everything that is under way, besides the energies.
-const SECTIONS: &[Section] = &[Section {
-    id: 1,
-    version: 1,
-    room: 8,
-    save: |it, out| {
-        out.put(&it.power_failures.to_be_bytes())?;
-        out.put(&it.error_register.to_be_bytes())
+const SECTIONS: &[Section] = &[
+    Section {
+        id: 1,
+        version: 1,
+        room: 8,
+        save: |it, out| {
+            out.put(&it.power_failures.to_be_bytes())?;
+            out.put(&it.error_register.to_be_bytes())
+        },
+        restore: |it, _, from| {
+            let (power_failures, error_register) = (from.array_of().ok()?, from.array_of().ok()?);
+            it.power_failures = u16::from_be_bytes(power_failures);
+            it.error_register = u32::from_be_bytes(error_register);
+            Some(())
+        },
     },
-    restore: |it, _, from| {
-        let (power_failures, error_register) = (from.array_of().ok()?, from.array_of().ok()?);
-        it.power_failures = u16::from_be_bytes(power_failures);
-        it.error_register = u32::from_be_bytes(error_register);
-        Some(())
+    Section {
+        id: 10,
+        version: 1,
+        room: (4 + Outages::OCTETS).next_multiple_of(WORD),
+        save: |it, out| {
+            out.put(&it.connections.to_be_bytes())?;
+            it.outages.save(out)
+        },
+        restore: |it, _, from| {
+            let connections = u32::from_be_bytes(from.array_of().ok()?);
+            it.outages.restore(from)?;
+            it.connections = connections;
+            Some(())
+        },
     },
-}];
+    Section {
+        id: 11,
+        version: 1,
+        room: Intervals::OCTETS.next_multiple_of(WORD),
+        save: |it, out| {
+            it.intervals
+                .at_begin()
+                .try_for_each(|energy| out.put(&energy.to_be_bytes()))
+        },
+        restore: |it, _, from| {
+            let mut energies = [[0; ENERGIES.len()]; N_INTERVALS];
+            for energy in energies.iter_mut().flatten() {
+                *energy = u32::from_be_bytes(from.array_of().ok()?);
+            }
+            it.intervals.restore_begin(energies);
+            Some(())
+        },
+    },
+    Section {
+        id: 12,
+        version: 1,
+        room: Channels::OCTETS.next_multiple_of(WORD),
+        save: |it, out| it.mbus.save(out),
+        restore: |it, _, from| it.mbus.restore(from),
+    },
+];
 
 /// How a snapshot is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

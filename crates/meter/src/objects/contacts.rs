@@ -29,11 +29,6 @@ pub(super) const OBJECTS: &[Object<Model>] = &[
     )
     .present_when(|it| it.config.switching_module),
     Object::new(
-        "0-0:96.7.21",
-        &Data::shown(|it, out| out.value(it.power_failures)),
-        &MEASURED,
-    ),
-    Object::new(
         "0-0:96.14.0",
         &Data::shown(|it, out| out.value(OctetText(tariff_name(it)))),
         &MEASURED,
