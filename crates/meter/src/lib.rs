@@ -292,7 +292,10 @@ impl Meter {
             Input::MBus(source, reading) => core.model.deliver(source, reading),
             Input::Noted(log, code) => core.model.effects.push(Effect::Event(log, code)),
             Input::Trouble(trouble) => core.model.suffer(trouble),
-            Input::Bench(act) => outcome = outcome.and(core.bench(act, board).map_err(Fault::Sealed)),
+            Input::Bench(act) => {
+                let done = core.bench(act, board).map_err(Fault::Sealed);
+                outcome = outcome.and(done);
+            }
             Input::Time(utc) => {
                 let set = core.model.set_utc(utc).map_err(|_| Fault::Time);
                 outcome = outcome.and(set);
