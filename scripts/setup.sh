@@ -5,7 +5,7 @@
 #   scripts/setup.sh PART...      only these parts: tools, portable, emulator, peers
 #
 # tools     Debian packages: chromium (the page's test), nodejs and npm (the page's build), python3-venv (the peers),
-#           tshark (the dissector's test).
+#           tshark (the dissector's test), gcc and g++ (linking; libFuzzer).
 # portable  a Rust for the bare-metal targets. In this order: a toolchain that already has them; `rustup target
 #           add`, only if you ask for it with FERRARIS_RUSTUP=1 (it downloads from the Rust project's servers, which
 #           closed build machines do not reach); Debian's rustc-web, linked as the toolchain `debian`.
@@ -51,6 +51,7 @@ tools() {
     python3 -c 'import ensurepip, venv' 2>/dev/null || wanted+=(python3 python3-venv)
     command -v tshark >/dev/null || wanted+=(tshark)
     command -v cc >/dev/null || wanted+=(gcc libc6-dev)
+    command -v c++ >/dev/null || wanted+=(g++)
     if [ ${#wanted[@]} -gt 0 ]; then apt_install "${wanted[@]}"; fi
     for component in fmt clippy; do
         cargo "$component" --version >/dev/null 2>&1 || fail "cargo $component is missing: rustup component add ${component/fmt/rustfmt}"

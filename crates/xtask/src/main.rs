@@ -7,6 +7,7 @@ mod browser;
 mod firmware;
 mod firmware_cost;
 mod firmware_twin;
+mod fuzz;
 mod house;
 mod interop;
 mod portable;
@@ -30,6 +31,7 @@ cargo xtask COMMAND
   interop       independent DLMS clients read a running meter
   browser       the meter's page in a real browser
   firmware ..   the meter on bare metal: build, test, cost
+  fuzz ..       fuzz targets: [--seconds N] [TARGET..]
   bench [NAME]  the benchmarks
 
 The steps of `test`:";
@@ -87,6 +89,10 @@ const STEPS: &[Step] = &[
         run: interop::check,
     },
     Step {
+        name: "fuzz",
+        run: fuzz::check,
+    },
+    Step {
         name: "firmware",
         run: firmware::check,
     },
@@ -107,6 +113,7 @@ fn main() -> ExitCode {
     };
     match arguments.split_first() {
         Some((command, names)) if command == "test" => steps::run(&house, STEPS, names),
+        Some((command, words)) if command == "fuzz" => fuzz::run(&house, words),
         Some((command, words)) if command == "firmware" => firmware::run(&house, words),
         Some((command, names)) if command == "bench" => bench::run(&house, names),
         Some((command, [])) if STEPS.iter().any(|step| step.name == command) => {
