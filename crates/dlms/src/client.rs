@@ -7,10 +7,12 @@ mod access;
 mod blocks;
 mod error;
 mod link;
+mod listener;
 mod session;
 mod settings;
 
 pub use error::{ClientError, Protocol};
 pub use link::{Client, Framing, Patience};
+pub use listener::{Listener, Trust};
 pub use session::{Command, Outcome};
 pub use settings::{Credentials, Settings};

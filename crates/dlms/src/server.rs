@@ -21,6 +21,8 @@ mod party;
 mod protection;
 mod session;
 mod transfer;
+#[cfg(test)]
+mod walk;
 mod wrapper_link;
 
 pub use application::{

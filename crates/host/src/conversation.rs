@@ -30,7 +30,7 @@ impl Conversation {
     /// A connection that was just made, in the meter's life number `boots`.
     pub(crate) fn new(framing: Framing, boots: u64) -> Self {
         let link: Box<dyn DataLink + Send> = match framing {
-            Framing::Wrapper => Box::new(WrapperLink::new(Instant::START, WRAPPER_SILENCE)),
+            Framing::Wrapper => Box::new(WrapperLink::<WRAPPER_CLIENTS>::new(Instant::START, WRAPPER_SILENCE)),
             Framing::Hdlc => {
                 let mut settings = HdlcSettings::standard(PHYSICAL_ADDRESS);
                 settings.limits.transmit = HDLC_INFORMATION;
@@ -76,6 +76,8 @@ pub const PHYSICAL_ADDRESS: u16 = 17;
 const HDLC_INFORMATION: u16 = 2_030;
 /// Frames in a row that it takes and sends.
 const HDLC_WINDOW: u8 = 7;
+/// Clients that one TCP connection serves at the same time.
+const WRAPPER_CLIENTS: usize = 4;
 /// Clients that one line serves at the same time.
 const HDLC_CLIENTS: usize = 4;
 /// Inactivity timeout of a TCP connection (class 41).

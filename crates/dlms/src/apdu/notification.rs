@@ -52,26 +52,34 @@ impl<'a> Notification<'a> {
     /// When the octets are none.
     pub fn parse(octets: &'a [u8]) -> Result<Self, AxdrError> {
         let mut reader = Reader::new(octets);
+        let notification = Self::take(&mut reader)?;
+        reader.end()?;
+        Ok(notification)
+    }
+
+    /// Takes a notification; others may follow.
+    ///
+    /// # Errors
+    /// When the octets are none.
+    pub fn take(reader: &mut Reader<'a>) -> Result<Self, AxdrError> {
         let error = reader.error("a notification is expected");
-        let notification = match reader.octet()? {
+        Ok(match reader.octet()? {
             tag::DATA_NOTIFICATION => Self::Data {
-                invoke: LongInvoke::take(&mut reader)?,
-                time: take_time(&mut reader)?,
+                invoke: LongInvoke::take(reader)?,
+                time: take_time(reader)?,
                 body: reader.skip_value()?,
             },
             tag::EVENT_NOTIFICATION => Self::Event {
                 time: match reader.octet()? {
                     0 => &[],
-                    1 => take_time(&mut reader)?,
+                    1 => take_time(reader)?,
                     _ => return Err(reader.error("a time (01) or none (00) is expected")),
                 },
-                attribute: take_attribute(&mut reader)?,
+                attribute: take_attribute(reader)?,
                 value: reader.skip_value()?,
             },
             _ => return Err(error),
-        };
-        reader.end()?;
-        Ok(notification)
+        })
     }
 
     /// Writes everything that stands before the value.

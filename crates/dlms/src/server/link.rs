@@ -68,7 +68,7 @@ pub trait DataLink {
     fn is_associated(&self) -> bool;
 }
 
-impl DataLink for WrapperLink {
+impl<const CLIENTS: usize> DataLink for WrapperLink<CLIENTS> {
     fn receive(
         &mut self,
         now: Instant,
@@ -92,7 +92,7 @@ impl DataLink for WrapperLink {
     }
 
     fn is_associated(&self) -> bool {
-        self.session().client().is_some()
+        self.sessions().any(|session| session.client().is_some())
     }
 }
 

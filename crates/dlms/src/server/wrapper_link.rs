@@ -4,13 +4,22 @@ use base::{Instant, Micros};
 use cosem::axdr::{Full, Writer};
 
 use super::buffers::PDU_MAX;
-use super::{Application, Closed, Peer, Session};
+use super::{Application, Closed, Peer, Session, Status};
+use crate::acse::Mechanism;
 use crate::apdu::{Exception, Notification};
 use crate::wrapper::{HEADER_LENGTH, Header};
 
-/// A TCP connection with its session.
-pub struct WrapperLink {
-    session: Session,
+/// A TCP connection with its sessions: one for each client that speaks over it at once.
+///
+/// When more come than there are places, the association that was used longest ago gives way: first one whose client has
+/// not answered the challenge yet, then one that showed nothing, then any. Places count in octets, see [`Session`].
+pub struct WrapperLink<const CLIENTS: usize = 1> {
+    sessions: [Session; CLIENTS],
+    /// When each session was used, in requests.
+    used: [u32; CLIENTS],
+    requests: u32,
+    /// Whose request comes.
+    place: usize,
     header: [u8; HEADER_LENGTH],
     /// Octets of header and PDU that have come.
     held: usize,
@@ -20,12 +29,25 @@ pub struct WrapperLink {
 }
 
 impl WrapperLink {
+    /// The session of the only place.
+    #[must_use]
+    pub const fn session(&self) -> &Session {
+        let [session] = &self.sessions;
+        session
+    }
+}
+
+impl<const CLIENTS: usize> WrapperLink<CLIENTS> {
     /// A connection that was made at `now` and is closed after `patience` without an octet; [`Micros::MAX`] for never
     /// (class 41, inactivity_time_out 0).
     #[must_use]
     pub fn new(now: Instant, patience: Micros) -> Self {
+        const { assert!(0 < CLIENTS, "a connection without places serves nobody") };
         Self {
-            session: Session::new(),
+            sessions: [const { Session::new() }; CLIENTS],
+            used: [0; CLIENTS],
+            requests: 0,
+            place: 0,
             header: [0; HEADER_LENGTH],
             held: 0,
             patience,
@@ -33,10 +55,24 @@ impl WrapperLink {
         }
     }
 
-    /// The session on it.
-    #[must_use]
-    pub const fn session(&self) -> &Session {
-        &self.session
+    /// The sessions on it, one per place.
+    pub fn sessions(&self) -> impl Iterator<Item = &Session> {
+        self.sessions.iter()
+    }
+
+    /// The place of a client: its own, a free one, or that which gives way first.
+    fn place_of(&self, peer: Peer) -> usize {
+        let rank = |session: &Session| match session.caller() {
+            Some(caller) if (caller.client, caller.server) == (peer.client, peer.server) => 0,
+            None => 1,
+            Some(caller) if caller.status == Status::Pending => 2,
+            Some(caller) if caller.mechanism == Mechanism::None => 3,
+            Some(_) => 4,
+        };
+        let places = self.sessions.iter().zip(self.used).enumerate();
+        places
+            .min_by_key(|(_, (session, used))| (rank(session), *used))
+            .map_or(0, |(place, _)| place)
     }
 
     /// Whether a PDU has begun and not ended. On a line without connections its owner calls [`super::Link::lost`] when
@@ -68,7 +104,9 @@ impl WrapperLink {
     /// See [`super::Link::lost`].
     pub fn lost(&mut self, app: &mut dyn Application) {
         self.held = 0;
-        self.session.lost(app);
+        for session in &mut self.sessions {
+            session.lost(app);
+        }
     }
 
     /// See [`super::Link::receive`].
@@ -97,8 +135,15 @@ impl WrapperLink {
                 return Err(self.close(Closed::TooLong, app));
             }
             let have = self.held - HEADER_LENGTH;
+            if have == 0 {
+                self.place = self.place_of(Peer {
+                    client: header.source,
+                    server: header.destination,
+                });
+            }
             let (piece, rest) = octets.split_at(octets.len().min(length - have));
-            if let Some(place) = self.session.inbox().get_mut(have..have + piece.len()) {
+            let session = self.sessions.get_mut(self.place);
+            if let Some(place) = session.and_then(|session| session.inbox().get_mut(have..have + piece.len())) {
                 place.copy_from_slice(piece);
             }
             self.held += piece.len();
@@ -126,25 +171,15 @@ impl WrapperLink {
             client: header.source,
             server: header.destination,
         };
-        if self.session.serve(peer, usize::from(header.length), app) {
-            self.send(peer, out);
+        self.requests = self.requests.wrapping_add(1);
+        if let Some(used) = self.used.get_mut(self.place) {
+            *used = self.requests;
         }
-    }
-
-    /// Sends what the session has to say, and what follows it in a stream of blocks.
-    fn send(&mut self, peer: Peer, out: &mut dyn FnMut(&[u8])) {
-        loop {
-            let length = u16::try_from(self.session.answer().len()).unwrap_or(u16::MAX);
-            let answer = Header {
-                source: peer.server,
-                destination: peer.client,
-                length,
-            };
-            self.session.prepend(&answer.octets());
-            out(self.session.answer());
-            if !self.session.proceed() {
-                return;
-            }
+        let Some(session) = self.sessions.get_mut(self.place) else {
+            return;
+        };
+        if session.serve(peer, usize::from(header.length), app) {
+            send(session, peer, out);
         }
     }
 
@@ -160,13 +195,32 @@ impl WrapperLink {
         app: &mut dyn Application,
         out: &mut dyn FnMut(&[u8]),
     ) -> Result<(), Exception> {
-        self.session.notify(peer, head, value, app)?;
-        self.send(peer, out);
+        let place = self.place_of(peer);
+        let session = self.sessions.get_mut(place).ok_or(Exception::NOT_ALLOWED)?;
+        session.notify(peer, head, value, app)?;
+        send(session, peer, out);
         Ok(())
     }
 
     fn close(&mut self, why: Closed, app: &mut dyn Application) -> Closed {
         self.lost(app);
         why
+    }
+}
+
+/// Sends what a session has to say, and what follows it in a stream of blocks.
+fn send(session: &mut Session, peer: Peer, out: &mut dyn FnMut(&[u8])) {
+    loop {
+        let length = u16::try_from(session.answer().len()).unwrap_or(u16::MAX);
+        let answer = Header {
+            source: peer.server,
+            destination: peer.client,
+            length,
+        };
+        session.prepend(&answer.octets());
+        out(session.answer());
+        if !session.proceed() {
+            return;
+        }
     }
 }

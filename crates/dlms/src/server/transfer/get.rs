@@ -1,6 +1,6 @@
 //! GET: the answer is encoded once, in steps; what does not fit into a PDU waits in the store for the next one.
 
-use cosem::axdr::{Reader, Writer};
+use cosem::axdr::{Full, Reader, Writer};
 use cosem::{AccessError, Cursor, Selection, Step};
 
 use super::{Desk, GET_BLOCK_HEAD, SLACK, Transfer};
@@ -69,9 +69,10 @@ impl Desk<'_> {
     fn get_one(&mut self, invoke: Invoke, item: Item<'_>) -> Result<Transfer, Exception> {
         let mut reading = Reading::new(invoke, false, 1);
         self.outbox.clear();
-        if STEP_MAX + NORMAL_HEAD <= self.cover.room() && item.attribute.index != 0 {
+        let room = self.cover.room().saturating_sub(NORMAL_HEAD);
+        if item.attribute.index != 0 {
             let (caller, cursor, app) = (self.caller, &mut reading.cursor, &mut *self.app);
-            let step = self.outbox.write(STEP_MAX, |out| {
+            let step = self.outbox.write(room.min(STEP_MAX), |out| {
                 app.get(caller, item.attribute, item.selection, cursor, out)
             });
             match step {
@@ -79,9 +80,14 @@ impl Desk<'_> {
                     self.head(|out| GetResponse::Normal(invoke, Ok(&[])).emit_head(out))?;
                     return Ok(Transfer::Idle);
                 }
-                Err(error) => {
+                // In less than a step's room it may just not have fitted: it is tried again with all of it.
+                Err(error) if STEP_MAX <= room || error != AccessError::from(Full) => {
                     self.answer(|out| GetResponse::Normal(invoke, Err(error)).emit(out))?;
                     return Ok(Transfer::Idle);
+                }
+                Err(_) => {
+                    self.outbox.clear();
+                    reading.cursor = Cursor::default();
                 }
                 // The first step stands in the outbox already.
                 Ok(Step::More) => {

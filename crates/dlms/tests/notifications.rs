@@ -1,0 +1,428 @@
+//! What a meter says unasked, and who is served without an association.
+
+mod device;
+mod pair;
+
+use base::{Instant, Micros};
+use cosem::axdr::{Reader, Writer};
+use cosem::{Attribute, Obis};
+use device::{AUTHENTICATION, CLIENT_TITLE, Device, ENCRYPTION, EVERYTHING, SERVER_TITLE, octets, register};
+use ferraris_dlms::apdu::{Exception, LongInvoke, Notification};
+use ferraris_dlms::client::{ClientError, Command, Listener, Outcome, Settings, Trust};
+use ferraris_dlms::hdlc::Deframer;
+use ferraris_dlms::initiate::Conformance;
+use ferraris_dlms::security::{Envelope, HEADROOM, Key, Keys, Policy, Protection, Suite, seal};
+use ferraris_dlms::server::{
+    HdlcLink, HdlcSettings, Peer, PreEstablished, Profile, SecurityEvent, Session, WrapperLink,
+};
+use pair::{PATIENCE, Pair, Secrets, Transport, whole};
+
+const PUSHED: Peer = Peer { client: 102, server: 1 };
+const TIME: [u8; 12] = [7, 0xEA, 11, 28, 6, 13, 0, 0, 0, 0xFF, 0xC4, 0];
+
+fn pre_established(policy: Policy, send_max: u16) -> PreEstablished {
+    PreEstablished {
+        profile: Profile {
+            policy,
+            conformance: EVERYTHING,
+            receive_max: 1024,
+        },
+        title: None,
+        send_max,
+    }
+}
+
+fn key(octets: &[u8]) -> Key {
+    Key::new(octets).expect("16 octets")
+}
+
+/// Issue 5, 1: DataNotification and EventNotification to a listener, plain and sealed, whole and in general blocks,
+/// confirmed and not.
+#[test]
+fn a_listener_hears_what_a_meter_pushes() {
+    let (encryption, authentication) = (key(&ENCRYPTION), key(&AUTHENTICATION));
+    let keys = Keys {
+        suite: Suite::Zero,
+        encryption: &encryption,
+        authentication: &authentication,
+    };
+    let body: Vec<u8> = [&[0x09, 0x82, 5, 0][..], &[0x5A; 1_280]].concat();
+    let heads = [
+        Notification::Data {
+            invoke: LongInvoke::confirmed(77),
+            time: &TIME,
+            body: &[],
+        },
+        Notification::Data {
+            invoke: LongInvoke::unconfirmed(78),
+            time: &[],
+            body: &[],
+        },
+        Notification::Event {
+            time: &TIME,
+            attribute: Attribute::new(1, Obis::new("0-0:96.11.0"), 2),
+            value: &[],
+        },
+    ];
+    for (policy, by) in [(Policy::NONE, Protection::NONE), (Policy::BOTH, Protection::BOTH)] {
+        for send_max in [64, 200, 0] {
+            let mut device = Device::new();
+            device.pre_established = Some((102, pre_established(policy, send_max)));
+            let mut wrapper: WrapperLink = WrapperLink::new(Instant::START, Micros::MAX);
+            let mut line: HdlcLink = HdlcLink::new(HdlcSettings::standard(17));
+            let mut buffer = vec![0; 4_096];
+            let trust = Trust {
+                title: CLIENT_TITLE,
+                keys: Some(keys),
+                protection: by,
+            };
+            let mut listener = Listener::new(trust, &mut buffer);
+            for head in heads {
+                for length in [10, 1_284] {
+                    let mut value = |out: &mut Writer<'_>| {
+                        if length == 10 {
+                            out.put(&[0x09, 8, 1, 2, 3, 4, 5, 6, 7, 8])
+                        } else {
+                            out.put(&body)
+                        }
+                    };
+                    let expected: &[u8] = if length == 10 {
+                        &[0x09, 8, 1, 2, 3, 4, 5, 6, 7, 8]
+                    } else {
+                        &body
+                    };
+                    let mut pdus = Vec::new();
+                    wrapper
+                        .notify(PUSHED, &head, &mut value, &mut device, &mut |octets| {
+                            assert_eq!(octets[..6], [0, 1, 0, 1, 0, 102], "from device 1 to client 102");
+                            assert!(send_max == 0 || octets.len() <= usize::from(send_max) + 8);
+                            pdus.push(octets[8..].to_vec());
+                        })
+                        .expect("it is pushed");
+                    let mut frames = Vec::new();
+                    line.notify(
+                        ferraris_dlms::hdlc::Address::One(102),
+                        PUSHED,
+                        &head,
+                        &mut value,
+                        &mut device,
+                        &mut |octets| frames.extend_from_slice(octets),
+                    )
+                    .expect("it is pushed");
+                    // Frames of a serial line: segments of one APDU go together.
+                    let (mut deframer, mut apdu) = (Deframer::new(), Vec::new());
+                    for octet in frames {
+                        if let Some(Ok(frame)) = deframer.take(octet) {
+                            apdu.extend_from_slice(frame.information);
+                            if !frame.segmented {
+                                pdus.push(core::mem::take(&mut apdu));
+                            }
+                        }
+                    }
+                    let mut heard = Vec::new();
+                    for pdu in &pdus {
+                        let mut tell = |it: Notification<'_>| {
+                            let confirm = it.confirmation().map(|confirm| confirm.invoke.id());
+                            heard.push((it.value().to_vec(), confirm));
+                        };
+                        listener.hear(pdu, &mut tell).expect("it is one");
+                    }
+                    let confirm = heads[0] == head;
+                    let expected = (expected.to_vec(), confirm.then_some(77));
+                    assert_eq!(heard, [expected.clone(), expected], "{policy:?} {send_max} {length}");
+                }
+            }
+            assert_eq!(listener.meter(), (by != Protection::NONE).then_some(SERVER_TITLE));
+            // The confirmation goes back without an association, and tells which.
+            let confirm = heads[0].confirmation().expect("it wants one");
+            let mut out = [0; 128];
+            let confirmation = listener.confirm(&confirm, 9, &mut out).expect("it fits").to_vec();
+            let mut session = Session::new();
+            session.inbox()[..confirmation.len()].copy_from_slice(&confirmation);
+            let answered = session.serve(PUSHED, confirmation.len(), &mut device);
+            let sealed = by != Protection::NONE;
+            assert_eq!(device.confirmed.contains(&77), sealed, "only what is protected counts");
+            assert_eq!(answered, !sealed);
+        }
+    }
+}
+
+/// A listener with keys takes nothing plain, nothing twice, nothing from itself, and nothing with a gap.
+#[test]
+fn a_listener_is_not_fooled() {
+    let (encryption, authentication) = (key(&ENCRYPTION), key(&AUTHENTICATION));
+    let keys = Keys {
+        suite: Suite::Zero,
+        encryption: &encryption,
+        authentication: &authentication,
+    };
+    let sealed = |title, counter| {
+        let mut buffer = [0; 256];
+        let plain = octets("0F000001DB00 1105");
+        buffer[HEADROOM..HEADROOM + plain.len()].copy_from_slice(&plain);
+        let range = HEADROOM..HEADROOM + plain.len();
+        let range = seal(
+            &mut buffer,
+            range,
+            Envelope::GeneralGlobal,
+            Protection::BOTH,
+            keys,
+            title,
+            counter,
+        );
+        buffer[range.expect("there is room")].to_vec()
+    };
+    let trust = Trust {
+        title: CLIENT_TITLE,
+        keys: Some(keys),
+        protection: Protection::BOTH,
+    };
+    let mut buffer = vec![0; 1_024];
+    let mut listener = Listener::new(trust, &mut buffer);
+    let mut heard = 0;
+    let mut hear = |listener: &mut Listener<'_>, pdu: &[u8]| listener.hear(pdu, &mut |_| heard += 1);
+    assert_eq!(hear(&mut listener, &sealed(SERVER_TITLE, 5)), Ok(()));
+    assert_eq!(
+        hear(&mut listener, &sealed(SERVER_TITLE, 5)),
+        Err(ClientError::Replayed)
+    );
+    assert_eq!(
+        hear(&mut listener, &sealed(CLIENT_TITLE, 6)),
+        Err(ClientError::Impostor)
+    );
+    assert_eq!(
+        hear(&mut listener, &octets("0F000001DB001105")),
+        Err(ClientError::Unprotected)
+    );
+    let mut changed = sealed(SERVER_TITLE, 7);
+    changed[20] ^= 1;
+    assert_eq!(hear(&mut listener, &changed), Err(ClientError::Deciphering));
+    assert!(hear(&mut listener, &octets("E0400001000002 0F00")).is_ok());
+    assert!(hear(&mut listener, &octets("E0C00003000002 0F00")).is_err());
+    for length in 0..changed.len() {
+        assert!(hear(&mut listener, &changed[..length]).is_err(), "{length}");
+    }
+    assert_eq!(heard, 1);
+}
+
+/// gbt/e450-push of the vectors: a real meter, UI frames with LLC in the first alone, blocks with STR in the last one.
+#[test]
+fn a_real_push_in_general_blocks_is_heard() {
+    let frames = octets(concat!(
+        "7EA08BCEFF0313EEE1E6E700E0400001000077DB084C475A677370B1778201033000177BCA14DD298539C05BD0E9250BCB05D33295AAD43EDA",
+        "9A14E25AC843C12FC63CA7E5C42A4D53E3F6A0C9C8793C0E1D011AB0DF9B7A48A3361428240D3775A473CD4AC2238AB2594D87C7B037BB5BC1",
+        "30E3070770E04B9E407DA3CD42314BD87F2E08067D34A7CAB7417E7EA08BCEFF0313EEE1E040000200007A9BFF215F01815448199ABA45CBDB",
+        "E44CCABAAC4EB1CB10D3F89D2FD3948408B5A45BE7C56C4AE060E994D14C112D3922F0C047DB71D047098EC576F0A98FE6A2FA51C1A99DA63A",
+        "DDD6EDC6E85D37E439B45A327C42372187E2DBD02776EF92380E5E9234D7B0DBA1DA122B0C6C4DD98E103839B3784C1606FA3320BC7E7EA030",
+        "CEFF031386F8E0C0000300001F9A13717B673DB2EFCFF3A84FC53252EB8649881117E26462D5489052C89E6209C77E"
+    ));
+    let encryption = key(&octets("5C316162209EBB790B52EB0E7FC5B11C"));
+    let authentication = key(&octets("92705C5C97286064EABAE38D190F87A4"));
+    let keys = Keys {
+        suite: Suite::Zero,
+        encryption: &encryption,
+        authentication: &authentication,
+    };
+    let trust = Trust {
+        title: CLIENT_TITLE,
+        keys: Some(keys),
+        protection: Protection::BOTH,
+    };
+    let mut buffer = vec![0; 1_024];
+    let mut listener = Listener::new(trust, &mut buffer);
+    let (mut deframer, mut heard) = (Deframer::new(), Vec::new());
+    for octet in frames {
+        if let Some(Ok(frame)) = deframer.take(octet) {
+            let mut tell = |it: Notification<'_>| heard.push(it.value().to_vec());
+            listener.hear(frame.information, &mut tell).expect("it is a push");
+        }
+    }
+    let [body] = &heard[..] else {
+        panic!("one notification, not {}", heard.len())
+    };
+    let mut reader = Reader::new(body);
+    assert_eq!(reader.structure(33), Ok(()));
+    assert_eq!(reader.skip_value(), Ok(&octets("090C07E602150111251EFF800000")[..]));
+    assert_eq!(
+        listener.meter().as_ref().map(<[u8; 8]>::as_slice),
+        Some(&octets("4C475A677370B177")[..])
+    );
+}
+
+/// Several plain notifications in one frame, each with LLC, are all told.
+#[test]
+fn several_notifications_in_one_frame_are_all_heard() {
+    let trust = Trust {
+        title: CLIENT_TITLE,
+        keys: None,
+        protection: Protection::NONE,
+    };
+    let mut buffer = vec![0; 1_024];
+    let mut listener = Listener::new(trust, &mut buffer);
+    let mut heard = Vec::new();
+    let frame = octets("E6E700 0F00000001001101 E6E700 0F00000002001102 E6E700 0F00000003001103");
+    listener
+        .hear(&frame, &mut |it| heard.push(it.value().to_vec()))
+        .expect("three of them");
+    assert_eq!(heard, [[0x11, 1], [0x11, 2], [0x11, 3]]);
+}
+
+/// In an association too: a notification comes between request and answer, and is confirmed; the answer still comes.
+#[test]
+fn a_notification_in_an_association_is_told_and_confirmed() {
+    let secrets = Secrets::new();
+    for (name, settings) in secrets.associations() {
+        let settings = Settings {
+            conformance: EVERYTHING,
+            ..settings
+        };
+        let client = settings.client;
+        let mut lent = vec![0; 8_192];
+        let mut pair = Pair::new(Transport::Wrapper, settings, PATIENCE, &mut lent);
+        pair.device.services = EVERYTHING;
+        assert_eq!(pair.run(Command::Associate), Ok(()), "{name}");
+        let head = Notification::Data {
+            invoke: LongInvoke::confirmed(5),
+            time: &[],
+            body: &[],
+        };
+        let peer = Peer { client, server: 1 };
+        let mut pushed = Vec::new();
+        pair.link
+            .notify(
+                peer,
+                &head,
+                &mut |out| out.put(&[0x11, 9]),
+                &mut pair.device,
+                &mut |octets| {
+                    pushed.extend_from_slice(octets);
+                },
+            )
+            .expect("it is pushed");
+        let mut confirmation = Vec::new();
+        let finished = pair
+            .client
+            .receive(pair.now, &pushed, &mut |octets| confirmation.extend_from_slice(octets));
+        assert_eq!(finished, Ok(false), "{name}");
+        assert_eq!(
+            pair.client.notification().map(|it| it.value()),
+            Some(&[0x11, 9][..]),
+            "{name}"
+        );
+        pair.client.forget_notification();
+        assert_eq!(pair.client.notification(), None);
+        let taken = pair
+            .link
+            .receive(pair.now, &confirmation, &mut pair.device, &mut |answer| {
+                panic!("{answer:?}")
+            });
+        assert_eq!(taken, Ok(()));
+        assert_eq!(pair.device.confirmed, [5], "{name}");
+        assert_eq!(pair.run(Command::Get(whole(register(1)))), Ok(()), "{name}");
+        assert_eq!(pair.client.outcome(), Some(Outcome::Value(Ok(&[6, 0, 0, 0x13, 0x91]))));
+    }
+}
+
+/// Client 102 without an association: protected unconfirmed services are done, everything else is refused, and nobody
+/// who has an association notices.
+#[test]
+fn a_pre_established_client_gets_protected_unconfirmed_services_alone() {
+    let (encryption, authentication) = (key(&ENCRYPTION), key(&AUTHENTICATION));
+    let keys = Keys {
+        suite: Suite::Zero,
+        encryption: &encryption,
+        authentication: &authentication,
+    };
+    let mut counter = 0;
+    let mut protect = |plain: &str, by| {
+        let plain = octets(plain);
+        let mut buffer = [0; 256];
+        buffer[HEADROOM..HEADROOM + plain.len()].copy_from_slice(&plain);
+        counter += 1;
+        let range = HEADROOM..HEADROOM + plain.len();
+        let range = seal(
+            &mut buffer,
+            range,
+            Envelope::GeneralGlobal,
+            by,
+            keys,
+            CLIENT_TITLE,
+            counter,
+        );
+        buffer[range.expect("there is room")].to_vec()
+    };
+    let mut device = Device::new();
+    device.pre_established = Some((102, pre_established(Policy::BOTH, 0)));
+    let mut session = Session::new();
+    let mut ask = |device: &mut Device, peer: Peer, pdu: &[u8]| {
+        session.inbox()[..pdu.len()].copy_from_slice(pdu);
+        let answered = session.serve(peer, pdu.len(), device);
+        (answered, session.answer().to_vec())
+    };
+    let public = Peer { client: 16, server: 1 };
+    let aarq = octets("601DA109060760857405080101BE10040E01000000065F1F0400007E1F04B0");
+    assert!(ask(&mut device, public, &aarq).0);
+
+    let set = "C10101 0003 0100010800FF 02 00 06 00000007";
+    assert!(
+        !ask(&mut device, PUSHED, &protect(set, Protection::BOTH)).0,
+        "nobody waits"
+    );
+    assert_eq!(device.objects.get(&register(1)), Some(&vec![6, 0, 0, 0, 7]));
+    let act = "C30101 0009 00000A0000FF 01 01 1105";
+    assert!(!ask(&mut device, PUSHED, &protect(act, Protection::BOTH)).0);
+    assert_eq!(device.invoked.len(), 1);
+    let access = "D9 00000001 00 01 02 0003 0100010800FF 02 01 06 00000008";
+    assert!(!ask(&mut device, PUSHED, &protect(access, Protection::BOTH)).0);
+    assert_eq!(device.objects.get(&register(1)), Some(&vec![6, 0, 0, 0, 8]));
+
+    let refused = |(answered, answer): (bool, Vec<u8>)| answered && answer[0] == 0xD8;
+    for confirmed in [
+        "C101C1 0003 0100010800FF 02 00 06 00000009",
+        "C001C1 0003 0100010800FF 02 00",
+    ] {
+        assert!(
+            refused(ask(&mut device, PUSHED, &protect(confirmed, Protection::BOTH))),
+            "{confirmed}"
+        );
+    }
+    assert!(refused(ask(
+        &mut device,
+        PUSHED,
+        &protect(set, Protection::AUTHENTICATED)
+    )));
+    assert!(refused(ask(&mut device, PUSHED, &octets(set))));
+    assert_eq!(device.events.last(), Some(&(102, SecurityEvent::Unprotected)));
+    let once = protect(set, Protection::BOTH);
+    assert!(!ask(&mut device, PUSHED, &once).0);
+    assert!(refused(ask(&mut device, PUSHED, &once)), "a replay");
+    device.pre_established = Some((102, pre_established(Policy::NONE, 0)));
+    assert!(
+        refused(ask(&mut device, PUSHED, &octets(set))),
+        "never without protection"
+    );
+    device.pre_established = None;
+    assert!(refused(ask(&mut device, PUSHED, &protect(set, Protection::BOTH))));
+
+    let (answered, answer) = ask(&mut device, public, &octets("C001C1 0003 0100010800FF 02 00"));
+    assert!(answered && answer == octets("C401C1 00 06 00000007"), "{answer:02X?}");
+}
+
+/// Nothing is pushed to a client that has no association, or did not negotiate it.
+#[test]
+fn nothing_is_pushed_without_terms() {
+    let mut device = Device::new();
+    let mut session = Session::new();
+    let head = Notification::Data {
+        invoke: LongInvoke::unconfirmed(1),
+        time: &[],
+        body: &[],
+    };
+    let mut push =
+        |device: &mut Device, session: &mut Session| session.notify(PUSHED, &head, &mut |out| out.put(&[0]), device);
+    assert_eq!(push(&mut device, &mut session), Err(Exception::NOT_ALLOWED));
+    let mut terms = pre_established(Policy::NONE, 0);
+    terms.profile.conformance = Conformance::GET;
+    device.pre_established = Some((102, terms));
+    assert_eq!(push(&mut device, &mut session), Err(Exception::NOT_NEGOTIATED));
+}
