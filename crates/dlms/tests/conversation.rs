@@ -279,12 +279,13 @@ fn steps_of_any_size_make_the_same_octets() {
         let mut pair = Pair::new(Transport::Wrapper, settings, PATIENCE, &mut lent);
         pair.device.step = step;
         assert_eq!(converse(&mut pair, &LENGTHS), Ok(()), "steps of {step} octets");
-        // Nothing is encoded twice.
+        // Nothing is encoded twice, but for a first step that did not fit into the PDU.
         pair.run(Command::Associate).expect("the association is granted");
         let value = pair.device.put_long(10, 3000);
         pair.device.callers.clear();
         pair.run(Command::Get(whole(register(10)))).expect("it is read");
-        assert_eq!(pair.device.callers.len(), value.len().div_ceil(step));
+        let again = pair.device.callers.len() - value.len().div_ceil(step);
+        assert_eq!(again, usize::from(93 < step), "steps of {step} octets");
     }
 }
 

@@ -11,7 +11,7 @@ use ferraris_dlms::apdu::{Exception, LongInvoke, Notification};
 use ferraris_dlms::client::{ClientError, Command, Listener, Outcome, Settings, Trust};
 use ferraris_dlms::hdlc::Deframer;
 use ferraris_dlms::initiate::Conformance;
-use ferraris_dlms::security::{Envelope, HEADROOM, Key, Keys, Policy, Protection, Suite, seal};
+use ferraris_dlms::security::{Dialect, Envelope, HEADROOM, Key, Keys, Policy, Protection, Suite, seal};
 use ferraris_dlms::server::{
     HdlcLink, HdlcSettings, Peer, PreEstablished, Profile, SecurityEvent, Session, WrapperLink,
 };
@@ -26,6 +26,7 @@ fn pre_established(policy: Policy, send_max: u16) -> PreEstablished {
             policy,
             conformance: EVERYTHING,
             receive_max: 1024,
+            dialect: Dialect::STANDARD,
         },
         title: None,
         send_max,
@@ -418,7 +419,7 @@ fn nothing_is_pushed_without_terms() {
         time: &[],
         body: &[],
     };
-    let mut push =
+    let push =
         |device: &mut Device, session: &mut Session| session.notify(PUSHED, &head, &mut |out| out.put(&[0]), device);
     assert_eq!(push(&mut device, &mut session), Err(Exception::NOT_ALLOWED));
     let mut terms = pre_established(Policy::NONE, 0);

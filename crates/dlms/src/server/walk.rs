@@ -12,10 +12,10 @@ use cosem::{AccessError, ActionError, Attribute, Cursor, Method, Returned, Selec
 use super::blocks::Blocks;
 use super::transfer::Transfer;
 use super::{Application, Caller, Exhausted, Peer, Profile, Proposal, Replay, SecurityEvent, Session};
-use crate::acse::Diagnostic;
+use crate::acse::{Diagnostic, Mechanism};
 use crate::golden;
 use crate::initiate::Conformance;
-use crate::security::{Keys, Policy, Title};
+use crate::security::{Dialect, KeySet, Keys, Policy, Title};
 
 /// Attribute 2 of its only object is short, attribute 3 is long; method 1 returns something long.
 struct Shelf;
@@ -26,6 +26,7 @@ impl Application for Shelf {
             policy: Policy::NONE,
             conformance: Conformance::from_octets([0xFF, 0xFF, 0xFF]),
             receive_max: 256,
+            dialect: Dialect::STANDARD,
         })
     }
 
@@ -33,11 +34,11 @@ impl Application for Shelf {
         *b"SHELF\0\0\x01"
     }
 
-    fn secret(&self, _: u16) -> Option<&[u8]> {
+    fn secret(&self, _: u16, _: Mechanism) -> Option<&[u8]> {
         None
     }
 
-    fn keys(&self, _: u16) -> Option<Keys<'_>> {
+    fn keys(&self, _: u16, _: KeySet) -> Option<Keys<'_>> {
         None
     }
 
@@ -49,11 +50,11 @@ impl Application for Shelf {
         Err(Exhausted)
     }
 
-    fn last_counter(&self, _: u16) -> Option<u32> {
+    fn last_counter(&self, _: u16, _: KeySet) -> Option<u32> {
         None
     }
 
-    fn accept_counter(&mut self, _: u16, _: u32) -> Result<(), Replay> {
+    fn accept_counter(&mut self, _: u16, _: KeySet, _: u32) -> Result<(), Replay> {
         Err(Replay)
     }
 
@@ -176,7 +177,7 @@ fn name(session: &Session) -> &'static str {
 #[test]
 fn every_state_meets_every_request() {
     let mut table = String::new();
-    let mut ask = |session: &mut Session, pdu: &str| {
+    let ask = |session: &mut Session, pdu: &str| {
         let pdu = octets(pdu);
         session.inbox()[..pdu.len()].copy_from_slice(&pdu);
         let answered = session.serve(PEER, pdu.len(), &mut Shelf);
