@@ -320,7 +320,7 @@ fn harmonics_json(harmonics: &Harmonics) -> Vec<Value> {
     harmonics.iter().map(harmonic).collect()
 }
 
-fn at_least_one(table: &mut Table<'_>, names: &[&'static str], faults: &mut Faults) {
+pub(crate) fn at_least_one(table: &mut Table<'_>, names: &[&'static str], faults: &mut Faults) {
     if !names.iter().any(|name| table.has(name)) {
         let detail = format!("is empty; allowed are {}", names.join(", "));
         faults.note(FaultKind::MissingField, table.path().clone(), detail);

@@ -84,6 +84,12 @@ fn router(service: Service) -> Router {
         .route("/api/v1/events", reading(get(events::events)))
         .route("/api/v1/waveform", reading(get(waveform)))
         .route("/api/v1/profile/{n}", reading(get(profile)))
+        .route(
+            "/api/v1/calibration",
+            get(calibration)
+                .put(world::put_calibration)
+                .fallback(async || Problem::method_not_allowed("GET, HEAD, PUT")),
+        )
         .route("/api/v1/world/supply", writing(put(world::put_supply)))
         .route("/api/v1/world/load", writing(put(world::put_load)))
         .route("/api/v1/world/contacts", writing(put(world::put_contacts)))
@@ -110,6 +116,10 @@ async fn state(State(service): State<Service>) -> Result<Json<Value>, Problem> {
         fields.insert("links".to_owned(), service.ports.json());
     }
     Ok(Json(state))
+}
+
+async fn calibration(State(service): State<Service>) -> Result<Json<Value>, Problem> {
+    service.with(|meter| meter.calibration_json()).map(Json)
 }
 
 async fn waveform(State(service): State<Service>, uri: Uri) -> Result<Json<Value>, Problem> {

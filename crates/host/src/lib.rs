@@ -12,6 +12,7 @@
 //! With a seed, a start and the highest speed, nothing depends on real time as long as no client comes.
 
 mod bench;
+mod calibration;
 mod change;
 mod civil_text;
 mod config;

@@ -4,9 +4,9 @@
 //! that the same seed and the same calls give the same bytes. The meter's own time line begins at zero whenever it gets power.
 
 use base::{Instant, Micros, Utc};
-use grid::{Connection, DayTime, HouseholdSetting, SampleSet, SupplySetting, World, WorldSetting};
-use meter::{Board, BootReport, Config, Contact, Fault as MeterFault, Input, Meter, Model, Trouble, Variant};
-use metrology::{Chain, Channel, Element, Measurement, NominalFrequency, PulseQuantity, Pulses, Quantity, Setup};
+use grid::{Connection, ConverterSetting, DayTime, HouseholdSetting, SampleSet, SupplySetting, World, WorldSetting};
+use meter::{Bench, Board, BootReport, Config, Contact, Fault as MeterFault, Input, Meter, Model, Trouble, Variant};
+use metrology::{Calibration, Chain, Channel, Measurement, NominalFrequency, Parameters, PulseQuantity, Pulses, Setup};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use serde_json::{Value, json};
@@ -71,6 +71,8 @@ struct Powered {
     distortion: [Option<u16>; 6],
     /// The sample at which power came.
     since: u64,
+    /// Of the parameters that the chain measures with.
+    checksum: u32,
 }
 
 /// The board of a meter: its flash file, the switch in the world's supply, the battery-backed clock.
@@ -116,7 +118,7 @@ impl VirtualMeter {
         let clock = remembered.utc.plus(remembered.rtc_ahead_seconds);
         let entropy = entropy(seed, remembered.boots)?;
         let (meter, report) = boot(&config, clock, entropy, &mut flash, &mut world)?;
-        let power = Powered::begin(&config, &setup, &meter, 0)?;
+        let power = Powered::begin(&config, &setup, &meter, &flash, 0)?;
         let mut begun = Self {
             trail: Trail::new(rate_hz),
             end: duration.map(|duration| samples_of(duration, rate_hz)),
@@ -140,6 +142,9 @@ impl VirtualMeter {
             broken: None,
         };
         begun.remembered.boots += 1;
+        if report.first_boot {
+            begun.manufacture();
+        }
         begun.feel_contacts();
         if damaged {
             begun.step(Input::Trouble(Trouble::Memory));
@@ -216,6 +221,11 @@ impl VirtualMeter {
 
     /// One step of the meter, if it has power; whether its link goes on.
     fn step(&mut self, input: Input<'_>) -> Served {
+        self.step_telling(input, |_outcome| {})
+    }
+
+    /// The same, and `tell` hears what the meter said.
+    pub(crate) fn step_telling(&mut self, input: Input<'_>, tell: impl FnOnce(&Result<(), MeterFault>)) -> Served {
         let (now, utc) = (self.now(), self.utc());
         if !self.is_on() {
             return Served::Closed;
@@ -233,9 +243,13 @@ impl VirtualMeter {
         if self.flash.is_broken() && self.broken.is_none() {
             self.broken = Some("the flash file cannot be written any more".to_owned());
         }
+        tell(&stepped);
+        self.follow_parameters();
         match stepped {
             Ok(()) => Served::Open,
             Err(MeterFault::Closed) => Served::Closed,
+            // Whoever tried hears it, and the legal log keeps it.
+            Err(MeterFault::Sealed(_)) => Served::Open,
             Err(fault) => {
                 tracing::warn!(%fault, "a step of the meter did not go through");
                 Served::Open
@@ -383,7 +397,7 @@ impl VirtualMeter {
         let clock = self.rtc();
         let booted = entropy(self.seed, self.remembered.boots).and_then(|entropy| {
             let (meter, report) = boot(&self.config, clock, entropy, &mut self.flash, &mut self.world)?;
-            let power = Powered::begin(&self.config, &self.setup, &meter, self.samples)?;
+            let power = Powered::begin(&self.config, &self.setup, &meter, &self.flash, self.samples)?;
             Ok((meter, power, report))
         });
         match booted {
@@ -393,6 +407,41 @@ impl VirtualMeter {
                 self.power = Some(Box::new(power));
                 self.remembered.boots += 1;
                 self.feel_contacts();
+            }
+            Err(why) => self.broken = Some(why),
+        }
+    }
+
+    /// What the production line does with a new meter: the bench knows this meter's sensors, writes the calibration, and seals it.
+    fn manufacture(&mut self) {
+        let calibrated = calibrated(self.world.converter());
+        for act in [Bench::Manufacture(&calibrated), Bench::Seal] {
+            self.step_telling(Input::Bench(act), |outcome| {
+                if let Err(fault) = outcome {
+                    tracing::warn!(%fault, "the calibration of a new meter did not go through");
+                }
+            });
+        }
+    }
+
+    /// When the sealed parameters have changed, the metrology measures on with the new ones.
+    fn follow_parameters(&mut self) {
+        let checksum = checksum(&self.meter);
+        let Some(power) = self.power.as_mut().filter(|power| power.checksum != checksum) else {
+            return;
+        };
+        let changed = self.meter.parameters(&self.flash).map_err(|error| error.to_string());
+        let changed = changed.and_then(|parameters| {
+            power.checksum = checksum;
+            power.adjust(&self.setup, &parameters)?;
+            let leds = leds(&self.config, &self.meter, &parameters)?;
+            Ok(core::mem::replace(&mut power.leds, leds))
+        });
+        match changed {
+            Ok(before) => {
+                for (sum, led) in self.pulses.iter_mut().zip(&before) {
+                    *sum += led.count();
+                }
             }
             Err(why) => self.broken = Some(why),
         }
@@ -646,24 +695,70 @@ pub(crate) const fn phases(variant: Variant) -> usize {
 }
 
 impl Powered {
-    fn begin(config: &Config, setup: &Setup, meter: &Meter, since: u64) -> Result<Self, String> {
-        let registers = &meter.model().registers;
-        let counted = |quantity| registers.micro(quantity, Element::Total).unsigned_abs();
-        let led = |quantity, counted| {
-            Pulses::new(quantity, registers.direction(), config.constant, counted)
-                .ok_or_else(|| format!("no LED has {} pulses per kWh", config.constant))
-        };
-        let reactive = counted(Quantity::ReactiveImport).wrapping_add(counted(Quantity::ReactiveExport));
-        Ok(Self {
+    fn begin(config: &Config, setup: &Setup, meter: &Meter, flash: &FlashFile, since: u64) -> Result<Self, String> {
+        let parameters = meter
+            .parameters(flash)
+            .map_err(|error| format!("the sealed parameters: {error}"))?;
+        let mut begun = Self {
             chain: Chain::new(setup).map_err(|error| format!("the metrology: {error}"))?,
-            leds: [
-                led(PulseQuantity::Active, counted(Quantity::ActiveAbsolute))?,
-                led(PulseQuantity::Reactive, reactive)?,
-            ],
+            leds: leds(config, meter, &parameters)?,
             distortion: [None; 6],
             since,
-        })
+            checksum: checksum(meter),
+        };
+        begun.adjust(setup, &parameters)?;
+        Ok(begun)
     }
+
+    /// Measures on with these parameters.
+    fn adjust(&mut self, setup: &Setup, parameters: &Parameters) -> Result<(), String> {
+        let mut setup = setup.clone();
+        parameters.apply(&mut setup);
+        self.chain
+            .adjust(&setup)
+            .map_err(|error| format!("the metrology: {error}"))?;
+        self.chain.compensate(ROOM_CELSIUS, &parameters.temperature);
+        Ok(())
+    }
+}
+
+/// The two LEDs, which go on where the registers stand.
+fn leds(config: &Config, meter: &Meter, parameters: &Parameters) -> Result<[Pulses; 2], String> {
+    let registers = &meter.model().registers;
+    let led = |quantity: PulseQuantity| {
+        Pulses::new(
+            quantity,
+            registers.direction(),
+            config.constant,
+            quantity.counted(registers),
+        )
+        .ok_or_else(|| format!("no LED has {} pulses per kWh", config.constant))
+    };
+    let [active, reactive] = parameters.leds;
+    Ok([led(active)?, led(reactive)?])
+}
+
+/// The checksum of the sealed parameters that count.
+fn checksum(meter: &Meter) -> u32 {
+    meter.model().legal.store().map_or(0, metrology::SealedStore::checksum)
+}
+
+/// The parameters that undo the errors of these sensors.
+fn calibrated(converter: &ConverterSetting) -> Parameters {
+    let mut parameters = Parameters::IDEAL;
+    for (calibration, sensor) in parameters.calibration.iter_mut().zip(&converter.sensors) {
+        let gain = 1.0 / (1.0 + sensor.gain_percent / 100.0);
+        // A sensor beyond what a calibration can undo stays as it is: such a meter fails its type test.
+        *calibration = Calibration::new(
+            gain,
+            sensor.lead_deg,
+            sensor.delay_us * 1_000.0,
+            sensor.offset_codes,
+            converter.noise_codes(),
+        )
+        .unwrap_or(Calibration::IDENTITY);
+    }
+    parameters
 }
 
 /// Total harmonic distortion in tenths of a percent, voltages, then currents.
@@ -820,6 +915,8 @@ fn round_to(value: f64, parts: f64) -> f64 {
     (value * parts).round() / parts + 0.0
 }
 
+/// The virtual meter stands in a room.
+const ROOM_CELSIUS: f64 = 23.0;
 /// Samples of a block: 10 ms at 8 kS/s.
 const BLOCK: usize = 80;
 /// Primary by secondary current of the transformers before an ST402C: 100/5 A.

@@ -85,6 +85,14 @@ impl Chain {
         self.core.compensate(celsius, curves);
     }
 
+    /// Measures on with another calibration, see [`Core::adjust`].
+    ///
+    /// # Errors
+    /// [`SetupError`] when the setup is absurd.
+    pub fn adjust(&mut self, setup: &Setup) -> Result<(), SetupError> {
+        self.core.adjust(setup)
+    }
+
     /// The number of the next sample.
     #[must_use]
     pub const fn position(&self) -> Position {

@@ -187,6 +187,18 @@ impl Core {
         self.solver.compensate(celsius, curves);
     }
 
+    /// Measures on with the calibration, the linearity and the apparent mode of `setup`, from the window that ends next on; nothing else
+    /// of it is looked at. Corrections for temperature begin anew.
+    ///
+    /// # Errors
+    /// [`SetupError`] when the setup is absurd.
+    pub fn adjust(&mut self, setup: &Setup) -> Result<(), SetupError> {
+        setup.check()?;
+        self.solver = Solver::new(setup);
+        self.apparent = setup.apparent;
+        Ok(())
+    }
+
     /// The frequency that the present window was given; none while searching.
     #[must_use]
     pub fn assumed_hertz(&self) -> Option<f64> {

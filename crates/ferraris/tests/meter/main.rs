@@ -1,5 +1,6 @@
 //! `ferraris meter` as its users have it: the built command, its ports, its state folder, and clients that we did not write.
 
+mod calibration;
 mod control;
 mod dlms;
 mod foreign;

@@ -29,6 +29,7 @@ pub(super) enum ProblemKind {
     TooLarge,
     UnsupportedMediaType,
     ForeignOrigin,
+    Sealed,
     Unavailable,
 }
 
@@ -132,6 +133,7 @@ impl ProblemKind {
                 "The request comes from elsewhere",
                 StatusCode::FORBIDDEN,
             ),
+            Self::Sealed => ("sealed", "The meter refuses the change", StatusCode::CONFLICT),
             Self::Unavailable => ("unavailable", "Not now", StatusCode::SERVICE_UNAVAILABLE),
         }
     }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::Service;
 use super::problem::{Problem, ProblemKind};
+use crate::calibration::CalibrationChange;
 use crate::change::{ContactsChange, LoadChange, SupplyChange, TimeChange};
 use crate::document::{Faults, Path, Table};
 
@@ -31,6 +32,14 @@ pub(super) async fn put_load(State(service): State<Service>, request: Request) -
 pub(super) async fn put_contacts(State(service): State<Service>, request: Request) -> Answer {
     let change = read(request, |table, faults| Some(ContactsChange::read(table, faults))).await?;
     service.with(|meter| meter.change_contacts(change)).map(Json)
+}
+
+pub(super) async fn put_calibration(State(service): State<Service>, request: Request) -> Answer {
+    let change = read(request, CalibrationChange::read).await?;
+    let changed = service.with(|meter| meter.change_calibration(&change))?;
+    changed
+        .map(Json)
+        .map_err(|refusal| Problem::new(ProblemKind::Sealed, refusal.to_string()))
 }
 
 pub(super) async fn put_power(State(service): State<Service>, request: Request) -> Answer {
