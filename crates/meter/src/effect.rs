@@ -24,6 +24,8 @@ pub enum Effect {
     SetRtc(Utc),
     /// Forget all rows of a journal.
     Clear(JournalId),
+    /// The rows of a journal cannot be read by its new list: forget them, at the latest before the next row comes.
+    Renew(JournalId),
     /// Add a row to a journal, stamped with this time.
     Capture(JournalId, Utc),
     /// Make this part of the model durable.

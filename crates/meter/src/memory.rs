@@ -224,6 +224,16 @@ impl Memory {
         self.journals.clear(nor, it, journal)
     }
 
+    /// The same, but when the flash still prepares for it, later: until then the journal reads as empty. What was captured by the old list is
+    /// given up at boot too, if the power goes meanwhile.
+    pub(crate) fn renew(&mut self, nor: &mut dyn Nor, it: &mut Model, journal: JournalId) -> Result<(), MemoryError> {
+        self.needs_tending = true;
+        match self.journals.clear(nor, it, journal) {
+            Err(MemoryError::Fault(Fault::Busy)) => self.journals.clear_later(it, journal),
+            cleared => cleared,
+        }
+    }
+
     /// A journal, for reading; none while it is not laid out, which is the same as empty.
     pub(crate) fn journal(&self, journal: JournalId) -> Option<&Journal> {
         self.journals.get(journal)

@@ -90,6 +90,10 @@ impl Model {
     /// Forgets the rows of a profile (method 1).
     pub(crate) fn reset_profile(&mut self, journal: JournalId) {
         self.effects.push(Effect::Clear(journal));
+        self.note_cleared(journal);
+    }
+
+    fn note_cleared(&mut self, journal: JournalId) {
         let (log, code) = match journal.channel().and_then(Log::of_channel) {
             Some(log) => (log, mbus::PROFILE_CLEARED),
             None => (Log::Standard, standard::PROFILE_CLEARED),
@@ -119,7 +123,8 @@ impl Model {
         let utc = self.utc();
         let profile = self.profiles.get_mut(journal).ok_or(AccessError::ReadWriteDenied)?;
         if set(profile, &self.clock, utc)? {
-            self.reset_profile(journal);
+            self.effects.push(Effect::Renew(journal));
+            self.note_cleared(journal);
         }
         Ok(())
     }

@@ -85,6 +85,7 @@ impl Core {
                 Ok(())
             }
             Effect::Clear(journal) => memory.clear(board.flash(), model, journal),
+            Effect::Renew(journal) => memory.renew(board.flash(), model, journal),
             Effect::Capture(journal, stamp) => memory.capture(board.flash(), model, journal, stamp),
             Effect::Keep(record) => memory.keep(board.flash(), model, record),
             Effect::Legal(act) => self.legal_act(act, board).map_err(|_refusal| MemoryError::Bound),

@@ -4,6 +4,7 @@ extern crate std;
 
 mod damage;
 mod legal;
+mod profiles;
 mod trust;
 
 use std::vec::Vec;

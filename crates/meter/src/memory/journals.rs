@@ -21,6 +21,8 @@ pub(super) struct Journals {
     broken: u32,
     /// `laid` is to be kept.
     has_news: bool,
+    /// Those that are to be cleared before the next row, and read as empty until then, a bit each.
+    stale: u32,
 }
 
 /// What must take rows in the very first step: the logs, and the profile that every meter has on. The others are laid out while it lives.
@@ -47,6 +49,7 @@ impl Journals {
             laid,
             broken: 0,
             has_news: false,
+            stale: 0,
         };
         for id in JournalId::ALL {
             if it.columns(id).is_empty() {
@@ -114,7 +117,14 @@ impl Journals {
 
     /// A journal, for reading.
     pub(super) fn get(&self, id: JournalId) -> Option<&Journal> {
-        self.found.get(id.index())?.as_ref()
+        self.found
+            .get(id.index())?
+            .as_ref()
+            .filter(|_| self.stale & bit(id) == 0)
+    }
+
+    fn is_missing(&self, id: JournalId) -> bool {
+        self.found.get(id.index()).is_none_or(Option::is_none)
     }
 
     /// Adds a row. A journal that is not there yet is busy until it is laid out.
@@ -126,6 +136,9 @@ impl Journals {
         stamp: Utc,
         row: &[u8],
     ) -> Result<(), MemoryError> {
+        if self.stale & bit(id) != 0 {
+            self.clear(nor, it, id)?;
+        }
         let journal = self.ready(id)?;
         journal.append(nor, stamp, row)?;
         let state = state(journal);
@@ -136,7 +149,7 @@ impl Journals {
     /// Forgets all rows of a journal and begins it anew with the present capture list.
     pub(super) fn clear(&mut self, nor: &mut dyn Nor, it: &mut Model, id: JournalId) -> Result<(), MemoryError> {
         let shape = shape(it, id)?;
-        if self.get(id).is_none() {
+        if self.is_missing(id) {
             // What is laid out next is empty; a laying with the old capture list begins again.
             if self.laying.as_ref().is_some_and(|(laying, _)| *laying == id) {
                 self.laying = None;
@@ -146,7 +159,29 @@ impl Journals {
         let journal = self.ready(id)?;
         journal.clear(nor, shape)?;
         let state = state(journal);
+        self.stale &= !bit(id);
         note_state(it, id, state);
+        Ok(())
+    }
+
+    /// Lets a journal read as empty until it is cleared, which is before the next row comes.
+    pub(super) fn clear_later(&mut self, it: &mut Model, id: JournalId) -> Result<(), MemoryError> {
+        self.stale |= bit(id);
+        let written = self
+            .found
+            .get(id.index())
+            .and_then(Option::as_ref)
+            .map_or(0, Journal::next_sequence);
+        let capacity = shape(it, id)?.capacity(partitions::journal(it.config.flash, id).sectors);
+        note_state(
+            it,
+            id,
+            JournalState {
+                in_use: 0,
+                capacity,
+                written,
+            },
+        );
         Ok(())
     }
 
@@ -159,6 +194,14 @@ impl Journals {
                 Ok(Tended::More) => tended = Tended::More,
                 Ok(Tended::Done) => {}
                 Err(error) => outcome = outcome.and_then(|()| Err(error.into())),
+            }
+        }
+        let stale = self.stale;
+        for id in JournalId::ALL.into_iter().filter(|id| stale & bit(*id) != 0) {
+            match self.clear(nor, it, id) {
+                Ok(()) => {}
+                Err(MemoryError::Fault(Fault::Busy)) => tended = Tended::More,
+                Err(error) => outcome = outcome.and(Err(error)),
             }
         }
         match self.lay(nor, it) {
@@ -175,7 +218,7 @@ impl Journals {
             Some(laying) => laying,
             None => {
                 let missing =
-                    |id: &JournalId| self.get(*id).is_none() && self.broken & bit(*id) == 0 && it.is_captured(*id);
+                    |id: &JournalId| self.is_missing(*id) && self.broken & bit(*id) == 0 && it.is_captured(*id);
                 let Some(id) = JournalId::ALL.into_iter().find(missing) else {
                     return Ok(Tended::Done);
                 };
