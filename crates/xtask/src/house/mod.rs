@@ -6,6 +6,7 @@ mod code;
 mod files;
 mod licences;
 mod rooms;
+mod standards;
 mod tracked;
 
 pub(crate) use rooms::ROOMS;
@@ -58,6 +59,10 @@ const RULES: &[Rule] = &[
     Rule {
         name: "no path of a machine and no registry host in tracked files",
         check: tracked::no_machine,
+    },
+    Rule {
+        name: "the tests that docs/standards.md names are there",
+        check: standards::tests_are_there,
     },
     Rule {
         name: "lock files and built pages are committed",
