@@ -3,23 +3,37 @@
 //! One file per class. A class struct holds accessors into the device's model `M`; the row that owns it ([`crate::Object`]) gives it a
 //! name and rights. Attribute 1, the logical name, belongs to the row and never reaches the class.
 
+mod activity_calendar;
 mod association;
 mod clock;
 mod data;
+mod demand_register;
 mod disconnect;
+mod extended_register;
 mod profile;
 mod register;
+mod register_activation;
 mod sap;
+mod script_table;
 mod security;
+mod single_action_schedule;
+mod special_days;
 
+pub use activity_calendar::ActivityCalendar;
 pub use association::{AssociationLn, associated_partner, context_name, mechanism_name, xdlms_context};
 pub use clock::{AdjustTo, Clock};
 pub use data::{Data, Show, Write};
+pub use demand_register::DemandRegister;
 pub use disconnect::DisconnectControl;
+pub use extended_register::ExtendedRegister;
 pub use profile::{ProfileGeneric, SortMethod};
 pub use register::Register;
+pub use register_activation::RegisterActivation;
 pub use sap::SapAssignment;
+pub use script_table::ScriptTable;
 pub use security::SecuritySetup;
+pub use single_action_schedule::SingleActionSchedule;
+pub use special_days::SpecialDaysTable;
 
 use crate::axdr::{Reader, Writer, tag};
 use crate::{AccessError, ActionError};

@@ -66,7 +66,8 @@ pub(crate) const fn of_factory(journal: JournalId) -> (&'static [CaptureObject],
             },
             0,
         ),
-        _ => (&[], 0),
+        JournalId::BillingProfile1 => (&BILLING_1, 0),
+        JournalId::BillingProfile2 => (&BILLING_2, 0),
     }
 }
 
@@ -130,6 +131,53 @@ const fn mbus(channel: u8) -> [CaptureObject; 4] {
         CaptureObject::whole(Attribute::new(4, value, 2)),
         CaptureObject::whole(Attribute::new(4, value, 5)),
     ]
+}
+
+/// What a billing period records: clock, status, energies by tariff, maxima with their times, by tariff for A+.
+const BILLING_1: [CaptureObject; 32] = billing("0-0:96.10.8");
+/// The same for the second scheme.
+const BILLING_2: [CaptureObject; 32] = billing("0-0:96.10.9");
+
+const fn billing(status: &str) -> [CaptureObject; 32] {
+    [
+        TIME,
+        column(1, status),
+        column(3, "1-0:1.8.0"),
+        column(3, "1-0:1.8.1"),
+        column(3, "1-0:1.8.2"),
+        column(3, "1-0:1.8.3"),
+        column(3, "1-0:1.8.4"),
+        column(3, "1-0:1.8.5"),
+        column(3, "1-0:1.8.6"),
+        column(3, "1-0:1.8.7"),
+        column(3, "1-0:1.8.8"),
+        column(3, "1-0:2.8.0"),
+        column(3, "1-0:2.8.1"),
+        column(3, "1-0:2.8.2"),
+        column(3, "1-0:2.8.3"),
+        column(3, "1-0:2.8.4"),
+        column(3, "1-0:2.8.5"),
+        column(3, "1-0:2.8.6"),
+        column(3, "1-0:2.8.7"),
+        column(3, "1-0:2.8.8"),
+        column(3, "1-0:3.8.0"),
+        column(3, "1-0:4.8.0"),
+        column(4, "1-0:1.6.0"),
+        at(5, 4, "1-0:1.6.0"),
+        column(4, "1-0:1.6.1"),
+        at(5, 4, "1-0:1.6.1"),
+        column(4, "1-0:1.6.2"),
+        at(5, 4, "1-0:1.6.2"),
+        column(4, "1-0:2.6.0"),
+        at(5, 4, "1-0:2.6.0"),
+        column(3, "1-0:1.2.0"),
+        column(1, "1-0:0.1.0"),
+    ]
+}
+
+/// Another attribute of an object as a column.
+const fn at(index: i8, class_id: u16, name: &str) -> CaptureObject {
+    CaptureObject::whole(Attribute::new(class_id, Obis::new(name), index))
 }
 
 /// Attribute 2 of an object as a column.

@@ -261,7 +261,7 @@ impl Clock {
 }
 
 /// The year that a rule is for, if it is for one only.
-const fn year_of(rule: DateTime) -> Option<u16> {
+pub(crate) const fn year_of(rule: DateTime) -> Option<u16> {
     let [high, low, ..] = rule.octets();
     match u16::from_be_bytes([high, low]) {
         0xFFFF => None,
@@ -270,7 +270,7 @@ const fn year_of(rule: DateTime) -> Option<u16> {
 }
 
 /// The moment in `year` that a date-time with wildcards names; `deviation` holds where it does not say its own.
-fn transition(rule: DateTime, year: u16, deviation: i16) -> Option<Utc> {
+pub(crate) fn transition(rule: DateTime, year: u16, deviation: i16) -> Option<Utc> {
     let [year_high, year_low, month, day, weekday, hour, minute, second, ..] = rule.octets();
     let named = u16::from_be_bytes([year_high, year_low]);
     if named != 0xFFFF && named != year {

@@ -435,7 +435,7 @@ fn symbols(it: &Model, now: Instant, manual: bool) -> Symbols {
         }
     }
     for (symbol, number) in Symbol::TARIFFS.into_iter().zip(1_u8..) {
-        symbols.light(symbol, it.tariff.number() == number);
+        symbols.light(symbol, it.tariffs.energy().number() == number);
     }
     symbols.light(Symbol::Open, !it.disconnector.is_connected());
     symbols.light(Symbol::Ready, it.disconnector.state() == State::Ready);

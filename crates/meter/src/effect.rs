@@ -4,10 +4,12 @@ use base::Utc;
 use cosem::Attribute;
 use heapless::Deque;
 
+use crate::billing::Scheme;
 use crate::event_log::Log;
 use crate::legal::LegalAct;
 use crate::limits::EFFECTS;
 use crate::profile::JournalId;
+use crate::tariff::Wanted;
 
 /// One thing to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +36,12 @@ pub enum Effect {
     Legal(LegalAct),
     /// Save what always moves, without waiting for the next checkpoint.
     Save,
+    /// Make a kept attribute durable that the meter itself has changed.
+    KeepAttribute(Attribute),
+    /// Write the row of a billing period, stamped with this time; when it is written the period is closed.
+    CloseBilling(Scheme, Utc),
+    /// Read the switchings of today.
+    ReadDay(Wanted),
 }
 
 /// Who made something happen.
@@ -100,6 +108,10 @@ pub enum Record {
     Laid,
     /// Which journals were laid out once.
     Journals,
+    /// The calendar that is followed.
+    ActiveCalendar,
+    /// Where the day table of the passive calendar lies.
+    PassiveDays,
 }
 
 /// The effects of one step, in order.

@@ -165,6 +165,8 @@ pub mod standard {
     pub const POWER_DOWN: u8 = 1;
     /// The device got power again.
     pub const POWER_UP: u8 = 2;
+    /// Daylight saving began or ended; the stamp is the time before.
+    pub const DAYLIGHT_SAVING_CHANGED: u8 = 3;
     /// The clock was set; the stamp is the time before.
     pub const CLOCK_ADJUSTED_FROM: u8 = 4;
     /// The clock was set; the stamp is the time after.
@@ -175,6 +177,8 @@ pub mod standard {
     pub const ERROR_REGISTER_CLEARED: u8 = 10;
     /// An alarm register was written.
     pub const ALARM_REGISTER_CLEARED: u8 = 11;
+    /// The passive calendar became active.
+    pub const TOU_ACTIVATED: u8 = 9;
     /// The non-volatile memory lost something.
     pub const NV_MEMORY_ERROR: u8 = 14;
     /// The program was started again by itself, by its watchdog or after a broken promise.
@@ -189,8 +193,14 @@ pub mod standard {
     pub const PROFILE_2_ENABLED: u8 = 24;
     /// Load profile 2 is not captured any more.
     pub const PROFILE_2_DISABLED: u8 = 25;
+    /// A part of the passive calendar, or the time of its activation, was set.
+    pub const PASSIVE_TOU_PROGRAMMED: u8 = 19;
+    /// A billing period was closed by command or button.
+    pub const BILLING_BY_COMMAND: u8 = 21;
     /// Parameters were changed.
     pub const PARAMETERS_CHANGED: u8 = 47;
+    /// The passive calendar contradicts itself and did not become active (own code).
+    pub const PASSIVE_TOU_REFUSED: u8 = 200;
     /// A load profile was cleared.
     pub const PROFILE_CLEARED: u8 = 254;
 }
@@ -319,6 +329,11 @@ pub const fn meaning(log: Log, code: u8) -> &'static str {
         (_, LOG_CLEARED) => "event log cleared",
         (Log::Standard, standard::POWER_DOWN) => "power down",
         (Log::Standard, standard::POWER_UP) => "power up",
+        (Log::Standard, standard::DAYLIGHT_SAVING_CHANGED) => "daylight saving began or ended",
+        (Log::Standard, standard::TOU_ACTIVATED) => "passive calendar activated",
+        (Log::Standard, standard::PASSIVE_TOU_PROGRAMMED) => "passive calendar programmed",
+        (Log::Standard, standard::PASSIVE_TOU_REFUSED) => "passive calendar refused",
+        (Log::Standard, standard::BILLING_BY_COMMAND) => "billing period closed by command",
         (Log::Standard, standard::CLOCK_ADJUSTED_FROM) => "clock adjusted (old time)",
         (Log::Standard, standard::CLOCK_ADJUSTED_TO) => "clock adjusted (new time)",
         (Log::Standard, standard::CLOCK_INVALID) => "clock invalid",

@@ -13,9 +13,13 @@
 //! ```
 
 pub mod alarm;
+pub mod billing;
+pub mod calendar;
 pub mod capture;
 pub mod clock;
 pub mod config;
+pub mod day_table;
+pub mod demand;
 pub mod disconnector;
 pub mod display;
 pub mod event_log;
@@ -25,19 +29,25 @@ pub mod legal;
 pub mod mbus;
 pub mod outage;
 pub mod profile;
+pub mod schedule;
 pub mod security;
+pub mod tariff;
 pub mod trouble;
 
 mod capture_lists;
+mod closing;
 mod effect;
 pub mod limits;
 mod memory;
 mod model;
 mod objects;
+pub mod scripts;
 mod service;
 mod set_up;
 mod step;
 mod stream;
+mod tariffing;
+pub mod timekeeping;
 
 #[cfg(test)]
 mod golden;
@@ -67,6 +77,7 @@ use memory::{Memory, Save};
 use profile::{JournalId, status};
 use service::Service;
 use step::{Chance, Core};
+use timekeeping::Synchroniser;
 
 /// What the meter needs of the hardware, or of what stands in for it. Calls come only from within a step and return at once.
 pub trait Board {
@@ -253,9 +264,7 @@ impl Meter {
         }
         core.find_parameters(board);
         let Core { model, .. } = &mut core;
-        let utc = model.utc();
-        model.profiles.align(&model.clock, utc);
-        model.intervals.align(&model.clock, utc);
+        model.wake(report.first_boot);
         let closed = model.disconnector.is_connected();
         board.drive_disconnector(closed);
         let _noted_in_the_error_register = core.settle(board);
@@ -297,7 +306,10 @@ impl Meter {
                 outcome = outcome.and(done);
             }
             Input::Time(utc) => {
-                let set = core.model.set_utc(utc).map_err(|_| Fault::Time);
+                let set = core
+                    .model
+                    .set_utc(utc, Synchroniser::TimeSource)
+                    .map_err(|_| Fault::Time);
                 outcome = outcome.and(set);
             }
             Input::Entropy(seed) => core.chance = Chance::new(seed),

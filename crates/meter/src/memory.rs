@@ -12,11 +12,13 @@ mod snapshot;
 mod sparse;
 
 use base::Utc;
-use cosem::Object;
 use cosem::axdr::{Reader, Writer};
+use cosem::{AccessError, Object};
 use flash::{Fault, Journal, Key, Nor, PAGE_BYTES, Region, SECTOR_BYTES, Store, StoreError, Tended};
 
+use crate::calendar::{Calendar, Days};
 use crate::capture;
+use crate::day_table::{self, Day};
 use crate::disconnector::{Disconnector, Mode, State};
 use crate::effect::Record;
 use crate::event_log::Causes;
@@ -26,10 +28,11 @@ use crate::model::Model;
 use crate::objects::DIRECTORY;
 use crate::profile::JournalId;
 use crate::security::Counter;
+use crate::tariff::Wanted;
 
 pub use partitions::{FlashSize, N_PARTITIONS, calibration, partitions};
 
-pub(crate) use large::kind as large_kind;
+pub(crate) use large::{Kind, kind as large_kind};
 pub use report::{BootReport, MemoryError};
 pub(crate) use sealed::{Sealed, SealedRead};
 pub(crate) use snapshot::Save;
@@ -78,6 +81,8 @@ const fn record_key(record: Record) -> Key {
         Record::Security => 4,
         Record::Laid => 5,
         Record::Journals => 6,
+        Record::ActiveCalendar => 16,
+        Record::PassiveDays => 17,
     })
 }
 
@@ -165,6 +170,17 @@ impl Memory {
             .set(nor, Key(attribute_key(object, attribute)), out.written())?)
     }
 
+    /// The switchings of a day type, out of the table of the active calendar.
+    pub(crate) fn read_day(&self, nor: &dyn Nor, wanted: Wanted) -> Result<Day, MemoryError> {
+        let Wanted { place, length, day_id } = wanted;
+        let read = |at: u32, into: &mut [u8]| self.read_large(nor, u32::from(place), at, into);
+        match day_table::find(&read, length, day_id) {
+            Ok(day) => Ok(day.unwrap_or_default()),
+            Err(AccessError::TemporaryFailure) => Err(MemoryError::Fault(Fault::Busy)),
+            Err(_) => Err(MemoryError::Bound),
+        }
+    }
+
     /// Makes a record durable.
     pub(crate) fn keep(&mut self, nor: &mut dyn Nor, it: &Model, record: Record) -> Result<(), MemoryError> {
         self.needs_tending = true;
@@ -193,6 +209,18 @@ impl Memory {
             Record::Security => self.store.set(nor, key, &[it.security.policy()])?,
             Record::Laid => self.store.set(nor, key, &laid_by(it))?,
             Record::Journals => self.store.set(nor, key, &self.journals.laid().to_be_bytes())?,
+            Record::ActiveCalendar => {
+                let mut buffer = [0; Calendar::OCTETS];
+                let mut out = Writer::new(&mut buffer);
+                it.tariffs.active.save(&mut out).map_err(|_| MemoryError::Bound)?;
+                self.store.set(nor, key, out.written())?;
+            }
+            Record::PassiveDays => {
+                let mut buffer = [0; Days::OCTETS];
+                let mut out = Writer::new(&mut buffer);
+                it.tariffs.passive.days.save(&mut out).map_err(|_| MemoryError::Bound)?;
+                self.store.set(nor, key, out.written())?;
+            }
         }
         Ok(())
     }
@@ -329,6 +357,8 @@ fn restore_parameters(
         Record::Alarms,
         Record::Counters,
         Record::Security,
+        Record::ActiveCalendar,
+        Record::PassiveDays,
     ] {
         let Some(value) = found(store.get(nor, record_key(record), &mut buffer))? else {
             continue;
@@ -367,6 +397,8 @@ fn restore_record(it: &mut Model, record: Record, value: &[u8]) -> Option<()> {
             (it.alarms.registers, it.alarms.descriptors, it.causes) = ([a, b], [c, d], Causes(causes));
         }
         (Record::Security, &[policy]) => it.security.restore_policy(policy),
+        (Record::ActiveCalendar, octets) => it.tariffs.active = Calendar::restored(&mut Reader::new(octets))?,
+        (Record::PassiveDays, octets) => it.tariffs.passive.days = Days::restored(&mut Reader::new(octets))?,
         _ => return None,
     }
     Some(())

@@ -1,16 +1,17 @@
 //! The meter as numbers: a field per feature, and the order in which they live through a step.
 
 use base::{Instant, Micros, Utc};
-use cosem::class::AdjustTo;
 use cosem::{AccessError, ActionError, Attribute, DateTime, Method, ScalerUnit, Unit};
 use heapless::Vec;
-use metrology::{Direction, Measurement, Registers, Tariff};
+use metrology::{Direction, Measurement, Registers};
 
 use crate::alarm::{Alarms, raised_by};
+use crate::billing::{Billing, Scheme};
 use crate::capture::{self, Columns};
 use crate::capture_lists;
-use crate::clock::{Clock, ClockRefusal, DaylightSaving};
+use crate::clock::{Clock, ClockRefusal};
 use crate::config::Config;
+use crate::demand::{self, Demand};
 use crate::disconnector::{Command, Disconnector, Mode, Refusal};
 use crate::display::Display;
 use crate::effect::{Change, Effect, Effects, Record};
@@ -21,8 +22,10 @@ use crate::legal::Legal;
 use crate::limits::DEVICE_ID_OCTETS;
 use crate::mbus::{Channels, Reading, Source};
 use crate::outage::Outages;
-use crate::profile::{JournalId, N_PROFILES, Profile, Profiles, status};
+use crate::profile::{JournalId, N_PROFILES, Profile, Profiles};
 use crate::security::Security;
+use crate::tariff::Tariffs;
+use crate::timekeeping::{Preset, Synchronised};
 use crate::trouble::Trouble;
 
 /// Everything that a meter is, but for what lies in flash.
@@ -34,10 +37,24 @@ pub struct Model {
     pub config: Config,
     /// Civil time.
     pub clock: Clock,
+    /// When the clock was set last, and by whom.
+    pub synchronised: Option<Synchronised>,
+    /// A time that waits for the command to be set.
+    pub(crate) preset: Option<Preset>,
+    /// Whether daylight saving held at the last look.
+    pub(crate) summer: bool,
+    /// When daylight saving, calendar and tariff are looked at next.
+    pub(crate) look_due: Utc,
+    /// The parameters are restored: from now on the meter acts.
+    pub(crate) awake: bool,
     /// The energies. Only the step books into them; rows read.
     pub registers: Registers,
-    /// The tariff that is counted under.
-    pub tariff: Tariff,
+    /// The tariffs that are counted under, and the calendars that say which.
+    pub tariffs: Tariffs,
+    /// Average powers and their maxima.
+    pub demand: Demand,
+    /// Billing periods of both schemes.
+    pub billing: [Billing; 2],
     /// The last finished window, none before the first.
     pub reading: Option<Measurement>,
     /// Total harmonic distortion in tenths of a percent: voltages L1 to L3, currents L1 to L3; none where unknown.
@@ -160,8 +177,15 @@ impl Model {
             now,
             config: config.clone(),
             clock,
+            synchronised: None,
+            preset: None,
+            summer: false,
+            look_due: Utc::from_unix(0),
+            awake: false,
             registers: Registers::new(Direction::SumOfPhases),
-            tariff: Tariff::FIRST,
+            tariffs: Tariffs::new(),
+            demand: Demand::new(),
+            billing: Scheme::ALL.map(Billing::new),
             reading: None,
             distortion: [None; 6],
             profiles: Profiles::new([const { Profile::new(Columns::new(), 0) }; N_PROFILES]),
@@ -193,6 +217,11 @@ impl Model {
             let columns = capture::those_present(&it, columns);
             if let Some(profile) = it.profiles.get_mut(journal) {
                 *profile = Profile::new(columns, period);
+            }
+        }
+        for scheme in Scheme::ALL {
+            if let Some(profile) = it.profiles.get_mut(scheme.journal()) {
+                profile.expect_commands();
             }
         }
         it.profiles.align(&it.clock, it.clock.utc(now));
@@ -246,12 +275,6 @@ impl Model {
         self.profiles.get(journal).and_then(Profile::entries)
     }
 
-    /// When the first running period of all profiles and intervals ends.
-    #[must_use]
-    pub fn due(&self) -> Option<Utc> {
-        [self.profiles.due(), self.intervals.due()].into_iter().flatten().min()
-    }
-
     /// How many of its rows a journal shows at most: those of its depth, or as many as it surely holds.
     #[must_use]
     pub fn depth(&self, journal: JournalId) -> u32 {
@@ -271,41 +294,12 @@ impl Model {
         ScalerUnit::new(0, unit)
     }
 
-    /// Ends the periods that are over at `now`. It is called before a measurement is booked that ends later, and after one that ends
-    /// exactly then, so that a row holds what was measured up to its time stamp.
-    pub fn elapse(&mut self) {
-        let utc = self.utc();
-        self.intervals.elapse(&self.clock, utc, &self.registers);
-        let Self {
-            effects,
-            intervals,
-            mbus,
-            registers,
-            ..
-        } = self;
-        self.profiles.elapse(&self.clock, utc, |journal, profile, stamp| {
-            match journal {
-                JournalId::LoadProfile1 => intervals.end(0, registers),
-                JournalId::LoadProfile2 => intervals.end(1, registers),
-                _ => {}
-            }
-            if let Some(channel) = journal.channel() {
-                // No device, no rows; a device that was silent all the period delivered nothing that could be billed.
-                if !mbus.is_installed(channel) {
-                    return;
-                }
-                if !mbus.take_fresh(channel) {
-                    profile.doubt();
-                }
-            }
-            effects.push(Effect::Capture(journal, stamp));
-        });
-        self.error_register = with_bit(self.error_register, error_bit::CLOCK_INVALID, !self.clock.is_valid());
-    }
-
     /// Books one finished window.
     pub fn measure(&mut self, measurement: &Measurement) {
-        self.registers.book(measurement, self.tariff);
+        let before = demand::energies(&self.registers);
+        self.registers.book(measurement, self.tariffs.energy());
+        let after = demand::energies(&self.registers);
+        self.demand.book(&demand::difference(&before, &after));
         self.intervals.observe(measurement);
         self.reading = Some(*measurement);
         let missing = measurement.phases.map(|phase| !phase.present);
@@ -390,94 +384,6 @@ impl Model {
     fn follow_disconnector(&mut self) {
         self.effects.push(Effect::Keep(Record::Disconnector));
         self.effects.push(Effect::Switch(self.disconnector.is_connected()));
-    }
-
-    /// Sets the clock to a date-time that a client gave.
-    ///
-    /// # Errors
-    /// `OtherReason` when it names no moment from 2000 to 2099.
-    pub fn set_time(&mut self, time: DateTime) -> Result<(), AccessError> {
-        let utc = time
-            .utc(|local| self.clock.deviation_of_local(local))
-            .map_err(|_| AccessError::OtherReason)?;
-        Ok(self.set_utc(utc)?)
-    }
-
-    /// Sets the clock: both readings are events when the shift is more than a correction, and profiles mark the period.
-    ///
-    /// # Errors
-    /// When the time is not in 2000 to 2099.
-    pub fn set_utc(&mut self, utc: Utc) -> Result<(), ClockRefusal> {
-        let shift = self.clock.set(self.now, utc)?;
-        self.effects.push(Effect::SetRtc(shift.to));
-        if shift.is_event {
-            self.effects.push(Effect::EventAt(
-                Log::Standard,
-                standard::CLOCK_ADJUSTED_FROM,
-                shift.from,
-            ));
-            self.effects
-                .push(Effect::EventAt(Log::Standard, standard::CLOCK_ADJUSTED_TO, shift.to));
-            self.profiles.mark(status::CLOCK_ADJUSTED | status::DATA_NOT_VALID);
-            self.profiles.align(&self.clock, shift.to);
-            self.intervals.align(&self.clock, shift.to);
-        }
-        // A correction keeps the period that runs: its row comes once, with its own stamp, whichever way the clock moved over the boundary.
-        Ok(())
-    }
-
-    /// Moves the clock to the nearest point of a grid (class 8, methods 1 to 3).
-    ///
-    /// # Errors
-    /// `OtherReason` when the profile has no measuring period to adjust to.
-    pub fn adjust(&mut self, to: AdjustTo) -> Result<(), ActionError> {
-        let step = match to {
-            AdjustTo::Quarter => 900,
-            AdjustTo::MeasuringPeriod => i64::from(self.period(JournalId::LoadProfile1)),
-            AdjustTo::Minute => 60,
-        };
-        if step == 0 {
-            return Err(ActionError::OtherReason);
-        }
-        let nearest = self.clock.nearest(self.utc(), step);
-        Ok(self.set_utc(nearest)?)
-    }
-
-    /// Shifts the clock by up to 900 seconds (class 8, method 6).
-    ///
-    /// # Errors
-    /// `OtherReason` beyond that.
-    pub fn shift_time(&mut self, seconds: i16) -> Result<(), ActionError> {
-        if !(-900..=900).contains(&seconds) {
-            return Err(ActionError::OtherReason);
-        }
-        Ok(self.set_utc(self.utc().plus(i64::from(seconds)))?)
-    }
-
-    /// Changes the rules of daylight saving; periods are aligned anew.
-    ///
-    /// # Errors
-    /// `OtherReason` when they are nonsense.
-    pub fn set_daylight_saving(&mut self, change: impl FnOnce(&mut DaylightSaving)) -> Result<(), AccessError> {
-        let mut rules = self.clock.daylight_saving();
-        change(&mut rules);
-        self.clock.set_daylight_saving(rules)?;
-        let utc = self.utc();
-        self.profiles.align(&self.clock, utc);
-        self.intervals.align(&self.clock, utc);
-        Ok(())
-    }
-
-    /// Changes the zone; periods are aligned anew.
-    ///
-    /// # Errors
-    /// `OtherReason` when it is none.
-    pub fn set_zone(&mut self, minutes: i16) -> Result<(), AccessError> {
-        self.clock.set_zone(minutes)?;
-        let utc = self.utc();
-        self.profiles.align(&self.clock, utc);
-        self.intervals.align(&self.clock, utc);
-        Ok(())
     }
 
     /// Notes an attack on a link. One event a minute tells of it; a flood of them shall not wear out the flash.
@@ -577,8 +483,4 @@ impl From<Refusal> for ActionError {
             Refusal::NotFromThisState => Self::TemporaryFailure,
         }
     }
-}
-
-const fn with_bit(register: u32, bit: u32, on: bool) -> u32 {
-    if on { register | bit } else { register & !bit }
 }

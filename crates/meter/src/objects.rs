@@ -2,8 +2,10 @@
 
 mod alarms;
 mod association;
+mod billing;
 mod clock;
 mod contacts;
+mod demand;
 mod energy;
 mod identification;
 mod instantaneous;
@@ -16,6 +18,7 @@ mod outages;
 mod policy;
 mod profile;
 mod security;
+mod tariff;
 
 use cosem::Directory;
 
@@ -45,8 +48,13 @@ pub static DIRECTORY: Directory<Model> = Directory::new(&[
     &mbus::CHANNEL_2,
     &mbus::CHANNEL_3,
     &mbus::CHANNEL_4,
+    demand::OBJECTS,
+    billing::OBJECTS,
+    tariff::OBJECTS,
     legal::OBJECTS,
 ]);
+
+pub(crate) use tariff::DAY_TABLES;
 
 /// Whether the meter has L2 and L3.
 fn three_phase(it: &Model) -> bool {

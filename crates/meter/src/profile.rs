@@ -68,7 +68,7 @@ pub enum JournalId {
 }
 
 impl JournalId {
-    /// The load profiles and the profiles of M-Bus channels, which are captured periodically.
+    /// The load profiles, the profiles of M-Bus channels, and billing: all whose lists belong to the client.
     pub const PROFILES: [Self; N_PROFILES] = [
         Self::LoadProfile1,
         Self::LoadProfile2,
@@ -78,6 +78,8 @@ impl JournalId {
         Self::MBusProfile2,
         Self::MBusProfile3,
         Self::MBusProfile4,
+        Self::BillingProfile1,
+        Self::BillingProfile2,
     ];
 
     /// All journals by number.
@@ -170,8 +172,8 @@ pub mod status {
     pub const CRITICAL_ERROR: u8 = 1 << 0;
 }
 
-/// Profiles that are captured periodically.
-pub const N_PROFILES: usize = 8;
+/// Profiles with a list of their own.
+pub const N_PROFILES: usize = 10;
 
 /// Periods that a client may set, in seconds; 0 is off.
 const PERIODS: [u32; 8] = [0, 60, 300, 600, 900, 1_800, 3_600, 86_400];
@@ -283,6 +285,12 @@ impl Profile {
         self.due
     }
 
+    /// What happened in the running period, as bits of [`status`].
+    #[must_use]
+    pub const fn marks(&self) -> u8 {
+        self.marks
+    }
+
     /// Marks the running period with bits of [`status`].
     pub const fn mark(&mut self, bits: u8) {
         self.marks |= bits;
@@ -321,6 +329,17 @@ impl Profile {
     pub fn capture(&mut self, clock: &Clock, stamp: Utc) {
         self.on_command = true;
         self.judge(clock, stamp);
+    }
+
+    /// A billing period ends: a row stamped `stamp`, whose status has the marks of the period.
+    pub fn close(&mut self, clock: &Clock, stamp: Utc) {
+        self.capture(clock, stamp);
+        self.marks = 0;
+    }
+
+    /// Rows come on command only, and room for them is laid out from the beginning.
+    pub const fn expect_commands(&mut self) {
+        self.on_command = true;
     }
 
     /// The status of the last row (0-0:96.10.x).

@@ -1,16 +1,19 @@
 //! One step: inputs in, rules in their order, effects out.
 
 use base::{Instant, Micros};
-use cosem::AccessError;
+use cosem::{AccessError, Attribute};
 use flash::Fault;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
 use crate::Board;
+use crate::alarm::raised_by;
+use crate::day_table::Day;
 use crate::effect::{Actor, Effect, Record};
 use crate::event_log::{Log, standard};
 use crate::memory::{Memory, MemoryError, Save};
 use crate::model::{Model, error_bit};
+use crate::objects::DIRECTORY;
 use crate::profile::JournalId;
 
 /// The meter behind its door: model, memory, chance.
@@ -49,12 +52,19 @@ impl Core {
     /// flash that still prepares for it waits for the next step, and those behind it with it.
     pub(crate) fn settle(&mut self, board: &mut dyn Board) -> Result<(), AccessError> {
         let mut outcome = Ok(());
+        let mut waiting = heapless::Vec::<(Effect, Actor), 4>::new();
+        let mut lost = false;
         while let Some((effect, actor)) = self.model.effects.pop() {
             match self.act(effect, actor, board) {
                 Ok(()) => {}
+                // A billing period whose journal is not laid out yet, in the first seconds of a meter, keeps nobody waiting.
+                Err(MemoryError::Fault(Fault::Busy)) if matches!(effect, Effect::CloseBilling(..)) => {
+                    lost |= waiting.push((effect, actor)).is_err();
+                }
                 Err(error @ MemoryError::Fault(Fault::Busy)) => {
                     self.model.effects.put_back(effect, actor);
-                    return outcome.and_then(|()| Err(error.into()));
+                    outcome = outcome.and_then(|()| Err(error.into()));
+                    break;
                 }
                 Err(error) => {
                     self.model.error_register |= error_bit::NV_MEMORY;
@@ -62,7 +72,10 @@ impl Core {
                 }
             }
         }
-        if self.model.effects.overran() {
+        for (effect, actor) in waiting.into_iter().rev() {
+            self.model.effects.put_back(effect, actor);
+        }
+        if self.model.effects.overran() || lost {
             self.model.error_register |= error_bit::PROGRAM;
         }
         outcome
@@ -95,6 +108,26 @@ impl Core {
                 let utc = model.utc();
                 memory.capture(board.flash(), model, JournalId::ParameterChangeLog, utc)
             }
+            Effect::KeepAttribute(Attribute { class_id, name, index }) => {
+                let object = DIRECTORY.find(model, class_id, name);
+                let (object, attribute) = object.zip(u8::try_from(index).ok()).ok_or(MemoryError::Bound)?;
+                memory.keep_attribute(board.flash(), model, object, attribute)
+            }
+            Effect::CloseBilling(scheme, stamp) => {
+                memory.capture(board.flash(), model, scheme.journal(), stamp)?;
+                model.closed(scheme, stamp);
+                Ok(())
+            }
+            Effect::ReadDay(wanted) => {
+                // A table that cannot be read switches nothing: the default tariff counts, and the error register says why.
+                let read = memory.read_day(board.flash(), wanted);
+                let (day, outcome) = match read {
+                    Ok(day) => (day, Ok(())),
+                    Err(error) => (Day::default(), Err(error)),
+                };
+                model.take_day(day);
+                outcome
+            }
         }
     }
 
@@ -123,6 +156,9 @@ impl Core {
                 (*last_event, *last_actor) = (code, actor.code());
             }
             memory.capture(board.flash(), model, JournalId::of_log(log), utc)?;
+        }
+        if log == Log::Fraud && raised_by(log, code) != [0, 0] {
+            model.record_fraud();
         }
         if model.causes.note(log, code) {
             model.effects.push(Effect::Keep(Record::Alarms));

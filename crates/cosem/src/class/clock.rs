@@ -33,6 +33,10 @@ pub struct Clock<M> {
     pub clock_base: u8,
     /// Methods 1 to 3: to the nearest quarter of an hour, measuring period, minute; the parameter is the step in seconds.
     pub adjust: fn(&mut M, AdjustTo) -> Result<(), ActionError>,
+    /// Method 4, adjust_to_preset_time.
+    pub adjust_to_preset: fn(&mut M) -> Result<(), ActionError>,
+    /// Method 5, preset_adjusting_time: the time, and the first and last moment at which it may be set.
+    pub preset: fn(&mut M, [DateTime; 3]) -> Result<(), ActionError>,
     /// Method 6, shift_time by -900 to 900 seconds.
     pub shift_time: fn(&mut M, i16) -> Result<(), ActionError>,
 }
@@ -107,8 +111,18 @@ impl<M> Class<M> for Clock<M> {
                 let seconds = parameters.value().map_err(AccessError::from)?;
                 return (self.shift_time)(it, seconds).map(|()| Returned::Nothing);
             }
-            // 4 and 5, the preset time, come with the issue on time.
-            _ => return Err(ActionError::ObjectUnavailable),
+            5 => {
+                parameters.structure(3).map_err(AccessError::from)?;
+                let mut times = [DateTime::UNSPECIFIED; 3];
+                for time in &mut times {
+                    *time = parameters.value().map_err(AccessError::from)?;
+                }
+                return (self.preset)(it, times).map(|()| Returned::Nothing);
+            }
+            _ => {
+                no_parameter(parameters)?;
+                return (self.adjust_to_preset)(it).map(|()| Returned::Nothing);
+            }
         };
         no_parameter(parameters)?;
         (self.adjust)(it, adjust_to).map(|()| Returned::Nothing)

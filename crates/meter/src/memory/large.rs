@@ -19,6 +19,7 @@ use flash::{Bank, BankError, Fault, Nor};
 use super::{Memory, MemoryError, partitions};
 use crate::limits::STEP_OCTETS;
 use crate::model::Model;
+use crate::tariffing::{ACTIVE_DAY_TABLE, PASSIVE_DAY_TABLE};
 
 /// Reads octets of a value from an offset on.
 pub(crate) type Read<'a> = &'a dyn Fn(u32, &mut [u8]) -> Result<(), AccessError>;
@@ -36,7 +37,7 @@ pub(crate) struct Kind {
 }
 
 /// The large attributes of this meter.
-pub(crate) const KINDS: &[Kind] = &[];
+pub(crate) const KINDS: &[Kind] = &[ACTIVE_DAY_TABLE, PASSIVE_DAY_TABLE];
 
 /// The kind with this number.
 pub(crate) fn kind(number: u8) -> Option<&'static Kind> {

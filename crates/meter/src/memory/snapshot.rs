@@ -21,6 +21,8 @@ use metrology::Registers;
 
 use super::sparse::{WORD, apply, difference, pack, unpack};
 use super::{BootReport, MemoryError, is_untouched, is_worn, partitions};
+use crate::billing::Billing;
+use crate::demand::Demand;
 use crate::interval::{ENERGIES, Intervals, N_INTERVALS};
 use crate::mbus::Channels;
 use crate::model::Model;
@@ -95,6 +97,27 @@ const SECTIONS: &[Section] = &[
         room: Channels::OCTETS.next_multiple_of(WORD),
         save: |it, out| it.mbus.save(out),
         restore: |it, _, from| it.mbus.restore(from),
+    },
+    Section {
+        id: 16,
+        version: 1,
+        room: Demand::LENGTH,
+        save: |it, out| it.demand.save(out),
+        restore: |it, _, from| it.demand.restore(from),
+    },
+    Section {
+        id: 17,
+        version: 1,
+        room: 2 * Billing::LENGTH + 8,
+        save: |it, out| it.save_billing(out),
+        restore: |it, _, from| it.restore_billing(from),
+    },
+    Section {
+        id: 18,
+        version: 1,
+        room: 16,
+        save: |it, out| it.save_time(out),
+        restore: |it, _, from| it.restore_time(from),
     },
 ];
 

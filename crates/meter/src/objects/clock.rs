@@ -2,7 +2,7 @@
 
 use cosem::axdr::Octets;
 use cosem::class::Clock;
-use cosem::{Object, ScalerUnit, Unit};
+use cosem::{DateTime, Object, ScalerUnit, Unit};
 
 use super::policy::{CLOCK, MEASURED, PARAMETER};
 use super::{Data, Register};
@@ -27,11 +27,26 @@ pub(super) const OBJECTS: &[Object<Model>] = &[
             set_daylight_savings_enabled: |it, enabled| it.set_daylight_saving(|rules| rules.enabled = enabled),
             clock_base: 1, // internal crystal
             adjust: Model::adjust,
+            adjust_to_preset: Model::adjust_to_preset_time,
+            preset: Model::preset_time,
             shift_time: Model::shift_time,
         },
         &CLOCK,
     )
     .kept(&[3, 5, 6, 7, 8]),
+    Object::new(
+        "0-0:96.2.12",
+        &Data::shown(|it, out| {
+            let at = it.synchronised.map(|it| it.at);
+            out.value(at.map_or(DateTime::UNSPECIFIED, |at| it.clock.date_time(at)))
+        }),
+        &MEASURED,
+    ),
+    Object::new(
+        "0-0:96.2.13",
+        &Data::shown(|it, out| out.value(it.synchronised.map_or(0, |it| it.by.number()))),
+        &MEASURED,
+    ),
     Object::new(
         "1-0:0.9.1",
         &Data::shown(|it, out| out.value(Octets(&time_of_day(it)))),

@@ -1,7 +1,6 @@
 //! Switch, inputs and tariff.
 
 use cosem::Object;
-use cosem::axdr::OctetText;
 use cosem::class::DisconnectControl;
 
 use super::Data;
@@ -28,18 +27,4 @@ pub(super) const OBJECTS: &[Object<Model>] = &[
         &SWITCH,
     )
     .present_when(|it| it.config.switching_module),
-    Object::new(
-        "0-0:96.14.0",
-        &Data::shown(|it, out| out.value(OctetText(tariff_name(it)))),
-        &MEASURED,
-    ),
 ];
-
-/// The active tariff as four digits.
-fn tariff_name(it: &Model) -> &'static str {
-    const NAMES: [&str; 8] = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"];
-    NAMES
-        .get(usize::from(it.tariff.number()) - 1)
-        .copied()
-        .unwrap_or("0000")
-}

@@ -24,7 +24,7 @@ pub(super) const PARAMETER: Policy = policy(Grant::NONE, Grant::READ.writing(&[2
 /// The clock.
 pub(super) const CLOCK: Policy = policy(
     Grant::NONE.reading_only(&[2]),
-    Grant::READ.writing(&[2, 3, 5, 6, 7, 8]).invoking(&[1, 2, 3, 6]),
+    Grant::READ.writing(&[2, 3, 5, 6, 7, 8]).invoking(&[1, 2, 3, 4, 5, 6]),
 );
 /// The association that the caller is in. Its secret is never read.
 pub(super) const CURRENT_ASSOCIATION: Policy = {
@@ -43,3 +43,19 @@ pub(super) const SWITCH: Policy = policy(Grant::NONE, Grant::READ.writing(&[4]).
 pub(super) const PROFILE: Policy = policy(Grant::NONE, Grant::READ.writing(&[3, 4, 8]).invoking(&[1, 2]));
 /// An event log.
 pub(super) const LOG: Policy = policy(Grant::NONE, Grant::READ.invoking(&[1]));
+/// A demand register: its periods are the client's.
+pub(super) const DEMAND: Policy = policy(Grant::NONE, Grant::READ.writing(&[8, 9]).invoking(&[1, 2]));
+/// A maximum demand, which may be reset by itself; the cumulative register keeps it.
+pub(super) const MAXIMUM: Policy = policy(Grant::NONE, Grant::READ.invoking(&[1]));
+/// Billing profiles: the list is the client's, the period is the schedule's.
+pub(super) const BILLING_PROFILE: Policy = policy(Grant::NONE, Grant::READ.writing(&[3, 8]).invoking(&[1, 2]));
+/// A script table.
+pub(super) const SCRIPTS: Policy = policy(Grant::NONE, Grant::READ.invoking(&[1]));
+/// A single action schedule.
+pub(super) const SCHEDULE: Policy = policy(Grant::NONE, Grant::READ.writing(&[2, 3, 4]));
+/// A register activation, whose mask may be set by hand.
+pub(super) const ACTIVATION: Policy = policy(Grant::NONE, Grant::READ.writing(&[4]));
+/// The activity calendar.
+pub(super) const CALENDAR: Policy = policy(Grant::NONE, Grant::READ.writing(&[6, 7, 8, 9, 10]).invoking(&[1]));
+/// The special days.
+pub(super) const SPECIAL_DAYS: Policy = policy(Grant::NONE, Grant::READ.writing(&[2]).invoking(&[1, 2]));

@@ -51,7 +51,8 @@ fn a_worn_sector_costs_no_energy() {
 fn registers_that_come_from_an_older_snapshot_are_told() {
     for damaged in [1, 2] {
         let (mut life, _) = Life::begin(Bench::new(), Some(start()));
-        for _ in 0..1_000 {
+        // The first of four minutes ends all demands, which is a whole snapshot.
+        for _ in 0..1_300 {
             life.measure(6_000).expect("a good step");
         }
         let mut bench = life.bench.revived();

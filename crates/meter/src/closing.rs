@@ -1,0 +1,138 @@
+//! How a billing period is closed: by schedule, by hand, on fraud (B1, B2).
+
+use base::Utc;
+use cosem::ActionError;
+use cosem::axdr::{Full, Reader, Writer};
+
+use crate::billing::{BILLING_SCRIPTS, Billing, Scheme};
+use crate::effect::Effect;
+use crate::event_log::{Log, standard};
+use crate::model::Model;
+use crate::profile::Profile;
+
+/// Billing of a scheme among both.
+const fn at(billing: &mut [Billing; 2], scheme: Scheme) -> &mut Billing {
+    let [first, second] = billing;
+    match scheme {
+        Scheme::First => first,
+        Scheme::Second => second,
+    }
+}
+
+impl Model {
+    /// Billing of a scheme.
+    #[must_use]
+    pub const fn billing(&self, scheme: Scheme) -> &Billing {
+        let [first, second] = &self.billing;
+        match scheme {
+            Scheme::First => first,
+            Scheme::Second => second,
+        }
+    }
+
+    /// The same, to be changed.
+    pub const fn billing_mut(&mut self, scheme: Scheme) -> &mut Billing {
+        at(&mut self.billing, scheme)
+    }
+
+    /// The schedule of a scheme was changed: its next end is waited for.
+    pub(crate) fn align_billing(&mut self, scheme: Scheme) {
+        let utc = self.utc();
+        at(&mut self.billing, scheme).align(&self.clock, utc);
+    }
+
+    /// Writes what must outlive a power cut of both schemes.
+    pub(crate) fn save_billing(&self, out: &mut Writer<'_>) -> Result<(), Full> {
+        for scheme in Scheme::ALL {
+            self.billing(scheme).save(out)?;
+        }
+        let marks = |scheme: Scheme| self.profiles.get(scheme.journal()).map_or(0, Profile::marks);
+        out.put(&Scheme::ALL.map(marks))
+    }
+
+    /// Reads what [`Model::save_billing`] wrote; `None` when it is too short.
+    pub(crate) fn restore_billing(&mut self, from: &mut Reader<'_>) -> Option<()> {
+        for scheme in Scheme::ALL {
+            self.billing_mut(scheme).restore(from)?;
+        }
+        for scheme in Scheme::ALL {
+            let marks = from.octet().ok()?;
+            if let Some(profile) = self.profiles.get_mut(scheme.journal()) {
+                profile.mark(marks);
+            }
+        }
+        Some(())
+    }
+
+    /// Closes one period whose end the schedule names, if one is over. Others that are over come with the next call, so that each row is
+    /// written before the next one is due.
+    pub(crate) fn elapse_billing(&mut self, utc: Utc) {
+        for scheme in Scheme::ALL {
+            let Some(stamp) = at(&mut self.billing, scheme).elapse(&self.clock, utc) else {
+                continue;
+            };
+            match self.billing(scheme).schedule.script {
+                (BILLING_SCRIPTS, 1) => self.close(Scheme::First, stamp),
+                (BILLING_SCRIPTS, 2) => self.close(Scheme::Second, stamp),
+                (table, selector) => {
+                    let _refused_by_the_script = self.run_script(table, selector);
+                }
+            }
+        }
+    }
+
+    /// Goes on at power up: a row that was written when the power went counts as closed.
+    pub(crate) fn resume_billing(&mut self, utc: Utc) {
+        for scheme in Scheme::ALL {
+            let written = self.journals.get(scheme.journal().index()).map_or(0, |it| it.written);
+            if self.billing(scheme).has_unnoted_row(written) {
+                let due = self.billing(scheme).due();
+                let stamp = due.filter(|due| *due <= utc).unwrap_or(utc);
+                if due == Some(stamp) {
+                    let _closed_already = at(&mut self.billing, scheme).elapse(&self.clock, utc);
+                }
+                self.closed(scheme, stamp);
+            }
+            at(&mut self.billing, scheme).resume(&self.clock, utc);
+        }
+    }
+
+    /// Closes a period by command, script or button, unless one was closed only just now.
+    ///
+    /// # Errors
+    /// `TemporaryFailure` within the lock-out.
+    pub fn close_by_hand(&mut self, scheme: Scheme) -> Result<(), ActionError> {
+        let utc = self.utc();
+        let permitted = self.billing(scheme).permit(utc);
+        permitted.map_err(|_locked_out| ActionError::TemporaryFailure)?;
+        self.close(scheme, utc);
+        if scheme == Scheme::First {
+            self.effects
+                .push(Effect::Event(Log::Standard, standard::BILLING_BY_COMMAND));
+        }
+        Ok(())
+    }
+
+    /// Fraud was detected: the second scheme records what is counted now.
+    pub(crate) fn record_fraud(&mut self) {
+        let _one_is_recorded_already = self.close_by_hand(Scheme::Second);
+    }
+
+    /// Writes the row of a period; when it is written the period is closed.
+    fn close(&mut self, scheme: Scheme, stamp: Utc) {
+        if let Some(profile) = self.profiles.get_mut(scheme.journal()) {
+            profile.close(&self.clock, stamp);
+        }
+        self.effects.push(Effect::CloseBilling(scheme, stamp));
+    }
+
+    /// The row of a period is written.
+    pub(crate) fn closed(&mut self, scheme: Scheme, stamp: Utc) {
+        let written = self.journals.get(scheme.journal().index()).map_or(0, |it| it.written);
+        self.billing_mut(scheme).close(stamp, written);
+        if scheme == Scheme::First {
+            self.demand.reset_maxima();
+        }
+        self.effects.push(Effect::Save);
+    }
+}

@@ -1,0 +1,346 @@
+//! What the meter does when time passes and when the clock is changed: the order in which periods end, and what each of them is told
+//! (T1; class 8; docs/time.md has the table).
+
+use base::Utc;
+use cosem::axdr::{Full, Reader, Writer};
+use cosem::class::AdjustTo;
+use cosem::{AccessError, ActionError, DateTime};
+
+use crate::billing::Billing;
+use crate::clock::{ClockRefusal, DaylightSaving, Shift};
+use crate::effect::Effect;
+use crate::event_log::{Log, standard};
+use crate::model::{Model, error_bit};
+use crate::profile::{JournalId, status};
+
+/// Who set the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Synchroniser {
+    /// A client, by its service access point.
+    Client(u16),
+    /// A time source of the board: a network, a receiver, a laboratory.
+    TimeSource,
+}
+
+/// When the clock was set last, and by whom (0-0:96.2.12).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Synchronised {
+    /// The reading after it was set.
+    pub at: Utc,
+    /// Who did it.
+    pub by: Synchroniser,
+}
+
+/// A time that is to be set on a short command (class 8, methods 5 and 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Preset {
+    time: Utc,
+    from: Utc,
+    to: Utc,
+}
+
+impl Model {
+    /// Ends the periods that are over at `now`. It is called before a measurement is booked that ends later, and after one that ends
+    /// exactly then, so that a row holds what was measured up to its time stamp.
+    ///
+    /// Demands end before profiles are captured, so a row at the boundary shows the average that ended there; billing comes last, and the
+    /// tariff changes after all of them.
+    pub fn elapse(&mut self) {
+        let utc = self.utc();
+        self.demand.elapse(&self.clock, utc, self.tariffs.demand());
+        self.elapse_profiles(utc);
+        self.elapse_billing(utc);
+        if self.look_due <= utc {
+            self.look(utc);
+        }
+        let register = self.error_register & !error_bit::CLOCK_INVALID;
+        let invalid = if self.clock.is_valid() {
+            0
+        } else {
+            error_bit::CLOCK_INVALID
+        };
+        self.error_register = register | invalid;
+    }
+
+    /// Ends the recording intervals and the periods of profiles.
+    fn elapse_profiles(&mut self, utc: Utc) {
+        self.intervals.elapse(&self.clock, utc, &self.registers);
+        let Self {
+            effects,
+            intervals,
+            mbus,
+            registers,
+            ..
+        } = self;
+        self.profiles.elapse(&self.clock, utc, |journal, profile, stamp| {
+            match journal {
+                JournalId::LoadProfile1 => intervals.end(0, registers),
+                JournalId::LoadProfile2 => intervals.end(1, registers),
+                _ => {}
+            }
+            if let Some(channel) = journal.channel() {
+                // No device, no rows; a device that was silent all the period delivered nothing that could be billed.
+                if !mbus.is_installed(channel) {
+                    return;
+                }
+                if !mbus.take_fresh(channel) {
+                    profile.doubt();
+                }
+            }
+            effects.push(Effect::Capture(journal, stamp));
+        });
+    }
+
+    /// When a period ends or a tariff changes next.
+    #[must_use]
+    pub fn due(&self) -> Option<Utc> {
+        let billing = self.billing.iter().filter_map(Billing::due);
+        let periods = [self.profiles.due(), self.intervals.due(), self.demand.due()];
+        periods
+            .into_iter()
+            .flatten()
+            .chain(billing)
+            .chain([self.look_due])
+            .min()
+    }
+
+    /// Looks at what follows from the reading of the clock: daylight saving, a new day, a switching, the passive calendar's time.
+    pub(crate) fn look(&mut self, utc: Utc) {
+        // Restoring parameters must not act on the world.
+        if !self.awake {
+            return;
+        }
+        let summer = self.clock.is_daylight_saving(utc);
+        if core::mem::replace(&mut self.summer, summer) != summer {
+            // The reading before the change.
+            let before = Effect::EventAt(Log::Standard, standard::DAYLIGHT_SAVING_CHANGED, utc.plus(-1));
+            self.effects.push(before);
+        }
+        self.watch_activation(utc);
+        self.follow_tariffs(utc);
+    }
+
+    /// Begins or goes on with all periods at power up.
+    pub fn wake(&mut self, first_boot: bool) {
+        let utc = self.utc();
+        self.profiles.align(&self.clock, utc);
+        self.intervals.align(&self.clock, utc);
+        if first_boot {
+            self.demand.begin(&self.clock, utc, 0);
+        } else {
+            self.demand.resume(&self.clock, utc, self.tariffs.demand());
+        }
+        self.resume_billing(utc);
+        self.summer = self.clock.is_daylight_saving(utc);
+        self.awake = true;
+        self.look_again();
+    }
+
+    /// The clock, its rules or the calendars changed: everything that follows from them is found anew.
+    pub(crate) fn look_again(&mut self) {
+        let utc = self.utc();
+        self.tariffs.look_again();
+        self.look(utc);
+    }
+
+    /// Sets the clock to a date-time that a client gave.
+    ///
+    /// # Errors
+    /// `OtherReason` when it names no moment from 2000 to 2099.
+    pub fn set_time(&mut self, time: DateTime) -> Result<(), AccessError> {
+        let utc = self.moment(time).ok_or(AccessError::OtherReason)?;
+        Ok(self.set_utc(utc, self.synchroniser())?)
+    }
+
+    /// The moment that a date-time of a client names.
+    fn moment(&self, time: DateTime) -> Option<Utc> {
+        time.utc(|local| self.clock.deviation_of_local(local)).ok()
+    }
+
+    /// The client that is being served.
+    fn synchroniser(&self) -> Synchroniser {
+        Synchroniser::Client(self.partner.map_or(0, |partner| partner.client))
+    }
+
+    /// Sets the clock: both readings are events when the shift is more than a correction, and every period is told.
+    ///
+    /// # Errors
+    /// When the time is not in 2000 to 2099.
+    pub fn set_utc(&mut self, utc: Utc, by: Synchroniser) -> Result<(), ClockRefusal> {
+        let was_valid = self.clock.is_valid();
+        let shift = self.clock.set(self.now, utc)?;
+        self.synchronised = Some(Synchronised { at: shift.to, by });
+        self.effects.push(Effect::SetRtc(shift.to));
+        if shift.is_event {
+            self.jump(shift, was_valid);
+        }
+        // A correction keeps the periods that run: each ends once, with its own stamp, whichever way the clock moved over the boundary.
+        Ok(())
+    }
+
+    /// The clock moved by more than a correction.
+    fn jump(&mut self, shift: Shift, was_valid: bool) {
+        let Shift { from, to, .. } = shift;
+        for (code, reading) in [(standard::CLOCK_ADJUSTED_FROM, from), (standard::CLOCK_ADJUSTED_TO, to)] {
+            self.effects.push(Effect::EventAt(Log::Standard, code, reading));
+        }
+        self.profiles.mark(status::CLOCK_ADJUSTED | status::DATA_NOT_VALID);
+        self.profiles.align(&self.clock, to);
+        self.intervals.align(&self.clock, to);
+        self.demand.break_off(&self.clock, from, to, self.tariffs.demand());
+        for billing in &mut self.billing {
+            // A clock that had lost its time was not set over anything: what passed meanwhile has passed without power.
+            if was_valid {
+                billing.jump(&self.clock, to);
+            } else {
+                billing.resume(&self.clock, to);
+            }
+        }
+        self.summer = self.clock.is_daylight_saving(to);
+        self.look_again();
+    }
+
+    /// Moves the clock to the nearest point of a grid (class 8, methods 1 to 3).
+    ///
+    /// # Errors
+    /// `OtherReason` when the profile has no measuring period to adjust to.
+    pub fn adjust(&mut self, to: AdjustTo) -> Result<(), ActionError> {
+        let step = match to {
+            AdjustTo::Quarter => 900,
+            AdjustTo::MeasuringPeriod => i64::from(self.period(JournalId::LoadProfile1)),
+            AdjustTo::Minute => 60,
+        };
+        if step == 0 {
+            return Err(ActionError::OtherReason);
+        }
+        let nearest = self.clock.nearest(self.utc(), step);
+        Ok(self.set_utc(nearest, self.synchroniser())?)
+    }
+
+    /// Shifts the clock by up to 900 seconds (class 8, method 6).
+    ///
+    /// # Errors
+    /// `OtherReason` beyond that.
+    pub fn shift_time(&mut self, seconds: i16) -> Result<(), ActionError> {
+        if !(-900..=900).contains(&seconds) {
+            return Err(ActionError::OtherReason);
+        }
+        Ok(self.set_utc(self.utc().plus(i64::from(seconds)), self.synchroniser())?)
+    }
+
+    /// Remembers a time, and the interval in which a command may set it (class 8, method 5). It is forgotten when the power goes.
+    ///
+    /// # Errors
+    /// `OtherReason` when one of the three names no moment, or the interval ends before it begins.
+    pub fn preset_time(&mut self, [time, from, to]: [DateTime; 3]) -> Result<(), ActionError> {
+        let moments = (self.moment(time), self.moment(from), self.moment(to));
+        let (Some(time), Some(from), Some(to)) = moments else {
+            return Err(ActionError::OtherReason);
+        };
+        if to < from {
+            return Err(ActionError::OtherReason);
+        }
+        self.preset = Some(Preset { time, from, to });
+        Ok(())
+    }
+
+    /// Sets the clock to the time that was preset, once, inside of its interval (class 8, method 4).
+    ///
+    /// # Errors
+    /// `OtherReason` when nothing is preset, or this is not the time for it.
+    pub fn adjust_to_preset_time(&mut self) -> Result<(), ActionError> {
+        let utc = self.utc();
+        let preset = self.preset.filter(|preset| (preset.from..=preset.to).contains(&utc));
+        let Preset { time, .. } = preset.ok_or(ActionError::OtherReason)?;
+        self.set_utc(time, self.synchroniser())?;
+        self.preset = None;
+        Ok(())
+    }
+
+    /// Changes the rules of daylight saving; periods are aligned anew.
+    ///
+    /// # Errors
+    /// `OtherReason` when they are nonsense.
+    pub fn set_daylight_saving(&mut self, change: impl FnOnce(&mut DaylightSaving)) -> Result<(), AccessError> {
+        let mut rules = self.clock.daylight_saving();
+        change(&mut rules);
+        self.clock.set_daylight_saving(rules)?;
+        self.realign();
+        Ok(())
+    }
+
+    /// Changes the zone; periods are aligned anew.
+    ///
+    /// # Errors
+    /// `OtherReason` when it is none.
+    pub fn set_zone(&mut self, minutes: i16) -> Result<(), AccessError> {
+        self.clock.set_zone(minutes)?;
+        self.realign();
+        Ok(())
+    }
+
+    /// The local clock reads otherwise, the time is the same.
+    fn realign(&mut self) {
+        let utc = self.utc();
+        self.profiles.align(&self.clock, utc);
+        self.intervals.align(&self.clock, utc);
+        self.demand.realign(&self.clock, utc, self.tariffs.demand());
+        for billing in &mut self.billing {
+            billing.align(&self.clock, utc);
+        }
+        self.summer = self.clock.is_daylight_saving(utc);
+        self.look_again();
+    }
+
+    /// Sets the measurement period of a demand register; see [`crate::demand::Demand::set_period`].
+    ///
+    /// # Errors
+    /// `OtherReason` when the meter does not have such a period.
+    pub(crate) fn set_demand_period(&mut self, which: usize, periods: (u32, u16)) -> Result<(), AccessError> {
+        let utc = self.utc();
+        let set = self.demand.set_period(which, periods, &self.clock, utc);
+        set.map_err(|_refusal| AccessError::OtherReason)
+    }
+
+    /// Writes what must outlive a power cut of clock and tariffs.
+    pub(crate) fn save_time(&self, out: &mut Writer<'_>) -> Result<(), Full> {
+        let (at, by) = match self.synchronised {
+            None => (0, 0),
+            Some(Synchronised { at, by }) => (at.unix(), by.number()),
+        };
+        out.put(&at.to_be_bytes())?;
+        out.put(&by.to_be_bytes())?;
+        out.put(&self.tariffs.state())
+    }
+
+    /// Reads what [`Model::save_time`] wrote; `None` when it is too short.
+    pub(crate) fn restore_time(&mut self, from: &mut Reader<'_>) -> Option<()> {
+        let at = i64::from_be_bytes(from.array_of().ok()?);
+        let by = u16::from_be_bytes(from.array_of().ok()?);
+        let tariffs = from.array_of().ok()?;
+        self.synchronised = (at != 0).then_some(Synchronised {
+            at: Utc::from_unix(at),
+            by: Synchroniser::from_number(by),
+        });
+        self.tariffs.restore_state(tariffs);
+        Some(())
+    }
+}
+
+impl Synchroniser {
+    /// The client's number, or all ones for a time source (0-0:96.2.13).
+    #[must_use]
+    pub const fn number(self) -> u16 {
+        match self {
+            Self::Client(number) => number,
+            Self::TimeSource => u16::MAX,
+        }
+    }
+
+    const fn from_number(number: u16) -> Self {
+        match number {
+            u16::MAX => Self::TimeSource,
+            number => Self::Client(number),
+        }
+    }
+}
