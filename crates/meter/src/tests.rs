@@ -2,9 +2,11 @@
 
 extern crate std;
 
+mod cuts;
 mod damage;
 mod legal;
 mod profiles;
+mod sizes;
 mod trust;
 
 use std::vec::Vec;
@@ -30,6 +32,9 @@ use crate::{
 const TEST_SECTORS: usize = FlashSize::Megabytes4.sectors() as usize;
 const PASSWORD: &[u8] = b"12345678";
 const WINDOW: Micros = Micros::from_millis(200);
+
+/// The request of client 1 for an association with its password.
+const AARQ_LLS: &[u8] = b"\x60\x36\xA1\x09\x06\x07\x60\x85\x74\x05\x08\x01\x01\x8A\x02\x07\x80\x8B\x07\x60\x85\x74\x05\x08\x02\x01\xAC\x0A\x80\x0812345678\xBE\x10\x04\x0E\x01\x00\x00\x00\x06\x5F\x1F\x04\x00\x00\x7E\x1F\x04\xB0";
 
 type TestFlash = Flash<Vec<u8>, Vec<u32>>;
 
@@ -165,7 +170,7 @@ impl Life {
     }
 
     fn associate(&mut self) -> Result<(), Fault> {
-        let answer = self.talk(&hex("6036A1090607608574050801018A0207808B0760857405080201AC0A80083132333435363738BE10040E01000000065F1F0400007E1F04B0"))?;
+        let answer = self.talk(AARQ_LLS)?;
         assert!(
             answer.is_empty()
                 || answer
