@@ -4,6 +4,7 @@
 
 mod bench;
 mod browser;
+mod campaigns;
 mod firmware;
 mod firmware_cost;
 mod firmware_twin;
@@ -33,6 +34,8 @@ cargo xtask COMMAND
   firmware ..   the meter on bare metal: build, test, cost
   fuzz ..       fuzz targets: [--seconds N] [TARGET..]
   bench [NAME]  the benchmarks
+  power-cuts    the power is cut in every change of the flash, at every byte, over a million times: minutes
+  twenty-years  twenty years at full load: wear, energies to the microjoule: minutes
 
 The steps of `test`:";
 
@@ -116,6 +119,8 @@ fn main() -> ExitCode {
         Some((command, words)) if command == "fuzz" => fuzz::run(&house, words),
         Some((command, words)) if command == "firmware" => firmware::run(&house, words),
         Some((command, names)) if command == "bench" => bench::run(&house, names),
+        Some((command, [])) if command == "power-cuts" => long(campaigns::power_cuts(&house)),
+        Some((command, years)) if command == "twenty-years" => long(campaigns::twenty_years(&house, years)),
         Some((command, [])) if STEPS.iter().any(|step| step.name == command) => {
             steps::run(&house, STEPS, core::slice::from_ref(command))
         }
@@ -123,6 +128,17 @@ fn main() -> ExitCode {
             let names: Vec<&str> = STEPS.iter().map(|step| step.name).collect();
             eprintln!("{USAGE} {}", names.join(" "));
             ExitCode::from(2)
+        }
+    }
+}
+
+/// How a command ends that is no step of the tests.
+fn long(outcome: Result<Passed, Failure>) -> ExitCode {
+    match outcome {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {}", failure.why);
+            ExitCode::FAILURE
         }
     }
 }
