@@ -463,6 +463,28 @@ impl Journal {
         Ok(count)
     }
 
+    /// Copies the newest row to the front of `into` without a search, and answers its sequence; `None` when it is not the last that was written to
+    /// the open sector, or cannot be read: then a cursor may find it.
+    ///
+    /// # Errors
+    /// [`JournalError::Width`] when `into` is shorter than a row, [`JournalError::Fault`].
+    pub fn newest(&self, nor: &dyn Nor, into: &mut [u8]) -> Result<Option<u32>, JournalError> {
+        let row = into
+            .get_mut(..usize::from(self.shape.width))
+            .ok_or(JournalError::Width)?;
+        let (Some(slot), Some(expected)) = (self.slot.checked_sub(1), self.next.checked_sub(1)) else {
+            return Ok(None);
+        };
+        let place = Place {
+            slot,
+            ..Place::start(&self.opened)
+        };
+        match self.slot(nor, &place, expected, row)? {
+            Slot::Row { sequence, .. } => Ok(Some(sequence)),
+            Slot::Blank | Slot::Damaged => Ok(None),
+        }
+    }
+
     /// Moves the cursor to its next row and copies the row's bytes to the front of `into`.
     ///
     /// # Errors
