@@ -32,10 +32,10 @@ use crate::tariff::Wanted;
 
 pub use partitions::{FlashSize, N_PARTITIONS, calibration, partitions};
 
-pub(crate) use large::{Kind, kind as large_kind};
 #[cfg(test)]
 pub(crate) use large::Kind as LargeKind;
 pub(crate) use large::kind as large_kind;
+pub(crate) use large::{Kind, kind as large_kind};
 pub use report::{BootReport, MemoryError};
 pub(crate) use sealed::{Sealed, SealedRead};
 pub(crate) use snapshot::Save;
