@@ -32,9 +32,6 @@ use crate::tariff::Wanted;
 
 pub use partitions::{FlashSize, N_PARTITIONS, calibration, partitions};
 
-#[cfg(test)]
-pub(crate) use large::Kind as LargeKind;
-pub(crate) use large::kind as large_kind;
 pub(crate) use large::{Kind, kind as large_kind};
 pub use report::{BootReport, MemoryError};
 pub(crate) use sealed::{Sealed, SealedRead};

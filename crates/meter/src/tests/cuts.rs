@@ -343,7 +343,7 @@ fn large_value(rig: &mut Rig<Recorder>, length: usize, octet: u8) {
         let offset = u32::try_from(number * 3_000).expect("small");
         memory.stage(nor, 1, what, offset, part).expect("a place is erased");
     }
-    let kind = crate::memory::LargeKind {
+    let kind = crate::memory::Kind {
         number: 200,
         key: |_| Some(1),
         check: |_, _, _| Ok(1),
