@@ -79,8 +79,7 @@ fn config() -> Config {
     let password = b"12345678".iter().copied().collect();
     let secrets = Secrets {
         lls_password: Some(password),
-        encryption_key: key(),
-        authentication_key: key(),
+        ..Secrets::new(key(), key())
     };
     let mut config = Config::new(Variant::St402d, 1, secrets);
     config.flash = FlashSize::Megabytes4;

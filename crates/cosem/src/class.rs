@@ -56,6 +56,8 @@ pub enum Stream {
     Journal(u8),
     /// The columns of the journal with this number. The class writes them as one value too, where there is room for all.
     Columns(u8),
+    /// The certificates of a security setup.
+    Certificates,
     /// The value with this number among those that no buffer holds; when it is set it comes part by part too.
     Large(u8),
 }

@@ -9,7 +9,7 @@ use device::{ECHO, QUIET, SERVICES, register};
 use ferraris_dlms::apdu::{ActionResult, Item};
 use ferraris_dlms::client::{ClientError, Command, Outcome, Settings};
 use ferraris_dlms::initiate::Conformance;
-use ferraris_dlms::server::{Application, PDU_MAX, SecurityEvent};
+use ferraris_dlms::server::{PDU_MAX, SecurityEvent};
 use pair::{Faults, PATIENCE, Pair, Secrets, Transport, whole};
 
 /// Everything that can be asked for, with answers of the given lengths; each is checked.

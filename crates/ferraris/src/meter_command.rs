@@ -167,13 +167,28 @@ fn clients(keys: &KeyRing) -> Value {
     if let Some(password) = &keys.password {
         clients.push(json!({ "client": 1, "authentication": "lls", "password": password }));
     }
-    clients.push(json!({
-        "client": 1,
-        "authentication": "hls-gmac",
-        "suite": 0,
-        "encryption_key": hexadecimal(&keys.encryption_key),
-        "authentication_key": hexadecimal(&keys.authentication_key),
-    }));
+    for client in [1, 2] {
+        clients.push(json!({
+            "client": client,
+            "authentication": "hls-gmac",
+            "suite": keys.suite,
+            "encryption_key": hexadecimal(&keys.encryption_key),
+            "authentication_key": hexadecimal(&keys.authentication_key),
+            "master_key": keys.master_key.as_deref().map(hexadecimal),
+        }));
+    }
+    if let Some(secret) = &keys.hls_secret {
+        clients.push(json!({ "client": 1, "authentication": "hls-sha256", "secret": secret }));
+    }
+    if let Some(broadcast_key) = &keys.broadcast_key {
+        clients.push(json!({
+            "client": 102,
+            "authentication": "pre-established",
+            "suite": keys.suite,
+            "broadcast_key": hexadecimal(broadcast_key),
+            "authentication_key": hexadecimal(&keys.authentication_key),
+        }));
+    }
     Value::Array(clients)
 }
 
@@ -204,7 +219,10 @@ fn greeting(name: &str, announcement: &Announcement, keys: &KeyRing) -> String {
             .password
             .as_ref()
             .map_or("", |_| "  client 1    management, LLS, password as in --config\n");
-        format!("{password}  client 1    management, HLS-GMAC, suite 0, keys as in --config")
+        format!(
+            "{password}  client 1    management, HLS-GMAC, suite {}, keys as in --config",
+            keys.suite
+        )
     };
     format!(
         "{name} is running: {logical_device_name}, system title {system_title}

@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use dlms::security::{ASYMMETRIC, Certificate, CertificateFault};
 use meter::{Config, FlashSize, Variant};
 
 use crate::demo::KeyRing;
@@ -32,6 +33,7 @@ impl Order {
             config: Config {
                 // A file does not wear: what a client was told is never taken back, not even by kill -9.
                 checkpoint_seconds: 0,
+                algorithms: ASYMMETRIC,
                 ..Config::new(variant, DEFAULT_SERIAL, keys.secrets())
             },
             keys,
@@ -89,6 +91,12 @@ fn fill_in(table: &mut Table<'_>, variant: Option<Variant>, faults: &mut Faults)
     if let Some(mut management) = table.table("management", faults) {
         order.keys = key_ring(&mut management, faults)?;
         order.config.secrets = order.keys.secrets();
+        if let Some(folder) = management.text("certificates", faults) {
+            match certificates(Path::new(folder)) {
+                Ok(certificates) => order.config.certificates = certificates,
+                Err(detail) => faults.note(FaultKind::OutOfRange, management.path().key("certificates"), detail),
+            }
+        }
         management.close(faults);
     }
     if let Err(error) = order.config.check() {
@@ -102,19 +110,41 @@ fn fill_in(table: &mut Table<'_>, variant: Option<Variant>, faults: &mut Faults)
 }
 
 fn key_ring(management: &mut Table<'_>, faults: &mut Faults) -> Option<KeyRing> {
-    let encryption_key = octets(management, "encryption_key", faults);
+    let suite = management.integer("suite", 0..=2, faults).unwrap_or(0);
+    let suite = u8::try_from(suite).unwrap_or(0);
+    let (length, scalar) = match suite {
+        0 => (16, 0),
+        1 => (16, 32),
+        _ => (32, 48),
+    };
+    let encryption_key = digits(management, "encryption_key", length, faults);
     let encryption_key = management.required("encryption_key", encryption_key, faults);
-    let authentication_key = octets(management, "authentication_key", faults);
+    let authentication_key = digits(management, "authentication_key", length, faults);
     let authentication_key = management.required("authentication_key", authentication_key, faults);
-    let password = management.text("password", faults);
-    if let Some(password) = password.filter(|password| !(8..=16).contains(&password.len())) {
-        let detail = format!(
-            "has {} octets; allowed are 8 to 16, or no password at all",
-            password.len()
-        );
-        faults.note(FaultKind::OutOfRange, management.path().key("password"), detail);
-        return None;
-    }
+    let broadcast_key = digits(management, "broadcast_key", length, faults);
+    let master_key = digits(management, "master_key", length, faults);
+    let (signing_key, agreement_key) = if scalar == 0 {
+        (None, None)
+    } else {
+        (
+            digits(management, "signing_key", scalar, faults),
+            digits(management, "agreement_key", scalar, faults),
+        )
+    };
+    let mut text = |name: &'static str, most: usize, or: &str| {
+        let text = management.text(name, faults).map(ToOwned::to_owned);
+        match text {
+            Some(text) if !(8..=most).contains(&text.len()) => {
+                let detail = format!("has {} octets; allowed are 8 to {most}, or {or}", text.len());
+                faults.note(FaultKind::OutOfRange, management.path().key(name), detail);
+                None
+            }
+            text => Some(text),
+        }
+    };
+    let password = text("password", 16, "no password at all");
+    let hls_secret = text("hls_secret", 64, "no secret at all");
+    let old_mechanisms = management.boolean("old_mechanisms", faults).unwrap_or(false);
     let (encryption_key, authentication_key) = (encryption_key?, authentication_key?);
     if encryption_key == authentication_key {
         let detail = "is the encryption key; allowed are two different keys";
@@ -125,32 +155,62 @@ fn key_ring(management: &mut Table<'_>, faults: &mut Faults) -> Option<KeyRing> 
         );
     }
     Some(KeyRing {
-        password: password.map(ToOwned::to_owned),
+        password: password?,
         encryption_key,
         authentication_key,
+        broadcast_key,
+        master_key,
+        hls_secret: hls_secret?,
+        old_mechanisms,
+        signing_key,
+        agreement_key,
+        ..KeyRing::of_suite(suite)
     })
+}
+
+/// The certificates (`*.der`) in a folder, in the order of their names. A meter borrows them for as long as it lives, and the
+/// process lives as long as its meters.
+fn certificates(folder: &Path) -> Result<&'static [&'static [u8]], String> {
+    let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.extension().is_some_and(|extension| extension == "der") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    let mut certificates: Vec<&'static [u8]> = Vec::new();
+    for path in paths {
+        let octets = std::fs::read(&path).map_err(unreadable)?;
+        Certificate::parse(&octets).map_err(|fault: CertificateFault| format!("holds {}: {fault}", path.display()))?;
+        certificates.push(octets.leak());
+    }
+    Ok(certificates.leak())
 }
 
 /// Octets in hexadecimal.
 fn octets<const N: usize>(table: &mut Table<'_>, name: &'static str, faults: &mut Faults) -> Option<[u8; N]> {
+    digits(table, name, N, faults)?.try_into().ok()
+}
+
+/// As many octets in hexadecimal.
+fn digits(table: &mut Table<'_>, name: &'static str, length: usize, faults: &mut Faults) -> Option<Vec<u8>> {
     let text = table.text(name, faults)?;
     let digits: Option<Vec<u8>> = text
         .chars()
         .map(|digit| u8::try_from(digit.to_digit(16)?).ok())
         .collect();
-    let octets = digits.filter(|digits| digits.len() == 2 * N).map(|digits| {
-        let mut octets = [0; N];
-        for (octet, pair) in octets.iter_mut().zip(digits.chunks(2)) {
-            *octet = pair.iter().fold(0, |sum, digit| sum << 4 | digit);
-        }
-        octets
+    let octets = digits.filter(|digits| digits.len() == 2 * length).map(|digits| {
+        let octet = |pair: &[u8]| pair.iter().fold(0, |sum, digit| sum << 4 | digit);
+        digits.chunks(2).map(octet).collect()
     });
     if octets.is_none() {
         // The value is not repeated: it may be a key.
         let detail = format!(
             "is {} characters; allowed are {} hexadecimal digits",
             text.chars().count(),
-            2 * N
+            2 * length
         );
         faults.note(FaultKind::OutOfRange, table.path().key(name), detail);
     }
@@ -247,7 +307,8 @@ mod tests {
         );
         refused(
             &format!("[management]\n{KEYS}pass = 1"),
-            "meter.toml:4:1: management/pass is not known here; allowed are authentication_key, encryption_key, password",
+            "meter.toml:4:1: management/pass is not known here; allowed are authentication_key, broadcast_key, certificates, encryption_key, hls_secret, master_key, old_mechanisms, \
+             password, suite",
         );
         refused(
             "colour = \"grey\"",

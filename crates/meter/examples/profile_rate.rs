@@ -37,8 +37,7 @@ fn main() {
     let password = heapless::Vec::from_slice(b"12345678").expect("it fits");
     let secrets = Secrets {
         lls_password: Some(password),
-        encryption_key: key(),
-        authentication_key: key(),
+        ..Secrets::new(key(), key())
     };
     let config = Config::new(Variant::St402d, 1, secrets);
     let rtc = Civil::new(2026, 1, 1, 0, 0, 0).expect("the calendar has it").utc();

@@ -155,8 +155,7 @@ fn order(size: FlashSize) -> Config {
     let key = || Key::new(&[0; 16]).expect("16 octets");
     let secrets = Secrets {
         lls_password: Some(heapless::Vec::from_slice(b"12345678").expect("it fits")),
-        encryption_key: key(),
-        authentication_key: key(),
+        ..Secrets::new(key(), key())
     };
     Config {
         flash: size,

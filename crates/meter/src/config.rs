@@ -2,10 +2,10 @@
 
 use core::fmt;
 
-use dlms::security::Key;
+use dlms::security::{Algorithms, Key, PrivateKey, SYMMETRIC, Suite};
 use heapless::Vec;
 
-use crate::limits::{CHECKPOINT_SECONDS, PASSWORD_OCTETS};
+use crate::limits::{CHECKPOINT_SECONDS, HLS_SECRET_OCTETS, PASSWORD_OCTETS};
 use crate::memory::FlashSize;
 
 /// The members of the family (V1 to V3).
@@ -102,6 +102,10 @@ pub struct Config {
     pub secrets: Secrets,
     /// The only client system title that is accepted, or any.
     pub client_system_title: Option<[u8; 8]>,
+    /// The algorithms that the board lends. Suites 1 and 2 need [`dlms::security::ASYMMETRIC`].
+    pub algorithms: &'static dyn Algorithms,
+    /// Certificates (DER) that it leaves the factory with: trust anchors, its own, its clients'.
+    pub certificates: &'static [&'static [u8]],
 }
 
 /// Keys and passwords as the factory set them. They are never printed.
@@ -109,10 +113,40 @@ pub struct Config {
 pub struct Secrets {
     /// The password of LLS for the management client; none switches LLS off.
     pub lls_password: Option<Vec<u8, PASSWORD_OCTETS>>,
-    /// Global unicast encryption key of suite 0.
+    /// The security suite. Its keys have 16 octets, those of suite 2 have 32.
+    pub suite: Suite,
+    /// Global unicast encryption key.
     pub encryption_key: Key,
-    /// Authentication key of suite 0.
+    /// Authentication key.
     pub authentication_key: Key,
+    /// Global broadcast encryption key; none and client 102 has its unicast key alone.
+    pub broadcast_key: Option<Key>,
+    /// Master key, under which other keys are changed; none and they are not changed so.
+    pub master_key: Option<Key>,
+    /// The secret of mechanism 6 and, if they are allowed, 2 to 4; none switches them off.
+    pub hls_secret: Option<Vec<u8, HLS_SECRET_OCTETS>>,
+    /// Whether the mechanisms that are not safe any more may be used: 2 (manufacturer), 3 (MD5), 4 (SHA-1).
+    pub old_mechanisms: bool,
+    /// Private keys by purpose: digital signature, key agreement, TLS.
+    pub private_keys: [Option<PrivateKey>; 3],
+}
+
+impl Secrets {
+    /// The keys of suite 0, and nothing else.
+    #[must_use]
+    pub const fn new(encryption_key: Key, authentication_key: Key) -> Self {
+        Self {
+            lls_password: None,
+            suite: Suite::Zero,
+            encryption_key,
+            authentication_key,
+            broadcast_key: None,
+            master_key: None,
+            hls_secret: None,
+            old_mechanisms: false,
+            private_keys: [const { None }; 3],
+        }
+    }
 }
 
 /// Why an order is refused.
@@ -158,6 +192,8 @@ impl Config {
             checkpoint_seconds: CHECKPOINT_SECONDS,
             secrets,
             client_system_title: None,
+            algorithms: SYMMETRIC,
+            certificates: &[],
         }
     }
 
@@ -191,11 +227,28 @@ impl Config {
                 "false for ST402C: a switch of 100 A cannot open a CT circuit (V5)",
             );
         }
-        if self.secrets.encryption_key.octets().len() != 16 {
-            return refused("encryption_key", "16 octets");
+        let secrets = &self.secrets;
+        if !self.algorithms.supports(secrets.suite) {
+            return refused("suite", "0 for a board that lends no elliptic curves");
         }
-        if self.secrets.authentication_key.octets().len() != 16 {
-            return refused("authentication_key", "16 octets");
+        let length = secrets.suite.key_length();
+        for (name, key) in [
+            ("encryption_key", Some(&secrets.encryption_key)),
+            ("authentication_key", Some(&secrets.authentication_key)),
+            ("broadcast_key", secrets.broadcast_key.as_ref()),
+            ("master_key", secrets.master_key.as_ref()),
+        ] {
+            if key.is_some_and(|key| key.octets().len() != length) {
+                return refused(name, "16 octets, 32 in suite 2");
+            }
+        }
+        if secrets.hls_secret.as_ref().is_some_and(|it| it.len() < 8) {
+            return refused("hls_secret", "8 to 64 octets, or left out");
+        }
+        for key in secrets.private_keys.iter().flatten() {
+            if dlms::security::Curve::of(secrets.suite) != Some(key.curve()) {
+                return refused("private_keys", "of the curve of the suite");
+            }
         }
         if self.secrets.lls_password.as_ref().is_some_and(|it| it.len() < 8) {
             return refused("lls_password", "8 to 16 octets, or left out");
@@ -243,11 +296,7 @@ fn digits(number: u32) -> [u8; 8] {
 #[cfg(test)]
 pub(crate) fn test_secrets() -> Secrets {
     let key = || Key::new(&[0; 16]).expect("16 octets");
-    Secrets {
-        lls_password: None,
-        encryption_key: key(),
-        authentication_key: key(),
-    }
+    Secrets::new(key(), key())
 }
 
 #[cfg(test)]

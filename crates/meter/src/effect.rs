@@ -104,6 +104,8 @@ pub enum Record {
     Counters,
     /// Security policy.
     Security,
+    /// Keys.
+    Keys,
     /// All memories are laid out: what is missing from now on was lost.
     Laid,
     /// Which journals were laid out once.

@@ -16,6 +16,7 @@ pub mod alarm;
 pub mod billing;
 pub mod calendar;
 pub mod capture;
+mod certificates;
 pub mod clock;
 pub mod config;
 pub mod day_table;
@@ -25,6 +26,7 @@ pub mod display;
 pub mod event_log;
 pub mod fraud;
 pub mod interval;
+pub mod keys;
 pub mod legal;
 pub mod mbus;
 pub mod outage;
@@ -68,9 +70,10 @@ pub use legal::Bench;
 pub use memory::{BootReport, FlashSize, MemoryError, N_PARTITIONS, calibration, partitions};
 pub use model::{JournalState, Model, Partner, error_bit};
 pub use objects::DIRECTORY;
-pub use service::{MANAGEMENT_CLIENT, PUBLIC_CLIENT};
+pub use service::{MANAGEMENT_CLIENT, PRE_ESTABLISHED_CLIENT, PUBLIC_CLIENT, READING_CLIENT};
 pub use trouble::Trouble;
 
+use certificates::Office;
 use effect::Effect;
 use event_log::{Log, standard};
 use memory::{Memory, Save};
@@ -217,6 +220,24 @@ impl Meter {
             checkpoint_due,
             unsaved: false,
         };
+        if report.first_boot || report.parameters_lost {
+            let Core {
+                model, memory, chance, ..
+            } = &mut core;
+            let nor = board.flash();
+            let mut office = Office {
+                model,
+                memory,
+                nor,
+                chance,
+            };
+            office.furnish().map_err(|_| {
+                BootFault::Config(ConfigError {
+                    key: "certificates",
+                    allowed: "at most three authorities, six of clients, three of its own, each of 896 octets",
+                })
+            })?;
+        }
         let Core { model, .. } = &mut core;
         if !report.first_boot {
             model.power_failures = model.power_failures.saturating_add(1);
@@ -321,6 +342,8 @@ impl Meter {
                 answer,
             } => {
                 let served = link.receive(at, octets, &mut Service { core, board }, answer);
+                // The answer to a change of keys has gone out under the old ones.
+                core.model.adopt_keys();
                 outcome = served.map_err(|_| Fault::Closed).and(outcome);
             }
             Input::Elapsed { link, at } => {

@@ -4,6 +4,8 @@
 pub const DEVICE_ID_OCTETS: usize = 48;
 /// Octets of an LLS password.
 pub const PASSWORD_OCTETS: usize = 16;
+/// Octets of the secret of mechanisms 2, 3, 4 and 6.
+pub const HLS_SECRET_OCTETS: usize = 64;
 /// Columns of a profile (B1, L1).
 pub const COLUMNS: usize = 32;
 /// Octets of a profile row without its head: 32 columns of a clock are the worst that can be set.

@@ -14,6 +14,7 @@ mod sparse;
 use base::Utc;
 use cosem::axdr::{Reader, Writer};
 use cosem::{AccessError, Object};
+use dlms::security::CERTIFICATE_MAX;
 use flash::{Fault, Journal, Key, Nor, PAGE_BYTES, Region, SECTOR_BYTES, Store, StoreError, Tended};
 
 use crate::calendar::{Calendar, Days};
@@ -23,6 +24,7 @@ use crate::disconnector::{Disconnector, Mode, State};
 use crate::effect::Record;
 use crate::event_log::Causes;
 use crate::fraud::Contacts;
+use crate::keys::KEYS_OCTETS;
 use crate::limits::{KEPT_OCTETS, KEYS, ROW_OCTETS};
 use crate::model::Model;
 use crate::objects::DIRECTORY;
@@ -72,6 +74,11 @@ pub(crate) fn attribute_key(object: &Object<Model>, attribute: u8) -> u32 {
     capture::fnv_1a(octets) | 1 << 31
 }
 
+/// The key of a certificate in the store.
+fn certificate_key(slot: u8) -> Key {
+    Key(0x100 + u32::from(slot))
+}
+
 const fn record_key(record: Record) -> Key {
     Key(match record {
         Record::Alarms => 32,
@@ -83,6 +90,7 @@ const fn record_key(record: Record) -> Key {
         Record::Journals => 6,
         Record::ActiveCalendar => 16,
         Record::PassiveDays => 17,
+        Record::Keys => 24,
     })
 }
 
@@ -192,11 +200,21 @@ impl Memory {
             }
             Record::Contacts => self.store.set(nor, key, &[it.contacts.octet()])?,
             Record::Counters => {
-                let mut value = [0; 8];
-                let (received, sent) = value.split_at_mut(4);
-                received.copy_from_slice(&it.security.received.reserved().to_be_bytes());
-                sent.copy_from_slice(&it.security.sent.reserved().to_be_bytes());
+                let security = &it.security;
+                let mut value = [0; 14];
+                let (counters, generations) = value.split_at_mut(12);
+                let all = [security.received, security.sent, security.received_broadcast];
+                for (octets, counter) in counters.chunks_exact_mut(4).zip(all) {
+                    octets.copy_from_slice(&counter.reserved().to_be_bytes());
+                }
+                generations.copy_from_slice(&it.keys.generations());
                 self.store.set(nor, key, &value)?;
+            }
+            Record::Keys => {
+                let mut value = zeroize::Zeroizing::new([0; KEYS_OCTETS]);
+                let mut out = Writer::new(value.as_mut_slice());
+                it.keys.save(&mut out).map_err(|_| MemoryError::Bound)?;
+                self.store.set(nor, key, out.written())?;
             }
             Record::Alarms => {
                 let [[a, b], [c, d]] = [it.alarms.registers, it.alarms.descriptors];
@@ -229,6 +247,33 @@ impl Memory {
     pub(crate) fn checkpoint(&mut self, nor: &mut dyn Nor, it: &Model, how: Save) -> Result<(), MemoryError> {
         self.needs_tending = true;
         self.snapshots.save(nor, it, how)
+    }
+
+    /// The certificate in a slot; none when there is none, or it cannot be read.
+    pub(crate) fn certificate<'b>(
+        &self,
+        nor: &dyn Nor,
+        slot: u8,
+        buffer: &'b mut [u8; CERTIFICATE_MAX],
+    ) -> Option<&'b [u8]> {
+        let key = certificate_key(slot);
+        let octets = self.store.get(nor, key, buffer).ok()??;
+        (!octets.is_empty()).then_some(octets)
+    }
+
+    /// Keeps a certificate in a slot, or forgets the one that is there.
+    pub(crate) fn keep_certificate(
+        &mut self,
+        nor: &mut dyn Nor,
+        slot: u8,
+        octets: Option<&[u8]>,
+    ) -> Result<(), MemoryError> {
+        self.needs_tending = true;
+        match octets {
+            Some(octets) => self.store.set(nor, certificate_key(slot), octets)?,
+            None => self.store.remove(nor, certificate_key(slot))?,
+        }
+        Ok(())
     }
 
     /// Adds a row stamped `stamp` to a journal.
@@ -351,7 +396,9 @@ fn restore_parameters(
             }
         }
     }
+    // Keys come before the counters, which are of one generation of them.
     for record in [
+        Record::Keys,
         Record::Disconnector,
         Record::Contacts,
         Record::Alarms,
@@ -386,10 +433,28 @@ fn restore_record(it: &mut Model, record: Record, value: &[u8]) -> Option<()> {
             it.disconnector = Disconnector::restored(State::new(state)?, Mode::new(mode)?);
         }
         (Record::Contacts, &[octet]) => it.contacts = Contacts::from_octet(octet),
+        // As firmware without a broadcast key kept them.
         (Record::Counters, &[a, b, c, d, e, f, g, h]) => {
             it.security.received = Counter::restored(u32::from_be_bytes([a, b, c, d]));
             it.security.sent = Counter::restored(u32::from_be_bytes([e, f, g, h]));
         }
+        (Record::Counters, value) => {
+            let mut words = Reader::new(value);
+            let mut word = || words.array_of().map(u32::from_be_bytes).ok();
+            let [received, sent, broadcast] = [word()?, word()?, word()?];
+            let [of_unicast, of_broadcast]: [u8; 2] = words.array_of().ok()?;
+            words.end().ok()?;
+            // Numbers of a key that was changed since count for nothing.
+            let [unicast_now, broadcast_now] = it.keys.generations();
+            if of_unicast == unicast_now {
+                it.security.received = Counter::restored(received);
+                it.security.sent = Counter::restored(sent);
+            }
+            if of_broadcast == broadcast_now {
+                it.security.received_broadcast = Counter::restored(broadcast);
+            }
+        }
+        (Record::Keys, value) => it.keys.restore(value)?,
         (Record::Alarms, value) => {
             let mut words = Reader::new(value);
             let mut word = || words.array_of().map(u32::from_be_bytes).ok();

@@ -2,6 +2,7 @@
 
 use base::{Instant, Micros, Utc};
 use cosem::{AccessError, ActionError, Attribute, DateTime, Method, ScalerUnit, Unit};
+use dlms::security::CertificateFault;
 use heapless::Vec;
 use metrology::{Direction, Measurement, Registers};
 
@@ -15,9 +16,10 @@ use crate::demand::{self, Demand};
 use crate::disconnector::{Command, Disconnector, Mode, Refusal};
 use crate::display::Display;
 use crate::effect::{Change, Effect, Effects, Record};
-use crate::event_log::{Causes, Filter, Log, fraud, mbus, standard};
+use crate::event_log::{Causes, Filter, Log, fraud, mbus, security, standard};
 use crate::fraud::{Contact, Contacts, Press};
 use crate::interval::Intervals;
+use crate::keys::Keys;
 use crate::legal::Legal;
 use crate::limits::DEVICE_ID_OCTETS;
 use crate::mbus::{Channels, Reading, Source};
@@ -89,6 +91,8 @@ pub struct Model {
     pub display: Display,
     /// Counters and policy.
     pub security: Security,
+    /// Keys.
+    pub keys: Keys,
     /// Identifications 1 to 7 (0-0:96.1.x) that a client may write.
     pub device_ids: [Vec<u8, DEVICE_ID_OCTETS>; 7],
     /// The client whose request is being served, or was served last.
@@ -203,6 +207,7 @@ impl Model {
             contacts: Contacts::default(),
             display: Display::new(now),
             security: Security::default(),
+            keys: Keys::new(&config.secrets),
             device_ids,
             partner: None,
             error_register: 0,
@@ -393,6 +398,34 @@ impl Model {
             *quiet_until = self.now + ATTACK_QUIET;
             self.effects.push(Effect::Event(Log::Fraud, code));
             self.effects.push(Effect::Event(Log::Security, code));
+        }
+    }
+
+    /// Notes a certificate that is not accepted: who comes with it is not who it says, or somebody's time is over.
+    pub fn note_certificate(&mut self, fault: CertificateFault) {
+        // None at all is an order, not an attack.
+        if fault != CertificateFault::Missing {
+            self.note_attack(fraud::DECRYPTION_FAILURE);
+        }
+    }
+
+    /// Takes changed keys into use, after the answer to their change has gone out under the old ones.
+    pub fn adopt_keys(&mut self) {
+        if !self.keys.is_changing() {
+            return;
+        }
+        let [unicast, broadcast] = self.keys.adopt();
+        // A new key has no past: its numbers begin at 1.
+        if unicast {
+            self.security.received.begin();
+            self.security.sent.begin();
+        }
+        if broadcast {
+            self.security.received_broadcast.begin();
+        }
+        self.effects.push(Effect::Keep(Record::Counters));
+        for log in [Log::Standard, Log::Security] {
+            self.effects.push(Effect::Event(log, security::KEY_CHANGED));
         }
     }
 

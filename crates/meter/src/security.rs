@@ -1,5 +1,7 @@
 //! Invocation counters that never repeat, failed authentications, and the security policy (S1; class 64).
 
+use dlms::security::Suite;
+
 use crate::event_log::{Log, fraud};
 use crate::limits::{AUTHENTICATION_FAILURES, COUNTER_BLOCK};
 
@@ -70,6 +72,11 @@ impl Counter {
         Ok(())
     }
 
+    /// Begins anew with a new key.
+    pub const fn begin(&mut self) {
+        (self.last, self.reserved) = (0, 0);
+    }
+
     /// Gives back the unused reserve, when there is time to say goodbye.
     pub const fn settle(&mut self) {
         self.reserved = self.last;
@@ -92,6 +99,8 @@ pub struct Security {
     pub received: Counter,
     /// Counter of what the meter sends under it.
     pub sent: Counter,
+    /// Counter of what is received under the global broadcast key (0-0:43.1.1).
+    pub received_broadcast: Counter,
     policy: u8,
     client_system_title: [u8; 8],
     failures: u8,
@@ -99,6 +108,8 @@ pub struct Security {
 
 /// The bits of security_policy that exist in suite 0: authenticated and encrypted requests and responses.
 const SUITE_0_POLICY: u8 = 0x04 | 0x08 | 0x20 | 0x40;
+/// The bits that exist in suites 1 and 2: signed requests and responses too.
+const SIGNED_POLICY: u8 = SUITE_0_POLICY | 0x10 | 0x80;
 
 impl Default for Security {
     /// As it leaves the factory: requests and responses of the ciphered context are authenticated and encrypted.
@@ -106,6 +117,7 @@ impl Default for Security {
         Self {
             received: Counter::default(),
             sent: Counter::default(),
+            received_broadcast: Counter::default(),
             policy: SUITE_0_POLICY,
             client_system_title: [0; 8],
             failures: 0,
@@ -123,9 +135,10 @@ impl Security {
     /// Makes the policy stronger; what it demands already cannot be given up.
     ///
     /// # Errors
-    /// When the new one lacks a bit of the present one or demands what suite 0 does not have.
-    pub const fn activate(&mut self, policy: u8) -> Result<(), PolicyRefusal> {
-        if policy & !SUITE_0_POLICY != 0 || policy & self.policy != self.policy {
+    /// When the new one lacks a bit of the present one or demands what the suite does not have.
+    pub const fn activate(&mut self, policy: u8, suite: Suite) -> Result<(), PolicyRefusal> {
+        let known = if suite.id() == 0 { SUITE_0_POLICY } else { SIGNED_POLICY };
+        if policy & !known != 0 || policy & self.policy != self.policy {
             return Err(PolicyRefusal);
         }
         self.policy = policy;
@@ -134,7 +147,7 @@ impl Security {
 
     /// Puts back what was stored, if it is a policy at all.
     pub const fn restore_policy(&mut self, policy: u8) {
-        self.policy = policy & SUITE_0_POLICY;
+        self.policy = policy & SIGNED_POLICY;
     }
 
     /// Attribute 4 of the security setup: the system title that the last client came with.
@@ -221,11 +234,15 @@ mod tests {
             policy: 0,
             ..Security::default()
         };
-        assert_eq!(security.activate(0x0C), Ok(()));
-        assert_eq!(security.activate(0x04), Err(PolicyRefusal));
-        assert_eq!(security.activate(0x1C), Err(PolicyRefusal));
-        assert_eq!(security.activate(0x6C), Ok(()));
+        assert_eq!(security.activate(0x0C, Suite::Zero), Ok(()));
+        assert_eq!(security.activate(0x04, Suite::Zero), Err(PolicyRefusal));
+        assert_eq!(security.activate(0x1C, Suite::Zero), Err(PolicyRefusal));
+        assert_eq!(security.activate(0x6C, Suite::Zero), Ok(()));
         assert_eq!(security.policy(), 0x6C);
+        // Signatures belong to suites 1 and 2.
+        assert_eq!(security.activate(0xFC, Suite::Zero), Err(PolicyRefusal));
+        assert_eq!(security.activate(0xFC, Suite::One), Ok(()));
+        assert_eq!(security.activate(0x6C, Suite::One), Err(PolicyRefusal));
     }
 
     #[test]

@@ -5,11 +5,16 @@ use cosem::class::Stream;
 use cosem::{AccessError, ActionError, Attribute, Cursor, Method, Returned, Role, Selection, Step};
 use dlms::acse::{Context, Diagnostic, Mechanism};
 use dlms::initiate::Conformance;
-use dlms::security::{Dialect, KeySet, Keys, Policy, Suite, Title};
-use dlms::server::{Application, Caller, Exhausted, PDU_MAX, Profile, Proposal, Replay, SecurityEvent};
+use dlms::security::{
+    Algorithms, CERTIFICATE_MAX, CertificateFault, Dialect, Key, KeySet, Keys, Policy, PrivateKey, PublicKey, Purpose,
+    Title,
+};
+use dlms::server::{Application, Caller, Exhausted, PDU_MAX, PreEstablished, Profile, Proposal, Replay, SecurityEvent};
 
+use crate::certificates::Office;
 use crate::effect::{Actor, Record};
 use crate::event_log::fraud;
+use crate::keys::KeyId;
 use crate::limits::KEPT_OCTETS;
 use crate::memory::large_kind;
 use crate::model::{Model, Partner};
@@ -22,6 +27,10 @@ use crate::{Board, stream};
 pub const PUBLIC_CLIENT: u16 = 16;
 /// Client 1: the utility.
 pub const MANAGEMENT_CLIENT: u16 = 1;
+/// Client 2: reads what the utility reads, and changes nothing.
+pub const READING_CLIENT: u16 = 2;
+/// Client 102: has an association without asking, for what is said to all meters at once.
+pub const PRE_ESTABLISHED_CLIENT: u16 = 102;
 /// The management logical device.
 const MANAGEMENT_DEVICE: u16 = 1;
 
@@ -50,12 +59,14 @@ const PDU_SIZE: u16 = {
 
 /// The association that a client would get: what its object shows while nobody is there.
 pub(crate) const fn offer(client: u16) -> Partner {
-    let is_management = client == MANAGEMENT_CLIENT;
     let [a, b, c] = CONFORMANCE.octets();
     Partner {
         client,
-        mechanism: if is_management { 5 } else { 0 },
-        context: if is_management { 3 } else { 1 },
+        mechanism: match client {
+            MANAGEMENT_CLIENT | READING_CLIENT => 5,
+            _ => 0,
+        },
+        context: if client == PUBLIC_CLIENT { 1 } else { 3 },
         conformance: u32::from_be_bytes([0, a, b, c]),
         pdu_sizes: (PDU_SIZE, PDU_SIZE),
     }
@@ -89,11 +100,28 @@ impl Service<'_> {
         role(caller.client)
     }
 
+    fn office(&mut self) -> Office<'_> {
+        let Core {
+            model, memory, chance, ..
+        } = &mut *self.core;
+        Office {
+            model,
+            memory,
+            nor: self.board.flash(),
+            chance,
+        }
+    }
+
     /// Makes the reserve of the counters durable before a number of it is used; false when the flash refused.
     fn keep_counters(&mut self) -> bool {
         let Core { model, memory, .. } = &mut *self.core;
         memory.keep(self.board.flash(), model, Record::Counters).is_ok()
     }
+}
+
+/// The clients that share the unicast keys.
+const fn knows_keys(client: u16) -> bool {
+    matches!(client, MANAGEMENT_CLIENT | READING_CLIENT)
 }
 
 /// In whose name things are done for a client.
@@ -102,10 +130,11 @@ fn acting(client: u16) -> Actor {
 }
 
 fn role(client: u16) -> Role {
-    if client == MANAGEMENT_CLIENT {
-        Role::Management
-    } else {
-        Role::Public
+    match client {
+        MANAGEMENT_CLIENT => Role::Management,
+        READING_CLIENT => Role::Reading,
+        PRE_ESTABLISHED_CLIENT => Role::PreEstablished,
+        _ => Role::Public,
     }
 }
 
@@ -120,21 +149,36 @@ impl Application for Service<'_> {
         if server != MANAGEMENT_DEVICE {
             return Err(Diagnostic::NoReason);
         }
-        let has_password = self.core.model.config.secrets.lls_password.is_some();
+        let model = &self.core.model;
+        let secrets = &model.config.secrets;
+        let has_password = secrets.lls_password.is_some() && client == MANAGEMENT_CLIENT;
+        // Whether a client that knows keys may show it in this way.
+        let suffices = match mechanism {
+            Mechanism::Gmac => true,
+            Mechanism::Sha256 => secrets.hls_secret.is_some(),
+            Mechanism::Manufacturer | Mechanism::Md5 | Mechanism::Sha1 => {
+                secrets.hls_secret.is_some() && secrets.old_mechanisms
+            }
+            Mechanism::Ecdsa => model.keys.private(Purpose::Signature).is_some(),
+            Mechanism::None | Mechanism::Password => false,
+        };
         let policy = match (client, context, mechanism) {
             (PUBLIC_CLIENT, Context::Plain, Mechanism::None) => Policy::NONE,
             (PUBLIC_CLIENT, Context::Plain, _) => return Err(Diagnostic::MechanismNotRecognised),
-            (MANAGEMENT_CLIENT, Context::Plain, Mechanism::Password) if has_password => Policy::NONE,
-            (MANAGEMENT_CLIENT, Context::Ciphered, Mechanism::Gmac) => {
-                Policy::from_mask(self.core.model.security.policy())
-            }
-            (MANAGEMENT_CLIENT, Context::Plain | Context::Ciphered, Mechanism::None) => {
+            (MANAGEMENT_CLIENT | READING_CLIENT, Context::Plain | Context::Ciphered, Mechanism::None) => {
                 return Err(Diagnostic::MechanismRequired);
             }
-            (MANAGEMENT_CLIENT, Context::Ciphered, _) => return Err(Diagnostic::MechanismNotRecognised),
-            (MANAGEMENT_CLIENT, Context::Plain, Mechanism::Gmac) => return Err(Diagnostic::ContextNotSupported),
-            (MANAGEMENT_CLIENT, Context::Plain, _) => return Err(Diagnostic::MechanismNotRecognised),
-            (PUBLIC_CLIENT | MANAGEMENT_CLIENT, ..) => return Err(Diagnostic::ContextNotSupported),
+            (MANAGEMENT_CLIENT, Context::Plain, Mechanism::Password) if has_password => Policy::NONE,
+            (MANAGEMENT_CLIENT | READING_CLIENT, Context::Ciphered, _) if suffices => {
+                Policy::from_mask(model.security.policy())
+            }
+            (MANAGEMENT_CLIENT | READING_CLIENT, Context::Plain, _) if suffices => {
+                return Err(Diagnostic::ContextNotSupported);
+            }
+            (MANAGEMENT_CLIENT | READING_CLIENT, Context::Plain | Context::Ciphered, _) => {
+                return Err(Diagnostic::MechanismNotRecognised);
+            }
+            (PUBLIC_CLIENT | MANAGEMENT_CLIENT | READING_CLIENT, ..) => return Err(Diagnostic::ContextNotSupported),
             _ => return Err(Diagnostic::NoReason),
         };
         Ok(Profile {
@@ -149,17 +193,65 @@ impl Application for Service<'_> {
         self.core.model.config.system_title()
     }
 
-    fn secret(&self, client: u16, _mechanism: Mechanism) -> Option<&[u8]> {
-        let password = self.core.model.config.secrets.lls_password.as_deref();
-        password.filter(|_| client == MANAGEMENT_CLIENT)
+    fn secret(&self, client: u16, mechanism: Mechanism) -> Option<&[u8]> {
+        let secrets = &self.core.model.config.secrets;
+        match mechanism {
+            Mechanism::Password => secrets.lls_password.as_deref().filter(|_| client == MANAGEMENT_CLIENT),
+            _ => secrets.hls_secret.as_deref().filter(|_| knows_keys(client)),
+        }
     }
 
     fn keys(&self, client: u16, set: KeySet) -> Option<Keys<'_>> {
-        let secrets = &self.core.model.config.secrets;
-        (client == MANAGEMENT_CLIENT && set == KeySet::Unicast).then_some(Keys {
-            suite: Suite::Zero,
-            encryption: &secrets.encryption_key,
-            authentication: &secrets.authentication_key,
+        let keys = &self.core.model.keys;
+        let knows = match set {
+            KeySet::Unicast => knows_keys(client) || client == PRE_ESTABLISHED_CLIENT,
+            KeySet::Broadcast => client == PRE_ESTABLISHED_CLIENT,
+        };
+        Some(Keys {
+            suite: keys.suite(),
+            encryption: keys.encryption(set).filter(|_| knows)?,
+            authentication: keys.symmetric(KeyId::Authentication)?,
+        })
+    }
+
+    fn algorithms(&self) -> &'static dyn Algorithms {
+        self.core.model.config.algorithms
+    }
+
+    fn master_key(&self) -> Option<&Key> {
+        self.core.model.keys.symmetric(KeyId::Master)
+    }
+
+    fn private_key(&self, purpose: Purpose) -> Option<&PrivateKey> {
+        self.core.model.keys.private(purpose)
+    }
+
+    fn certificate(&mut self, purpose: Purpose, out: &mut [u8]) -> Option<usize> {
+        let mut buffer = [0; CERTIFICATE_MAX];
+        let nor = &*self.board.flash();
+        let octets = self.core.memory.certificate(nor, purpose.id(), &mut buffer)?;
+        out.get_mut(..octets.len())?.copy_from_slice(octets);
+        Some(octets.len())
+    }
+
+    fn public_key(&mut self, _client: u16, title: &Title, purpose: Purpose) -> Result<PublicKey, CertificateFault> {
+        self.office().public_key(title, purpose)
+    }
+
+    fn present(&mut self, _client: u16, title: &Title, certificate: &[u8]) -> Result<PublicKey, CertificateFault> {
+        self.office().present(title, certificate)
+    }
+
+    fn pre_established(&self, client: u16, server: u16) -> Option<PreEstablished> {
+        (client == PRE_ESTABLISHED_CLIENT && server == MANAGEMENT_DEVICE).then_some(PreEstablished {
+            profile: Profile {
+                policy: Policy::BOTH,
+                conformance: CONFORMANCE.with(Conformance::DATA_NOTIFICATION),
+                receive_max: PDU_SIZE,
+                dialect: Dialect::STANDARD,
+            },
+            title: self.core.model.config.client_system_title,
+            send_max: 0,
         })
     }
 
@@ -182,16 +274,30 @@ impl Application for Service<'_> {
         Ok(taken.number)
     }
 
-    fn last_counter(&self, client: u16, _set: KeySet) -> Option<u32> {
-        let last = self.core.model.security.received.last();
-        (client == MANAGEMENT_CLIENT && last != 0).then_some(last)
+    fn last_counter(&self, client: u16, set: KeySet) -> Option<u32> {
+        let security = &self.core.model.security;
+        let last = match set {
+            KeySet::Unicast => security.received.last(),
+            KeySet::Broadcast => security.received_broadcast.last(),
+        };
+        // Who shares a key shares its counter: what one client said, nobody says again in another's name.
+        (self.keys(client, set).is_some() && last != 0).then_some(last)
     }
 
-    fn accept_counter(&mut self, _client: u16, _set: KeySet, received: u32) -> Result<(), Replay> {
-        let before = self.core.model.security.received;
-        self.core.model.security.received.accept(received).map_err(|_| Replay)?;
+    fn accept_counter(&mut self, _client: u16, set: KeySet, received: u32) -> Result<(), Replay> {
+        let security = &mut self.core.model.security;
+        let counter = match set {
+            KeySet::Unicast => &mut security.received,
+            KeySet::Broadcast => &mut security.received_broadcast,
+        };
+        let before = *counter;
+        counter.accept(received).map_err(|_| Replay)?;
         if !self.keep_counters() {
-            self.core.model.security.received = before;
+            let security = &mut self.core.model.security;
+            match set {
+                KeySet::Unicast => security.received = before,
+                KeySet::Broadcast => security.received_broadcast = before,
+            }
             return Err(Replay);
         }
         Ok(())
@@ -224,9 +330,10 @@ impl Application for Service<'_> {
                     model.note_attack(code);
                 }
             }
-            SecurityEvent::DecryptionFailed | SecurityEvent::SignatureFailed | SecurityEvent::Certificate(_) => {
-                model.note_attack(fraud::DECRYPTION_FAILURE)
+            SecurityEvent::DecryptionFailed | SecurityEvent::SignatureFailed => {
+                model.note_attack(fraud::DECRYPTION_FAILURE);
             }
+            SecurityEvent::Certificate(fault) => model.note_certificate(fault),
             SecurityEvent::Replayed { .. } => model.note_attack(fraud::REPLAY),
             // The answer says so already, and nothing was done.
             SecurityEvent::Unprotected | SecurityEvent::CounterExhausted => {}
@@ -264,11 +371,14 @@ impl Application for Service<'_> {
                 let kind = large_kind(number).ok_or(AccessError::ObjectUnavailable)?;
                 memory.stream_large(self.board.flash(), model, kind, cursor, out)
             }
+            Some(Stream::Certificates) => self.office().stream(cursor, out),
             Some(Stream::ObjectList) => {
                 let [.., which, _] = object.name.octets();
                 let role = match which {
                     1 => Role::Public,
                     2 => Role::Management,
+                    3 => Role::PreEstablished,
+                    4 => Role::Reading,
                     _ => role,
                 };
                 stream::object_list(model, role, cursor, out)
@@ -355,9 +465,19 @@ impl Application for Service<'_> {
         let role = self.enter(caller);
         let model: &mut Model = &mut self.core.model;
         let (object, method) = DIRECTORY.invocable(model, role, what)?;
-        let returned = DIRECTORY.invoke(model, object, method, parameters, out)?;
+        let returned = if object.class_id() == 64 && 2 < method {
+            let returns = self.office().invoke(method, parameters.unwrap_or(&[]), out)?;
+            if returns { Returned::Data } else { Returned::Nothing }
+        } else {
+            DIRECTORY.invoke(model, object, method, parameters, out)?
+        };
+        let model: &mut Model = &mut self.core.model;
         model.note_invocation(what, parameters.unwrap_or(&[]));
-        self.core.settle(self.board)?;
+        if let Err(error) = self.core.settle(self.board) {
+            // What is not durable does not change.
+            self.core.model.keys.abandon();
+            return Err(error.into());
+        }
         Ok(returned)
     }
 }

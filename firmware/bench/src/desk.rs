@@ -28,8 +28,7 @@ pub fn config(variant: Variant, serial: u32) -> Config {
     let lls_password = heapless::Vec::from_slice(PASSWORD).ok();
     let secrets = Secrets {
         lls_password,
-        encryption_key: key(&ENCRYPTION_KEY),
-        authentication_key: key(&AUTHENTICATION_KEY),
+        ..Secrets::new(key(&ENCRYPTION_KEY), key(&AUTHENTICATION_KEY))
     };
     Config::new(variant, serial, secrets)
 }

@@ -169,8 +169,7 @@ fn order() -> Config {
     };
     let secrets = Secrets {
         lls_password: None,
-        encryption_key: key(0),
-        authentication_key: key(0xD0),
+        ..Secrets::new(key(0), key(0xD0))
     };
     Config::new(Variant::St402d, 1, secrets)
 }

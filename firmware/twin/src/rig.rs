@@ -358,8 +358,7 @@ pub fn config() -> Config {
     let key = |octets: [u8; 16]| Key::new(&octets).expect("16 octets are a key");
     let secrets = Secrets {
         lls_password: heapless::Vec::from_slice(PASSWORD).ok(),
-        encryption_key: key(ENCRYPTION_KEY),
-        authentication_key: key(AUTHENTICATION_KEY),
+        ..Secrets::new(key(ENCRYPTION_KEY), key(AUTHENTICATION_KEY))
     };
     Config::new(Variant::St402d, 40_200_077, secrets)
 }

@@ -1,6 +1,6 @@
 //! Class 64, Security setup.
 
-use super::{Class, Returned};
+use super::{Class, Returned, Stream};
 use crate::axdr::{Enumerated, Octets, Reader, Writer};
 use crate::{AccessError, ActionError};
 
@@ -38,13 +38,17 @@ impl<M> Class<M> for SecuritySetup<M> {
         8
     }
 
+    fn stream(&self, attribute: u8) -> Option<Stream> {
+        (attribute == 6).then_some(Stream::Certificates)
+    }
+
     fn get(&self, it: &M, attribute: u8, out: &mut Writer<'_>) -> Result<(), AccessError> {
         match attribute {
             2 => out.value(Enumerated((self.policy)(it))),
             3 => out.value(Enumerated((self.suite)(it))),
             4 => out.value(Octets(&(self.client_system_title)(it))),
             5 => out.value(Octets(&(self.server_system_title)(it))),
-            // Certificates belong to suites 1 and 2; suite 0 has none.
+            // Read step by step; whoever reads it whole finds nothing.
             _ => out.array(0),
         }?;
         Ok(())
@@ -63,7 +67,7 @@ impl<M> Class<M> for SecuritySetup<M> {
                 (self.activate)(it, policy)
             }
             2 => (self.key_transfer)(it, parameters),
-            // 3 to 8 need suites 1 or 2.
+            // 3 to 8 work on certificates and chance, which the model does not have: who keeps them does them.
             _ => Err(ActionError::ObjectUnavailable),
         }
         .map(|()| Returned::Nothing)

@@ -5,12 +5,14 @@ use cosem::{AccessError, ActionError, Obis, Object};
 
 use super::policy::{ASSOCIATION, CURRENT_ASSOCIATION};
 use crate::model::{Model, Partner};
-use crate::service::{MANAGEMENT_CLIENT, PUBLIC_CLIENT, offer};
+use crate::service::{MANAGEMENT_CLIENT, PRE_ESTABLISHED_CLIENT, PUBLIC_CLIENT, READING_CLIENT, offer};
 
 pub(super) const OBJECTS: &[Object<Model>] = &[
     Object::new("0-0:40.0.0", &association(0), &CURRENT_ASSOCIATION),
     Object::new("0-0:40.0.1", &association(1), &ASSOCIATION),
     Object::new("0-0:40.0.2", &association(2), &ASSOCIATION),
+    Object::new("0-0:40.0.3", &association(3), &ASSOCIATION),
+    Object::new("0-0:40.0.4", &association(4), &ASSOCIATION),
 ];
 
 const fn association(which: u8) -> AssociationLn<Model> {
@@ -35,7 +37,12 @@ const fn association(which: u8) -> AssociationLn<Model> {
             if associated { 2 } else { 0 }
         },
         security_setup: |it, which| {
-            Obis::new("0-0:43.0.0").with_e(if partner(it, which).is_ciphered() { 2 } else { 1 })
+            let partner = partner(it, which);
+            Obis::new("0-0:43.0.0").with_e(match partner.client {
+                PRE_ESTABLISHED_CLIENT => 3,
+                _ if partner.is_ciphered() => 2,
+                _ => 1,
+            })
         },
         change_hls_secret: |_, _, _| Err(ActionError::ReadWriteDenied),
     }
@@ -43,7 +50,12 @@ const fn association(which: u8) -> AssociationLn<Model> {
 
 /// The partner of association `which`: of the current one who is there, of the others who would be.
 fn partner(it: &Model, which: u8) -> Partner {
-    let client = if which == 2 { MANAGEMENT_CLIENT } else { PUBLIC_CLIENT };
+    let client = match which {
+        2 => MANAGEMENT_CLIENT,
+        3 => PRE_ESTABLISHED_CLIENT,
+        4 => READING_CLIENT,
+        _ => PUBLIC_CLIENT,
+    };
     it.partner
         .filter(|now| which == 0 || now.client == client)
         .unwrap_or_else(|| offer(client))

@@ -34,7 +34,10 @@ pub(super) const CURRENT_ASSOCIATION: Policy = {
 /// The associations as objects of their own. Secrets are never read.
 pub(super) const ASSOCIATION: Policy = policy(Grant::NONE, Grant::NONE.reading_only(&[2, 3, 4, 5, 6, 8, 9]));
 /// Security setup: everybody reads suite and system titles, as a client must before it can associate.
-pub(super) const SECURITY_SETUP: Policy = policy(Grant::NONE.reading_only(&[3, 4, 5]), Grant::READ.invoking(&[1]));
+pub(super) const SECURITY_SETUP: Policy = policy(
+    Grant::NONE.reading_only(&[3, 4, 5]),
+    Grant::READ.invoking(&[1, 2, 3, 4, 5, 6, 7, 8]),
+);
 /// The security setup of the plain associations, which cannot be made stronger: it is what it is.
 pub(super) const SECURITY_SETUP_OPEN: Policy = policy(Grant::NONE.reading_only(&[3, 4, 5]), Grant::READ);
 /// The switch in the supply.

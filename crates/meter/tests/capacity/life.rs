@@ -60,8 +60,7 @@ impl Life {
         let password = heapless::Vec::from_slice(b"12345678").expect("it fits");
         let secrets = Secrets {
             lls_password: Some(password),
-            encryption_key: key(),
-            authentication_key: key(),
+            ..Secrets::new(key(), key())
         };
         let config = Config {
             flash: size,
