@@ -58,6 +58,7 @@ impl VirtualMeter {
             "leds": self.leds_json(),
             "disconnector": self.disconnector_json(),
             "contacts": self.contacts_json(),
+            "conditions": self.conditions_json(),
             "world": { "on": self.is_on(), "supply": self.supply_json(), "load": self.load_json() },
             "logs": logs,
             "profiles": { "1": self.profile_head_json() },
@@ -96,6 +97,12 @@ impl VirtualMeter {
             "log_entries": log_entries,
             "profile_entries": { "1": rows },
         })
+    }
+
+    /// The conditions between supply, meter and load that hold now, by name.
+    fn conditions_json(&self) -> Value {
+        let active = self.model().connection.active();
+        active.iter().map(metrology::Condition::name).collect()
     }
 
     /// Every energy register, as the control interface shows it.

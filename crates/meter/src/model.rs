@@ -4,7 +4,7 @@ use base::{Instant, Micros, Utc};
 use cosem::{AccessError, ActionError, Attribute, DateTime, Method, ScalerUnit, Unit};
 use dlms::security::CertificateFault;
 use heapless::Vec;
-use metrology::{Direction, Measurement, Registers};
+use metrology::{ConnectionThresholds, ConnectionWatch, Direction, Measurement, Registers};
 
 use crate::alarm::{Alarms, raised_by};
 use crate::billing::{Billing, Scheme};
@@ -107,6 +107,10 @@ pub struct Model {
     pub attacks: [Instant; ATTACKS.len()],
     /// The seal over the metrology's parameters.
     pub legal: Legal,
+    /// What is wrong between supply, meter and load (F1).
+    pub connection: ConnectionWatch,
+    /// Windows in a row whose samples had faults.
+    pub faulty_windows: u8,
     /// What is to be done when the rules have spoken.
     pub effects: Effects,
 }
@@ -169,6 +173,9 @@ const ATTACKS: [u8; 3] = [fraud::AUTHENTICATION_FAILURE, fraud::DECRYPTION_FAILU
 /// Attacks of one kind are one event for this long.
 const ATTACK_QUIET: Micros = Micros::from_secs(60);
 
+/// Faulty windows in a row that are an error: a second.
+const FAULTY_WINDOWS: u8 = 5;
+
 impl Model {
     /// A meter as it leaves the factory, with its clock at `rtc`.
     #[must_use]
@@ -215,6 +222,13 @@ impl Model {
             connections: 0,
             attacks: [now; ATTACKS.len()],
             legal: Legal::default(),
+            connection: ConnectionWatch::new(
+                ConnectionThresholds::STANDARD,
+                f64::from(config.nominal_volts),
+                f64::from(config.variant.basic_amperes()),
+                if config.variant.is_three_phase() { 3 } else { 1 },
+            ),
+            faulty_windows: 0,
             effects: Effects::new(),
         };
         for journal in JournalId::PROFILES {
@@ -307,6 +321,8 @@ impl Model {
         self.demand.book(&demand::difference(&before, &after));
         self.intervals.observe(measurement);
         self.reading = Some(*measurement);
+        self.connection.observe(measurement);
+        self.judge_signal(measurement);
         let missing = measurement.phases.map(|phase| !phase.present);
         let n_phases = if self.config.variant.is_three_phase() { 3 } else { 1 };
         let ended = self
@@ -336,6 +352,19 @@ impl Model {
         let utc = self.utc();
         let set = self.intervals.set_third_seconds(seconds, &self.clock, utc);
         set.then_some(()).ok_or(AccessError::OtherReason)
+    }
+
+    /// Samples that no sound converter gives are an error of the measuring system when they last a second.
+    fn judge_signal(&mut self, measurement: &Measurement) {
+        let faulty = !measurement.faults.is_empty() || !measurement.clipped.is_empty();
+        self.faulty_windows = if faulty {
+            self.faulty_windows.saturating_add(1)
+        } else {
+            0
+        };
+        if FAULTY_WINDOWS <= self.faulty_windows {
+            self.suffer(Trouble::Measurement);
+        }
     }
 
     /// Takes a change of a contact or a press of the button.

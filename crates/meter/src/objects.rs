@@ -4,6 +4,7 @@ mod alarms;
 mod association;
 mod billing;
 mod clock;
+mod connection;
 mod contacts;
 mod demand;
 mod energy;
@@ -52,6 +53,7 @@ pub static DIRECTORY: Directory<Model> = Directory::new(&[
     billing::OBJECTS,
     tariff::OBJECTS,
     legal::OBJECTS,
+    connection::OBJECTS,
 ]);
 
 pub(crate) use tariff::DAY_TABLES;

@@ -2,6 +2,7 @@
 
 extern crate std;
 
+mod connection;
 mod cuts;
 mod damage;
 mod legal;

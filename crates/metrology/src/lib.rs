@@ -6,6 +6,7 @@
 //! SampleSet --> Chain --> Measurement (every 10/12 cycles) --> Registers (energies), Pulses (LED),
 //!          |       |                                               Aggregation (150 cycles, 10 minutes, 2 hours)
 //!          |       `----> Spectrum    (harmonics and THD, one channel after the other)
+//!          |                                                ConnectionWatch (neutral, sequence, reversal: fraud)
 //!          |-> VoltageWatch           (Urms(1/2) every half cycle; dips, swells, interruptions)
 //!          `-> Flicker                (Pst of an interval)
 //! ```
@@ -19,6 +20,7 @@ mod aggregation;
 mod calibration;
 mod chain;
 mod channel;
+mod connection_watch;
 mod crossing;
 mod edge;
 mod flicker;
@@ -53,6 +55,10 @@ pub use aggregation::{Aggregate, Aggregation, MeanFrequency, Ticked};
 pub use calibration::Calibration;
 pub use chain::Chain;
 pub use channel::{Channel, ChannelSet, N_CHANNELS, N_PHASES, Phase, SampleSet};
+pub use connection_watch::{
+    Condition, ConditionAggregate, ConditionSet, ConnectionFindings, ConnectionThresholds, ConnectionWatch, Hysteresis,
+    N_CONDITIONS,
+};
 pub use flicker::{Flicker, Lamp};
 pub use half_cycle::HalfCycle;
 pub use legal_log::{Actor, LegalEntry, LegalKind};

@@ -1,0 +1,79 @@
+//! F1: what the metrology finds between supply, meter and load is to be seen in the objects; samples that cannot be are an error.
+
+extern crate std;
+
+use metrology::{Apparent, Channel, ChannelSet, Condition, Measurement, Phase, PhaseReading, Position};
+
+use super::{Bench, Life, WINDOW, hex, start};
+use crate::profile::JournalId;
+use crate::{Input, error_bit};
+
+fn window(amperes: [u64; 3]) -> Measurement {
+    let phases = amperes.map(|amperes| PhaseReading::steady(230_000_000, amperes * 1_000_000, 0, 0, 200_000_000));
+    let (from, to) = (Position::START, Position::of_sample(1_600));
+    Measurement::of_phases(from, to, 200_000_000, 50_000_000, phases, Apparent::Arithmetic)
+}
+
+impl Life {
+    fn take(&mut self, window: &Measurement) {
+        self.now = self.now + WINDOW;
+        self.step(Input::Measured(window)).expect("a good step");
+    }
+}
+
+#[test]
+fn conditions_their_aggregates_and_their_thresholds_are_objects() {
+    let (mut life, _) = Life::begin(Bench::new(), Some(start()));
+    for _ in 0..15 {
+        life.take(&window([5, 0, 5]));
+    }
+    assert_eq!(life.read(1, "0-0:96.129.0", 2), hex("06 00008000"));
+    let place = Condition::CurrentMissing(Phase::L2).index();
+    let aggregates = life.read(1, "0-0:96.129.1", 2);
+    assert_eq!(aggregates[2 + 12 * place..][..12], hex("0202 06 00000001 06 00000003"));
+    life.take(&window([5, 5, 5]));
+    assert_eq!(life.read(1, "0-0:96.129.0", 2), hex("06 00000000"));
+    // Thresholds are parameters of a client, kept over the power: from now on 40 % of the current are needed to miss another one.
+    life.associate().expect("an open link");
+    let mut value = life.read(1, "0-0:96.129.3", 2);
+    let last = value.len() - 2;
+    value[last..].copy_from_slice(&1_200_u16.to_be_bytes());
+    let mut set = hex("C101C1 0001 0000608103FF 02 00");
+    set.extend(&value);
+    assert_eq!(life.talk(&set).expect("an answer"), hex("C501C100"));
+    life.take(&window([5, 0, 5]));
+    assert_eq!(life.read(1, "0-0:96.129.0", 2), hex("06 00000000"));
+    // A condition that would end above where it begins is refused.
+    value[last..].copy_from_slice(&1_u16.to_be_bytes());
+    let mut set = hex("C101C1 0001 0000608103FF 02 00");
+    set.extend(&value);
+    assert_ne!(life.talk(&set).expect("an answer"), hex("C501C100"));
+    let (again, _) = Life::begin(life.bench.revived(), Some(start()));
+    let kept = again.read(1, "0-0:96.129.3", 2);
+    assert_eq!(kept[last..], 1_200_u16.to_be_bytes());
+}
+
+/// Bad input: a second of samples that cannot be is an error of the measuring system, once; a single window is not.
+#[test]
+fn samples_that_cannot_be_are_an_error_when_they_last() {
+    let (mut life, _) = Life::begin(Bench::new(), Some(start()));
+    let mut stuck = window([5, 5, 5]);
+    stuck.faults.stuck = ChannelSet::NONE.with(Channel::I2);
+    for _ in 0..4 {
+        life.take(&stuck);
+    }
+    assert_eq!(
+        life.read(1, "0-0:96.129.2", 2),
+        hex("0206 1100 1100 1100 1110 1100 0300")
+    );
+    life.take(&window([5, 5, 5]));
+    assert_eq!(life.meter.model().error_register & error_bit::MEASUREMENT_SYSTEM, 0);
+    let mut clipped = window([5, 5, 5]);
+    clipped.clipped = ChannelSet::NONE.with(Channel::V1);
+    for _ in 0..50 {
+        life.take(&clipped);
+    }
+    assert_ne!(life.meter.model().error_register & error_bit::MEASUREMENT_SYSTEM, 0);
+    let events = life.log(JournalId::StandardLog);
+    assert_eq!(events.iter().filter(|code| **code == 16).count(), 1, "{events:?}");
+}
