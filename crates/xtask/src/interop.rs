@@ -42,7 +42,26 @@ pub(crate) fn check(house: &Workspace) -> Result<Passed, Failure> {
         passed += 1 + trace::check(house, &folder.join(TRACE), &says)?;
     }
     let Passed(compared) = compare_xml(house)?;
-    Ok(Passed(passed + compared))
+    let Passed(read) = read_capacity(house)?;
+    Ok(Passed(passed + compared + read))
+}
+
+/// A meter whose profiles are full is read completely: the 4 MB flash, or with `FERRARIS_CAPACITY=full` 400 days in each profile of the 16 MB one.
+fn read_capacity(house: &Workspace) -> Result<Passed, Failure> {
+    watch(
+        Command::new("cargo")
+            .args(["build", "--quiet", "--release", "--locked", "-p", "ferraris-meter"])
+            .args(["--example", "capacity_server"])
+            .current_dir(&house.root),
+    )?;
+    let full = std::env::var("FERRARIS_CAPACITY").is_ok_and(|form| form == "full");
+    watch(
+        Command::new(house.root.join(".venv/gurux/bin/python"))
+            .arg(house.root.join("interop/read_capacity.py"))
+            .arg(house.target.join("release/examples/capacity_server"))
+            .args(if full { ["16MB", "410"] } else { ["4MB", "60"] })
+            .current_dir(&house.root),
+    )
 }
 
 /// The XML form of `ferraris explain` against that of Gurux' translator.
