@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use cosem::buffer::RowForm;
 use dlms::security::{ASYMMETRIC, Certificate, CertificateFault};
 use meter::{Config, FlashSize, Variant};
 
@@ -71,6 +72,9 @@ fn fill_in(table: &mut Table<'_>, variant: Option<Variant>, faults: &mut Faults)
     }
     if let Some(summer_time) = table.boolean("daylight_saving", faults) {
         config.daylight_saving = summer_time;
+    }
+    if let Some(form) = table.word("row_form", ROW_FORMS, faults) {
+        config.row_form = form;
     }
     if let Some(hertz) = table.integer("nominal_hertz", 50..=60, faults) {
         config.nominal_hertz = u8::try_from(hertz).unwrap_or(config.nominal_hertz);
@@ -223,6 +227,13 @@ const VARIANTS: &[(&str, Variant)] = &[
     ("ST402C", Variant::St402c),
 ];
 
+const ROW_FORMS: &[(&str, RowForm)] = &[
+    ("plain", RowForm::Plain),
+    ("null-data", RowForm::NullData),
+    ("delta", RowForm::Delta),
+    ("compact-array", RowForm::CompactArray),
+];
+
 const FLASH_SIZES: &[(&str, FlashSize)] = &[("16MB", FlashSize::Megabytes16), ("4MB", FlashSize::Megabytes4)];
 
 #[cfg(test)]
@@ -313,7 +324,7 @@ mod tests {
         refused(
             "colour = \"grey\"",
             "meter.toml:1:1: colour is not known here; allowed are client_system_title, \
-             constant, daylight_saving, flash, management, nominal_hertz, nominal_volts, serial, switching_module, \
+             constant, daylight_saving, flash, management, nominal_hertz, nominal_volts, row_form, serial, switching_module, \
              time_zone_minutes, variant",
         );
     }

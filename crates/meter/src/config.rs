@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use cosem::buffer::RowForm;
 use dlms::security::{Algorithms, Key, PrivateKey, SYMMETRIC, Suite};
 use heapless::Vec;
 
@@ -98,6 +99,9 @@ pub struct Config {
     pub flash: FlashSize,
     /// Seconds between two saves of the energies without a warning of power loss; 0 saves each window, for memories that do not wear.
     pub checkpoint_seconds: u16,
+    /// How rows of buffers go over the wire. Every client reads plain ones; differences go to those alone that agree on
+    /// them.
+    pub row_form: RowForm,
     /// The keys and passwords that it leaves the factory with.
     pub secrets: Secrets,
     /// The only client system title that is accepted, or any.
@@ -190,6 +194,7 @@ impl Config {
             switching_module: variant.is_direct(),
             flash: FlashSize::Megabytes16,
             checkpoint_seconds: CHECKPOINT_SECONDS,
+            row_form: RowForm::Plain,
             secrets,
             client_system_title: None,
             algorithms: SYMMETRIC,

@@ -30,6 +30,7 @@ pub mod keys;
 pub mod legal;
 pub mod mbus;
 pub mod outage;
+pub mod port_protection;
 pub mod profile;
 pub mod schedule;
 pub mod security;

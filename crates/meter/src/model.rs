@@ -24,6 +24,7 @@ use crate::legal::Legal;
 use crate::limits::DEVICE_ID_OCTETS;
 use crate::mbus::{Channels, Reading, Source};
 use crate::outage::Outages;
+use crate::port_protection::PortProtection;
 use crate::profile::{JournalId, N_PROFILES, Profile, Profiles};
 use crate::security::Security;
 use crate::tariff::Tariffs;
@@ -93,6 +94,8 @@ pub struct Model {
     pub security: Security,
     /// Keys.
     pub keys: Keys,
+    /// Who guesses passwords is locked out.
+    pub port_protection: PortProtection,
     /// Identifications 1 to 7 (0-0:96.1.x) that a client may write.
     pub device_ids: [Vec<u8, DEVICE_ID_OCTETS>; 7],
     /// The client whose request is being served, or was served last.
@@ -215,6 +218,7 @@ impl Model {
             display: Display::new(now),
             security: Security::default(),
             keys: Keys::new(&config.secrets),
+            port_protection: PortProtection::default(),
             device_ids,
             partner: None,
             error_register: 0,

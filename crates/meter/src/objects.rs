@@ -17,6 +17,7 @@ mod mbus;
 mod nominal;
 mod outages;
 mod policy;
+mod port_protection;
 mod profile;
 mod security;
 mod tariff;
@@ -35,6 +36,7 @@ pub static DIRECTORY: Directory<Model> = Directory::new(&[
     clock::OBJECTS,
     association::OBJECTS,
     security::OBJECTS,
+    port_protection::OBJECTS,
     contacts::OBJECTS,
     logs::OBJECTS,
     alarms::OBJECTS,

@@ -1,6 +1,7 @@
 //! The meter as the DLMS server sees it: clients, keys, counters, and access to the rows.
 
 use cosem::axdr::Writer;
+use cosem::buffer::RowForm;
 use cosem::class::Stream;
 use cosem::{AccessError, ActionError, Attribute, Cursor, Method, Returned, Role, Selection, Step};
 use dlms::acse::{Context, Diagnostic, Mechanism};
@@ -12,6 +13,7 @@ use dlms::security::{
 use dlms::server::{Application, Caller, Exhausted, PDU_MAX, PreEstablished, Profile, Proposal, Replay, SecurityEvent};
 
 use crate::certificates::Office;
+use crate::config::Config;
 use crate::effect::{Actor, Record};
 use crate::event_log::fraud;
 use crate::keys::KeyId;
@@ -129,6 +131,14 @@ fn acting(client: u16) -> Actor {
     Actor::Client(u8::try_from(client).map_or(0x7F, |client| client & 0x7F))
 }
 
+/// How this client gets the rows of buffers: differences only when both have agreed on them.
+fn row_form(config: &Config, caller: &Caller) -> RowForm {
+    match config.row_form {
+        RowForm::Delta if !caller.conformance.has(Conformance::DELTA_VALUES) => RowForm::Plain,
+        form => form,
+    }
+}
+
 fn role(client: u16) -> Role {
     match client {
         MANAGEMENT_CLIENT => Role::Management,
@@ -148,6 +158,11 @@ impl Application for Service<'_> {
         } = proposal;
         if server != MANAGEMENT_DEVICE {
             return Err(Diagnostic::NoReason);
+        }
+        // Locked, the right secret is refused like a wrong one.
+        let shows_secret = mechanism != Mechanism::None;
+        if shows_secret && !self.core.model.port_protection.is_open(self.core.model.now) {
+            return Err(Diagnostic::AuthenticationFailure);
         }
         let model = &self.core.model;
         let secrets = &model.config.secrets;
@@ -183,7 +198,11 @@ impl Application for Service<'_> {
         };
         Ok(Profile {
             policy,
-            conformance: CONFORMANCE,
+            conformance: if self.core.model.config.row_form == RowForm::Delta {
+                CONFORMANCE.with(Conformance::DELTA_VALUES)
+            } else {
+                CONFORMANCE
+            },
             receive_max: PDU_SIZE,
             dialect: Dialect::STANDARD,
         })
@@ -319,6 +338,7 @@ impl Application for Service<'_> {
             SecurityEvent::Associated { title, .. } => {
                 model.connections = model.connections.wrapping_add(1);
                 model.security.associated(title);
+                model.port_protection.succeeded();
             }
             SecurityEvent::Released => {
                 if model.partner.is_some_and(|partner| partner.client == client) {
@@ -326,7 +346,9 @@ impl Application for Service<'_> {
                 }
             }
             SecurityEvent::AuthenticationFailed => {
-                if let Some((_, code)) = model.security.failed() {
+                let row = model.security.failed().map(|(_, code)| code);
+                let locked = model.port_protection.failed(model.now);
+                if let Some(code) = row.or_else(|| locked.then_some(fraud::AUTHENTICATION_FAILURE)) {
                     model.note_attack(code);
                 }
             }
@@ -360,7 +382,15 @@ impl Application for Service<'_> {
         match object.class.stream(attribute) {
             Some(Stream::Journal(number)) => {
                 let journal = JournalId::new(number).ok_or(AccessError::ObjectUnavailable)?;
-                stream::buffer(model, memory, self.board.flash(), journal, selection, cursor, out)
+                stream::buffer(
+                    model,
+                    memory,
+                    self.board.flash(),
+                    (journal, row_form(&model.config, caller)),
+                    selection,
+                    cursor,
+                    out,
+                )
             }
             _ if selection != Selection::Whole => Err(AccessError::ScopeOfAccessViolated),
             Some(Stream::Columns(number)) => {

@@ -8,6 +8,7 @@ mod damage;
 mod legal;
 mod profiles;
 mod sizes;
+mod row_forms;
 mod trust;
 
 use std::vec::Vec;

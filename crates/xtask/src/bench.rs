@@ -12,6 +12,7 @@ const BENCHES: &[(&str, &str, Kind, &str)] = &[
     ("journal", "ferraris-flash", Kind::Bench, "journal_rate"),
     ("profile", "ferraris-meter", Kind::Example, "profile_rate"),
     ("dlms", "ferraris-dlms", Kind::Example, "get_rate"),
+    ("server", "ferraris-dlms", Kind::Example, "server_speed"),
     ("tcp", "ferraris", Kind::Bench, "speed"),
 ];
 

@@ -59,6 +59,17 @@ const SECTIONS: &[Section] = &[
         },
     },
     Section {
+        id: 2,
+        version: 1,
+        room: 8,
+        save: |it, out| out.put(&it.port_protection.state(it.now).cumulative.to_be_bytes()),
+        restore: |it, _, from| {
+            let cumulative = from.array_of().ok()?;
+            it.port_protection.restore_cumulative(u32::from_be_bytes(cumulative));
+            Some(())
+        },
+    },
+    Section {
         id: 10,
         version: 1,
         room: (4 + Outages::OCTETS).next_multiple_of(WORD),

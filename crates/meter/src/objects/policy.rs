@@ -44,6 +44,8 @@ pub(super) const SECURITY_SETUP_OPEN: Policy = policy(Grant::NONE.reading_only(&
 pub(super) const SWITCH: Policy = policy(Grant::NONE, Grant::READ.writing(&[4]).invoking(&[1, 2]));
 /// A load profile.
 pub(super) const PROFILE: Policy = policy(Grant::NONE, Grant::READ.writing(&[3, 4, 8]).invoking(&[1, 2]));
+/// The protection of the ports.
+pub(super) const PORT_PROTECTION: Policy = policy(Grant::NONE, Grant::READ.writing(&[2, 3, 4, 5, 6]).invoking(&[1]));
 /// An event log.
 pub(super) const LOG: Policy = policy(Grant::NONE, Grant::READ.invoking(&[1]));
 /// A demand register: its periods are the client's.

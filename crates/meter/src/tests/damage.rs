@@ -126,7 +126,7 @@ fn read_all(life: &Life) -> Vec<Vec<u8>> {
             &core.model,
             &core.memory,
             &life.bench.flash,
-            JournalId::LoadProfile1,
+            (JournalId::LoadProfile1, cosem::buffer::RowForm::Plain),
             Selection::Whole,
             &mut cursor,
             &mut out,
