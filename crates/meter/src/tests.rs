@@ -7,8 +7,8 @@ mod cuts;
 mod damage;
 mod legal;
 mod profiles;
-mod sizes;
 mod row_forms;
+mod sizes;
 mod trust;
 
 use std::vec::Vec;
