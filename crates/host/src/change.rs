@@ -3,6 +3,7 @@
 use grid::SupplySetting;
 use grid::{FixedLoad, Harmonic, Harmonics, HouseholdSetting, LoadSetting, PhaseLoad, PhaseSupply};
 use meter::{Contact, Press};
+use metrology::Tariff;
 use serde_json::{Value, json};
 
 use crate::document::{FaultKind, Faults, Path, Table};
@@ -39,8 +40,10 @@ pub struct ContactsChange {
     pub terminal_cover_open: Option<bool>,
     /// Whether a strong magnetic field is near.
     pub magnet_near: Option<bool>,
-    /// One press of the button.
-    pub press: Option<Press>,
+    /// The tariff that the contacts of the tariff input ask for.
+    pub tariff_input: Option<Tariff>,
+    /// One press of the button, or of the sealed one that ends a billing period.
+    pub press: Option<Contact>,
 }
 
 /// How fast the world runs.
@@ -179,13 +182,26 @@ impl ContactsChange {
     /// Reads the fields of the contacts.
     pub fn read(table: &mut Table<'_>, faults: &mut Faults) -> Self {
         const COVER: &[(&str, bool)] = &[("open", true), ("closed", false)];
+        const BUTTONS: &[(&str, Contact)] = &[
+            ("short", Contact::Button(Press::Short)),
+            ("long", Contact::Button(Press::Long)),
+            ("billing", Contact::BillingButton),
+        ];
         let change = Self {
             meter_cover_open: table.word("meter_cover", COVER, faults),
             terminal_cover_open: table.word("terminal_cover", COVER, faults),
             magnet_near: table.boolean("magnet", faults),
-            press: table.word("button", &[("short", Press::Short), ("long", Press::Long)], faults),
+            tariff_input: table
+                .integer("tariff_input", 1..=8, faults)
+                .and_then(|number| u8::try_from(number).ok())
+                .and_then(Tariff::new),
+            press: table.word("button", BUTTONS, faults),
         };
-        at_least_one(table, &["meter_cover", "terminal_cover", "magnet", "button"], faults);
+        at_least_one(
+            table,
+            &["meter_cover", "terminal_cover", "magnet", "tariff_input", "button"],
+            faults,
+        );
         change
     }
 
@@ -195,7 +211,8 @@ impl ContactsChange {
             self.meter_cover_open.map(|open| Contact::MeterCover { open }),
             self.terminal_cover_open.map(|open| Contact::TerminalCover { open }),
             self.magnet_near.map(|near| Contact::Magnet { near }),
-            self.press.map(Contact::Button),
+            self.tariff_input.map(Contact::TariffInput),
+            self.press,
         ];
         contacts.into_iter().flatten()
     }
@@ -457,7 +474,7 @@ mod tests {
         refused(
             &json!({}),
             contacts,
-            &["# is empty; allowed are meter_cover, terminal_cover, magnet, button"],
+            &["# is empty; allowed are meter_cover, terminal_cover, magnet, tariff_input, button"],
         );
         refused(
             &json!({ "magnet": "yes" }),

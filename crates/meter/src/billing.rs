@@ -132,7 +132,9 @@ impl Billing {
 
     /// Goes on after a power cut with the end that was waited for, or begins to wait.
     pub fn resume(&mut self, clock: &Clock, utc: Utc) {
-        if self.due.is_none() {
+        // An end of another schedule is none: it was changed after the last save.
+        let is_end = |due: Utc| self.schedule.next_after(clock, due.plus(-1)) == Some(due);
+        if !self.due.is_some_and(is_end) {
             self.align(clock, utc);
         }
     }

@@ -516,4 +516,4 @@ impl SpecialDays {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

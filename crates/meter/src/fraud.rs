@@ -1,5 +1,7 @@
 //! Covers and magnetic field: an event when something opens or appears, and one when it is over (F1).
 
+use metrology::Tariff;
+
 use crate::event_log::{Log, fraud};
 
 /// A contact of the case, or a press of its button.
@@ -22,6 +24,10 @@ pub enum Contact {
     },
     /// The button, pressed and let go.
     Button(Press),
+    /// The button under the seal that ends a billing period (B1).
+    BillingButton,
+    /// The contacts of the tariff input: a tariff from 1 to 8 (T2).
+    TariffInput(Tariff),
 }
 
 /// How long the button was pressed.
@@ -60,7 +66,7 @@ impl Contacts {
                 near,
                 [fraud::STRONG_FIELD_GONE, fraud::STRONG_FIELD],
             ),
-            Contact::Button(_) => return None,
+            Contact::Button(_) | Contact::BillingButton | Contact::TariffInput(_) => return None,
         };
         let was = core::mem::replace(seen, is);
         let [over, begun] = events;

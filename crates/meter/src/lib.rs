@@ -308,7 +308,7 @@ impl Meter {
             outcome = core.elapse(board).map_err(Fault::Memory);
         }
         core.model.effects.acting = match &input {
-            Input::Contact(Contact::Button(_)) => Actor::Button,
+            Input::Contact(Contact::Button(_) | Contact::BillingButton) => Actor::Button,
             Input::Time(_) | Input::Trouble(_) => Actor::Board,
             _ => Actor::Meter,
         };

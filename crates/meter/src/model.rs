@@ -373,6 +373,17 @@ impl Model {
 
     /// Takes a change of a contact or a press of the button.
     pub fn touch(&mut self, contact: Contact) {
+        match contact {
+            Contact::BillingButton => {
+                // Within the lock-out nothing happens: the display shows the same number of the period.
+                let _locked_out = self.close_by_hand(Scheme::First);
+            }
+            Contact::TariffInput(tariff) => {
+                self.tariffs.set_input(tariff);
+                self.look_again();
+            }
+            _ => {}
+        }
         if let Contact::Button(press) = contact {
             if press == Press::Long && self.config.switching_module {
                 let _only_from_ready = self.command(Command::ManualReconnect);

@@ -9,6 +9,7 @@ mod legal;
 mod profiles;
 mod row_forms;
 mod sizes;
+mod registration;
 mod trust;
 
 use std::vec::Vec;

@@ -5,6 +5,7 @@
 use base::Instant;
 use frontend::RawFrame;
 use meter::{Contact, Press};
+use metrology::Tariff;
 
 /// One thing that happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,6 +153,8 @@ fn contact(octets: &[u8]) -> Option<Contact> {
         [2, near] => Contact::Magnet { near: *near != 0 },
         [3, 0] => Contact::Button(Press::Short),
         [3, 1] => Contact::Button(Press::Long),
+        [4, 0] => Contact::BillingButton,
+        [5, tariff] => Contact::TariffInput(Tariff::new(*tariff)?),
         _ => return None,
     })
 }
@@ -166,6 +169,17 @@ const fn contact_octets(contact: Contact) -> &'static [u8] {
         Contact::Magnet { near: true } => &[2, 1],
         Contact::Button(Press::Short) => &[3, 0],
         Contact::Button(Press::Long) => &[3, 1],
+        Contact::BillingButton => &[4, 0],
+        Contact::TariffInput(tariff) => match tariff.number() {
+            1 => &[5, 1],
+            2 => &[5, 2],
+            3 => &[5, 3],
+            4 => &[5, 4],
+            5 => &[5, 5],
+            6 => &[5, 6],
+            7 => &[5, 7],
+            _ => &[5, 8],
+        },
     }
 }
 

@@ -187,7 +187,7 @@ impl Written {
 
     /// The reference: the tariff at a local reading, by walking from the first of January of the year before, day by day, without a word
     /// of the meter's code.
-    fn tariff_at(&self, (year, month, day): (i32, i32, i32), second: u32) -> u8 {
+    pub(crate) fn tariff_at(&self, (year, month, day): (i32, i32, i32), second: u32) -> u8 {
         let special = self.special.iter().find(|(_, date, _)| {
             let any_year = date[0] == 0xFF;
             let of_year = i32::from(date[0]) * 256 + i32::from(date[1]);
