@@ -7,9 +7,9 @@ mod cuts;
 mod damage;
 mod legal;
 mod profiles;
+mod registration;
 mod row_forms;
 mod sizes;
-mod registration;
 mod trust;
 
 use std::vec::Vec;
