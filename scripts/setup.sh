@@ -154,7 +154,7 @@ emulator() {
 # ---------------------------------------------------------------------------------------------------------------------
 
 peers() {
-    for peer in gurux dlms-cosem; do
+    for peer in gurux dlms-cosem pydlms; do
         local list=interop/$peer.txt venv=.venv/$peer
         if cmp -s "$list" "$venv/installed.txt" && "$venv/bin/python" -c '' 2>/dev/null; then
             say "$venv is as $list says"

@@ -43,7 +43,8 @@ pub(crate) fn check(house: &Workspace) -> Result<Passed, Failure> {
     }
     let Passed(compared) = compare_xml(house)?;
     let Passed(read) = read_capacity(house)?;
-    Ok(Passed(passed + compared + read))
+    let Passed(suites) = check_suites(house)?;
+    Ok(Passed(passed + compared + read + suites))
 }
 
 /// A meter whose profiles are full is read completely: the 4 MB flash, or with `FERRARIS_CAPACITY=full` 400 days in each profile of the 16 MB one.
@@ -62,6 +63,43 @@ fn read_capacity(house: &Workspace) -> Result<Passed, Failure> {
             .args(if full { ["16MB", "410"] } else { ["4MB", "60"] })
             .current_dir(&house.root),
     )
+}
+
+/// The strictest of the peers, with a meter of each suite that it has ordered itself.
+fn check_suites(house: &Workspace) -> Result<Passed, Failure> {
+    let python = house.root.join(".venv/pydlms/bin/python");
+    if !python.is_file() {
+        return Err("pydlms is not installed; run scripts/setup.sh peers".to_owned().into());
+    }
+    let mut passed = 0;
+    for suite in ["0", "1", "2"] {
+        let folder = house.target.join("interop/pydlms").join(suite);
+        let script = |what: &str| {
+            let mut command = Command::new(&python);
+            command
+                .arg(house.root.join("interop/read_pydlms.py"))
+                .args([what, suite])
+                .arg(&folder)
+                .current_dir(&house.root);
+            command
+        };
+        std::fs::create_dir_all(&folder).map_err(|why| format!("{}: {why}", folder.display()))?;
+        let ordered = script("order")
+            .status()
+            .map_err(|why| format!("read_pydlms.py: {why}"))?;
+        if !ordered.success() {
+            return Err(format!("read_pydlms.py could not order a meter of suite {suite}").into());
+        }
+        let meter = VirtualMeter::start_ordered(house, &folder, "1", Some(&folder.join("meter.toml")))?;
+        let description = meter.describe(&folder)?;
+        let Passed(tests) = watch(script("read").arg(&description)).map_err(|failure| Failure {
+            passed: passed + failure.passed,
+            ..failure
+        })?;
+        meter.stop()?;
+        passed += tests + 1;
+    }
+    Ok(Passed(passed))
 }
 
 /// The XML form of `ferraris explain` against that of Gurux' translator.

@@ -26,6 +26,16 @@ pub(crate) struct VirtualMeter {
 impl VirtualMeter {
     /// Starts a meter with a fresh memory in `folder`, on free ports of loopback.
     pub(crate) fn start(house: &Workspace, folder: &Path, speed: &str) -> Result<Self, String> {
+        Self::start_ordered(house, folder, speed, None)
+    }
+
+    /// The same of a meter that is as the file `order` says.
+    pub(crate) fn start_ordered(
+        house: &Workspace,
+        folder: &Path,
+        speed: &str,
+        order: Option<&Path>,
+    ) -> Result<Self, String> {
         let binary = binary(house);
         if !binary.is_file() {
             return Err(format!(
@@ -41,6 +51,7 @@ impl VirtualMeter {
         let mut process = Command::new(&binary)
             .args(["meter", "--json", "--seed", "1", "--speed", speed, "--state"])
             .arg(&state)
+            .args(order.into_iter().flat_map(|order| [Path::new("--config"), order]))
             .arg("--pcap")
             .arg(folder.join(TRACE))
             .args([
