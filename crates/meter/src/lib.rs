@@ -74,11 +74,10 @@ pub use objects::DIRECTORY;
 pub use service::{MANAGEMENT_CLIENT, PRE_ESTABLISHED_CLIENT, PUBLIC_CLIENT, READING_CLIENT};
 pub use trouble::Trouble;
 
-use certificates::Office;
 use effect::Effect;
-use event_log::{Log, standard};
-use memory::{Memory, Save};
-use profile::{JournalId, status};
+use event_log::Log;
+use memory::Memory;
+use profile::JournalId;
 use service::Service;
 use step::{Chance, Core};
 use timekeeping::Synchroniser;
@@ -209,88 +208,55 @@ impl Meter {
         entropy: [u8; 32],
         board: &mut dyn Board,
     ) -> Result<(Self, BootReport), BootFault> {
+        let mut place = None;
+        let (_, report) = Self::boot_in(&mut place, config, rtc, entropy, board)?;
+        Ok((place.expect("a boot that ends well has filled its place"), report))
+    }
+
+    /// Boots as [`Meter::boot`] does, into a place that is its caller's: a meter of 15 kB is made there and never moves, so that a small stack will
+    /// do. A boot that fails leaves the place empty.
+    ///
+    /// # Errors
+    /// As [`Meter::boot`].
+    pub fn boot_in<'a>(
+        place: &'a mut Option<Self>,
+        config: &Config,
+        rtc: Option<Utc>,
+        entropy: [u8; 32],
+        board: &mut dyn Board,
+    ) -> Result<(&'a mut Self, BootReport), BootFault> {
         config.check().map_err(BootFault::Config)?;
+        Self::begin(place, config, rtc, entropy);
+        let booted = match place {
+            Some(meter) => meter.core.boot(board),
+            None => Err(BootFault::Memory(MemoryError::Bound)),
+        };
+        match booted {
+            Ok(report) => match place {
+                Some(meter) => Ok((meter, report)),
+                None => Err(BootFault::Memory(MemoryError::Bound)),
+            },
+            Err(fault) => {
+                *place = None;
+                Err(fault)
+            }
+        }
+    }
+
+    /// Makes a meter as it leaves the factory in its place, before it has found its memory.
+    #[inline(never)]
+    fn begin(place: &mut Option<Self>, config: &Config, rtc: Option<Utc>, entropy: [u8; 32]) {
         let now = Instant::START;
-        let mut model = Model::new(config, now, rtc);
-        let (memory, report) = Memory::boot(board.flash(), &mut model).map_err(BootFault::Memory)?;
         let checkpoint_due = now + Micros::from_secs(u64::from(config.checkpoint_seconds));
-        let mut core = Core {
-            model,
-            memory,
-            chance: Chance::new(entropy),
-            checkpoint_due,
-            unsaved: false,
-        };
-        if report.first_boot || report.parameters_lost {
-            let Core {
-                model, memory, chance, ..
-            } = &mut core;
-            let nor = board.flash();
-            let mut office = Office {
-                model,
-                memory,
-                nor,
-                chance,
-            };
-            office.furnish().map_err(|_| {
-                BootFault::Config(ConfigError {
-                    key: "certificates",
-                    allowed: "at most three authorities, six of clients, three of its own, each of 896 octets",
-                })
-            })?;
-        }
-        let Core { model, .. } = &mut core;
-        if !report.first_boot {
-            model.power_failures = model.power_failures.saturating_add(1);
-            model.profiles.mark(status::POWER_DOWN);
-            let from = report.last_alive.filter(|_| model.clock.is_valid());
-            let to = model.utc();
-            model.outages.resume(from, to);
-        }
-        // From here on a boot without a warning before it is told from one with a warning, also when the power goes in this boot. A first
-        // boot has ended when all memories hold something: what is missing from then on was lost.
-        let saved = core.memory.checkpoint(board.flash(), &core.model, Save::Whole);
-        let laid = if report.first_boot || report.parameters_lost {
-            saved.and_then(|()| core.memory.keep(board.flash(), &core.model, Record::Laid))
-        } else {
-            saved
-        };
-        // A worn flash is no reason not to measure; one that does not answer, or a first boot that cannot be finished, is no boot.
-        let worn = match laid {
-            Ok(()) => report.worn,
-            Err(MemoryError::Fault(flash::Fault::Worn(_) | flash::Fault::Busy)) if !report.first_boot => true,
-            Err(error) => return Err(BootFault::Memory(error)),
-        };
-        let Core { model, .. } = &mut core;
-        if let Some(last_alive) = report.last_alive {
-            model
-                .effects
-                .push(Effect::EventAt(Log::Standard, standard::POWER_DOWN, last_alive));
-        }
-        if report.cleared_journals != 0 {
-            model
-                .effects
-                .push(Effect::Event(Log::Standard, standard::PROFILE_CLEARED));
-        }
-        model.effects.push(Effect::Event(Log::Standard, standard::POWER_UP));
-        if !model.clock.is_valid() {
-            model
-                .effects
-                .push(Effect::Event(Log::Standard, standard::CLOCK_INVALID));
-        }
-        if report.has_loss() || worn {
-            model.error_register |= error_bit::NV_MEMORY;
-            model
-                .effects
-                .push(Effect::Event(Log::Standard, standard::NV_MEMORY_ERROR));
-        }
-        core.find_parameters(board);
-        let Core { model, .. } = &mut core;
-        model.wake(report.first_boot);
-        let closed = model.disconnector.is_connected();
-        board.drive_disconnector(closed);
-        let _noted_in_the_error_register = core.settle(board);
-        Ok((Self { core }, report))
+        *place = Some(Self {
+            core: Core {
+                model: Model::new(config, now, rtc),
+                memory: Memory::new(),
+                chance: Chance::new(entropy),
+                checkpoint_due,
+                unsaved: false,
+            },
+        });
     }
 
     /// Lets one thing happen at `now`, which never goes back.

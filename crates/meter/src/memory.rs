@@ -59,10 +59,11 @@ fn laid_by(it: &Model) -> [u8; LAID_OCTETS] {
 /// The memories of one meter.
 #[derive(Debug)]
 pub(crate) struct Memory {
-    store: Store<KEYS>,
-    snapshots: Snapshots,
+    /// What is none is found by [`Memory::boot`], one after the other, where it stays: so the stack holds little of it.
+    store: Option<Store<KEYS>>,
+    snapshots: Option<Snapshots>,
     journals: Journals,
-    large: Large,
+    large: Option<Large>,
     /// Something was written since all was prepared for the next write.
     needs_tending: bool,
 }
@@ -95,19 +96,56 @@ const fn record_key(record: Record) -> Key {
 }
 
 impl Memory {
+    /// Memories that are still to be found.
+    pub(crate) const fn new() -> Self {
+        Self {
+            store: None,
+            snapshots: None,
+            journals: Journals::new(),
+            large: None,
+            needs_tending: true,
+        }
+    }
+
     /// Finds the memories, or lays them out in an empty flash, and brings the model to where it was.
-    pub(crate) fn boot(nor: &mut dyn Nor, it: &mut Model) -> Result<(Self, BootReport), MemoryError> {
+    pub(crate) fn boot(&mut self, nor: &mut dyn Nor, it: &mut Model) -> Result<BootReport, MemoryError> {
         let mut report = BootReport::default();
-        let size = it.config.flash;
-        let parameters = partitions::parameters(size).region(nor)?;
+        self.find_store_and_snapshots(nor, it, &mut report)?;
+        self.lay_store_and_snapshots(nor, it, &mut report)?;
+        self.restore(nor, it, &mut report)?;
+        let store = self.store.as_ref().ok_or(MemoryError::Bound)?;
+        self.journals.boot(nor, it, store, &mut report)?;
+        let (large, lost) = Large::mount(nor, it)?;
+        self.large = Some(large);
+        if !report.first_boot {
+            report.lost_values = report.lost_values.saturating_add(lost);
+        }
+        report.lost_values += u32::from(self.adopt_all(nor, it));
+        it.effects.clear();
+        report.worn = self.settle(nor)?;
+        Ok(report)
+    }
+
+    /// Looks for the store and the snapshots, and writes nothing.
+    #[inline(never)]
+    fn find_store_and_snapshots(
+        &mut self,
+        nor: &mut dyn Nor,
+        it: &Model,
+        report: &mut BootReport,
+    ) -> Result<(), MemoryError> {
         // A flash that cannot be read says nothing of what it holds: nothing is laid out over it.
-        let store = Store::mount(nor, parameters)?;
-        let snapshots = Snapshots::mount(nor, it, &mut report)?;
+        if let Some((store, mounted)) = Store::mount(nor, partitions::parameters(it.config.flash).region(nor)?)? {
+            let records = mounted.lost_keys.saturating_add(mounted.lost_records);
+            report.lost_values = records.saturating_add(mounted.lost_sectors);
+            self.store = Some(store);
+        }
+        self.snapshots = Snapshots::mount(nor, it, report)?;
         // The store is laid out first and marked last, so a first boot that was cut is a first boot again. As long as there is no store,
         // nothing else has been written: what stands there then was a memory once, or is damage.
-        report.first_boot = match &store {
-            None => snapshots.is_none() && Snapshots::is_untouched(nor, it)?,
-            Some((store, _)) => {
+        report.first_boot = match &self.store {
+            None => self.snapshots.is_none() && Snapshots::is_untouched(nor, it)?,
+            Some(store) => {
                 let mut buffer = [0; LAID_OCTETS];
                 match store.get(nor, record_key(Record::Laid), &mut buffer) {
                     Ok(None) => true,
@@ -118,45 +156,45 @@ impl Memory {
                 }
             }
         };
+        Ok(())
+    }
 
-        let store = match store {
-            Some((store, mounted)) => {
-                let records = mounted.lost_keys.saturating_add(mounted.lost_records);
-                report.lost_values = records.saturating_add(mounted.lost_sectors);
-                store
-            }
-            None => {
-                report.parameters_lost = !report.first_boot;
-                Store::format(nor, parameters)?
-            }
-        };
-        let mut snapshots = match snapshots {
-            Some(snapshots) => snapshots,
-            None => {
-                report.registers_lost = !report.first_boot;
-                Snapshots::format(nor, it)?
-            }
-        };
+    /// Lays out what is missing of store and snapshots.
+    #[inline(never)]
+    fn lay_store_and_snapshots(
+        &mut self,
+        nor: &mut dyn Nor,
+        it: &Model,
+        report: &mut BootReport,
+    ) -> Result<(), MemoryError> {
+        if self.store.is_none() {
+            report.parameters_lost = !report.first_boot;
+            let parameters = partitions::parameters(it.config.flash).region(nor)?;
+            self.store = Some(Store::format(nor, parameters)?);
+        }
+        if self.snapshots.is_none() {
+            report.registers_lost = !report.first_boot;
+            self.snapshots = Some(Snapshots::format(nor, it)?);
+        }
         report.registers_lost &= !report.first_boot;
         report.registers_aged &= !report.first_boot;
-        let knows_counters = restore_parameters(&store, nor, it, &mut report)? && report.lost_values == 0;
-        snapshots.restore(nor, it, knows_counters, &mut report)?;
-        let journals = Journals::boot(nor, it, &store, &mut report)?;
-        let (large, lost) = Large::mount(nor, it)?;
-        if !report.first_boot {
-            report.lost_values = report.lost_values.saturating_add(lost);
-        }
-        let mut memory = Self {
-            store,
-            snapshots,
-            journals,
-            large,
-            needs_tending: true,
-        };
-        report.lost_values += u32::from(memory.adopt_all(nor, it));
-        it.effects.clear();
-        report.worn = memory.settle(nor)?;
-        Ok((memory, report))
+        Ok(())
+    }
+
+    /// Brings parameters, energies and what was under way back.
+    #[inline(never)]
+    fn restore(&mut self, nor: &mut dyn Nor, it: &mut Model, report: &mut BootReport) -> Result<(), MemoryError> {
+        let store = self.store.as_ref().ok_or(MemoryError::Bound)?;
+        let knows_counters = restore_parameters(store, nor, it, report)? && report.lost_values == 0;
+        self.snapshots()?.restore(nor, it, knows_counters, report)
+    }
+
+    fn store(&mut self) -> Result<&mut Store<KEYS>, MemoryError> {
+        self.store.as_mut().ok_or(MemoryError::Bound)
+    }
+
+    fn snapshots(&mut self) -> Result<&mut Snapshots, MemoryError> {
+        self.snapshots.as_mut().ok_or(MemoryError::Bound)
     }
 
     /// Makes the value of a kept attribute durable.
@@ -174,7 +212,7 @@ impl Memory {
             .map_err(|_| MemoryError::Bound)?;
         self.needs_tending = true;
         Ok(self
-            .store
+            .store()?
             .set(nor, Key(attribute_key(object, attribute)), out.written())?)
     }
 
@@ -196,9 +234,9 @@ impl Memory {
         match record {
             Record::Disconnector => {
                 let value = [it.disconnector.state() as u8, it.disconnector.mode().number()];
-                self.store.set(nor, key, &value)?;
+                self.store()?.set(nor, key, &value)?;
             }
-            Record::Contacts => self.store.set(nor, key, &[it.contacts.octet()])?,
+            Record::Contacts => self.store()?.set(nor, key, &[it.contacts.octet()])?,
             Record::Counters => {
                 let security = &it.security;
                 let mut value = [0; 14];
@@ -208,13 +246,13 @@ impl Memory {
                     octets.copy_from_slice(&counter.reserved().to_be_bytes());
                 }
                 generations.copy_from_slice(&it.keys.generations());
-                self.store.set(nor, key, &value)?;
+                self.store()?.set(nor, key, &value)?;
             }
             Record::Keys => {
                 let mut value = zeroize::Zeroizing::new([0; KEYS_OCTETS]);
                 let mut out = Writer::new(value.as_mut_slice());
                 it.keys.save(&mut out).map_err(|_| MemoryError::Bound)?;
-                self.store.set(nor, key, out.written())?;
+                self.store()?.set(nor, key, out.written())?;
             }
             Record::Alarms => {
                 let [[a, b], [c, d]] = [it.alarms.registers, it.alarms.descriptors];
@@ -222,22 +260,25 @@ impl Memory {
                 for (octets, word) in value.chunks_exact_mut(4).zip([a, b, c, d, it.causes.0]) {
                     octets.copy_from_slice(&word.to_be_bytes());
                 }
-                self.store.set(nor, key, &value)?;
+                self.store()?.set(nor, key, &value)?;
             }
-            Record::Security => self.store.set(nor, key, &[it.security.policy()])?,
-            Record::Laid => self.store.set(nor, key, &laid_by(it))?,
-            Record::Journals => self.store.set(nor, key, &self.journals.laid().to_be_bytes())?,
+            Record::Security => self.store()?.set(nor, key, &[it.security.policy()])?,
+            Record::Laid => self.store()?.set(nor, key, &laid_by(it))?,
+            Record::Journals => {
+                let laid = self.journals.laid();
+                self.store()?.set(nor, key, &laid.to_be_bytes())?;
+            }
             Record::ActiveCalendar => {
                 let mut buffer = [0; Calendar::OCTETS];
                 let mut out = Writer::new(&mut buffer);
                 it.tariffs.active.save(&mut out).map_err(|_| MemoryError::Bound)?;
-                self.store.set(nor, key, out.written())?;
+                self.store()?.set(nor, key, out.written())?;
             }
             Record::PassiveDays => {
                 let mut buffer = [0; Days::OCTETS];
                 let mut out = Writer::new(&mut buffer);
                 it.tariffs.passive.days.save(&mut out).map_err(|_| MemoryError::Bound)?;
-                self.store.set(nor, key, out.written())?;
+                self.store()?.set(nor, key, out.written())?;
             }
         }
         Ok(())
@@ -246,7 +287,7 @@ impl Memory {
     /// Saves the energies and what is under way.
     pub(crate) fn checkpoint(&mut self, nor: &mut dyn Nor, it: &Model, how: Save) -> Result<(), MemoryError> {
         self.needs_tending = true;
-        self.snapshots.save(nor, it, how)
+        self.snapshots()?.save(nor, it, how)
     }
 
     /// The certificate in a slot; none when there is none, or it cannot be read.
@@ -257,7 +298,7 @@ impl Memory {
         buffer: &'b mut [u8; CERTIFICATE_MAX],
     ) -> Option<&'b [u8]> {
         let key = certificate_key(slot);
-        let octets = self.store.get(nor, key, buffer).ok()??;
+        let octets = self.store.as_ref()?.get(nor, key, buffer).ok()??;
         (!octets.is_empty()).then_some(octets)
     }
 
@@ -270,8 +311,8 @@ impl Memory {
     ) -> Result<(), MemoryError> {
         self.needs_tending = true;
         match octets {
-            Some(octets) => self.store.set(nor, certificate_key(slot), octets)?,
-            None => self.store.remove(nor, certificate_key(slot))?,
+            Some(octets) => self.store()?.set(nor, certificate_key(slot), octets)?,
+            None => self.store()?.remove(nor, certificate_key(slot))?,
         }
         Ok(())
     }
@@ -317,10 +358,10 @@ impl Memory {
         if !self.needs_tending {
             return Ok(());
         }
-        let store = self.store.tend(nor).map_err(MemoryError::from);
-        let snapshots = self.snapshots.tend(nor);
+        let store = self.store()?.tend(nor).map_err(MemoryError::from);
+        let snapshots = self.snapshots()?.tend(nor);
         let journals = self.journals.tend(nor, it);
-        let large = self.large.bank.tend(nor).map_err(MemoryError::from);
+        let large = self.large()?.bank.tend(nor).map_err(MemoryError::from);
         let mut more = false;
         let mut outcome = Ok(());
         for tended in [store, snapshots, journals, large] {
@@ -346,8 +387,8 @@ impl Memory {
 
     /// Waits until all is prepared: at boot only. True when a sector is worn out: what it belongs to can be read, and lives on as far as it can.
     fn settle(&mut self, nor: &mut dyn Nor) -> Result<bool, MemoryError> {
-        let mut worn = is_worn(self.store.settle(nor).map_err(MemoryError::from))?;
-        worn |= self.snapshots.settle(nor)?;
+        let mut worn = is_worn(self.store()?.settle(nor).map_err(MemoryError::from))?;
+        worn |= self.snapshots()?.settle(nor)?;
         worn |= self.journals.settle(nor)?;
         // Journals that are not there yet are laid out in the background.
         self.needs_tending = true;

@@ -6,7 +6,6 @@ use flash::Fault;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
-use crate::Board;
 use crate::alarm::raised_by;
 use crate::day_table::Day;
 use crate::effect::{Actor, Effect, Record};
@@ -15,6 +14,9 @@ use crate::memory::{Memory, MemoryError, Save};
 use crate::model::{Model, error_bit};
 use crate::objects::DIRECTORY;
 use crate::profile::JournalId;
+use crate::profile::status;
+use crate::certificates::Office;
+use crate::{Board, BootFault, BootReport, ConfigError};
 
 /// The meter behind its door: model, memory, chance.
 #[derive(Debug)]
@@ -48,6 +50,90 @@ impl Chance {
 }
 
 impl Core {
+    /// Puts in what the factory gave: the certificates of the order.
+    #[inline(never)]
+    fn furnish(&mut self, board: &mut dyn Board) -> Result<(), BootFault> {
+        let Self {
+            model, memory, chance, ..
+        } = self;
+        let nor = board.flash();
+        let mut office = Office {
+            model,
+            memory,
+            nor,
+            chance,
+        };
+        office.furnish().map_err(|_| {
+            BootFault::Config(ConfigError {
+                key: "certificates",
+                allowed: "at most three authorities, six of clients, three of its own, each of 896 octets",
+            })
+        })
+    }
+
+    /// Finds the memory or lays it out, and wakes up: what is kept is restored, the switch is driven to its state, and that power is back is logged.
+    pub(crate) fn boot(&mut self, board: &mut dyn Board) -> Result<BootReport, BootFault> {
+        let report = self
+            .memory
+            .boot(board.flash(), &mut self.model)
+            .map_err(BootFault::Memory)?;
+        if report.first_boot || report.parameters_lost {
+            self.furnish(board)?;
+        }
+        let Self { model, .. } = &mut *self;
+        if !report.first_boot {
+            model.power_failures = model.power_failures.saturating_add(1);
+            model.profiles.mark(status::POWER_DOWN);
+            let from = report.last_alive.filter(|_| model.clock.is_valid());
+            let to = model.utc();
+            model.outages.resume(from, to);
+        }
+        // From here on a boot without a warning before it is told from one with a warning, also when the power goes in this boot. A first
+        // boot has ended when all memories hold something: what is missing from then on was lost.
+        let saved = self.memory.checkpoint(board.flash(), &self.model, Save::Whole);
+        let laid = if report.first_boot || report.parameters_lost {
+            saved.and_then(|()| self.memory.keep(board.flash(), &self.model, Record::Laid))
+        } else {
+            saved
+        };
+        // A worn flash is no reason not to measure; one that does not answer, or a first boot that cannot be finished, is no boot.
+        let worn = match laid {
+            Ok(()) => report.worn,
+            Err(MemoryError::Fault(Fault::Worn(_) | Fault::Busy)) if !report.first_boot => true,
+            Err(error) => return Err(BootFault::Memory(error)),
+        };
+        let Core { model, .. } = &mut *self;
+        if let Some(last_alive) = report.last_alive {
+            model
+                .effects
+                .push(Effect::EventAt(Log::Standard, standard::POWER_DOWN, last_alive));
+        }
+        if report.cleared_journals != 0 {
+            model
+                .effects
+                .push(Effect::Event(Log::Standard, standard::PROFILE_CLEARED));
+        }
+        model.effects.push(Effect::Event(Log::Standard, standard::POWER_UP));
+        if !model.clock.is_valid() {
+            model
+                .effects
+                .push(Effect::Event(Log::Standard, standard::CLOCK_INVALID));
+        }
+        if report.has_loss() || worn {
+            model.error_register |= error_bit::NV_MEMORY;
+            model
+                .effects
+                .push(Effect::Event(Log::Standard, standard::NV_MEMORY_ERROR));
+        }
+        self.find_parameters(board);
+        let Core { model, .. } = &mut *self;
+        model.wake(report.first_boot);
+        let closed = model.disconnector.is_connected();
+        board.drive_disconnector(closed);
+        let _noted_in_the_error_register = self.settle(board);
+        Ok(report)
+    }
+
     /// Does what the rules asked for. An effect that fails is noted in the error register; the first failure is answered. One that meets a
     /// flash that still prepares for it waits for the next step, and those behind it with it.
     pub(crate) fn settle(&mut self, board: &mut dyn Board) -> Result<(), AccessError> {

@@ -39,6 +39,7 @@ use crate::probe::Probe;
 use crate::restart::{LIVING, Living};
 use crate::trace::Event;
 
+static METER: Place<Option<Meter>> = Place::new();
 static METERING: Place<Metering> = Place::new();
 static HDLC: Place<Line> = Place::new();
 static WRAPPER: Place<Line> = Place::new();
@@ -65,7 +66,7 @@ fn main() -> ! {
     if last.cause.is_fault() {
         living.step(clock.now(), Input::Trouble(Trouble::Program));
     }
-    let metering = begin_metering(&mut clock, &probe, &living.meter);
+    let metering = begin_metering(&mut clock, &probe, living.meter);
     let lines = [begin_hdlc(), begin_wrapper(clock.now())];
     board::alarm::start();
     let mut rooms = Rooms {
@@ -93,7 +94,8 @@ fn begin_life(clock: &mut Clock, probe: &Probe, last_utc: Option<Utc>) -> Begun 
     let order = order::read(&nvm);
     let mut hardware = Hardware::new(nvm);
     let rtc = probe.rtc.map(Utc::from_unix).or(last_utc);
-    match Meter::boot(&order.config, rtc, chance::seed(probe), &mut hardware) {
+    let place = METER.put_with(|| None);
+    match Meter::boot_in(place, &order.config, rtc, chance::seed(probe), &mut hardware) {
         Ok((meter, report)) => {
             let now = clock.now();
             say_booted(now, &report, &order);
@@ -161,7 +163,7 @@ impl Rooms {
             watchdog.feed();
             let now = self.clock.now();
             self.living.now = now;
-            restart::alive(now, &self.living.meter);
+            restart::alive(now, self.living.meter);
             self.metering.run(now, self.living);
             for line in &mut self.lines {
                 line.serve(&mut self.clock, now, self.living);

@@ -17,7 +17,7 @@ use crate::trace::{self, Event};
 
 /// The meter and what it acts on: all that is needed for its last step.
 pub(crate) struct Living {
-    pub(crate) meter: Meter,
+    pub(crate) meter: &'static mut Meter,
     pub(crate) hardware: Hardware,
     /// The last instant that the loop saw.
     pub(crate) now: Instant,

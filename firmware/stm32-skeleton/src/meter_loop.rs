@@ -62,11 +62,12 @@ fn main() -> ! {
     let mut entropy = [0; 32];
     let mut chance = peripherals.RNG.constrain(&mut rcc);
     chance.read(&mut entropy).expect("the generator of a sound part works");
-    static METER: static_cell::StaticCell<Meter> = static_cell::StaticCell::new();
-    let meter = METER.init_with(|| match Meter::boot(&order(), backup, entropy, &mut board) {
+    static METER: static_cell::StaticCell<Option<Meter>> = static_cell::StaticCell::new();
+    let place = METER.init_with(|| None);
+    let meter = match Meter::boot_in(place, &order(), backup, entropy, &mut board) {
         Ok((meter, _report_is_in_the_log)) => meter,
         Err(fault) => panic!("{fault}"),
-    });
+    };
     static CHAIN: static_cell::StaticCell<Chain> = static_cell::StaticCell::new();
     let setup = Setup::three_phase(f64::from(RATE_HZ), VOLTS_PER_LSB, AMPS_PER_LSB);
     let chain = CHAIN.init_with(|| Chain::new(&setup).expect("the setup is an ordinary one"));

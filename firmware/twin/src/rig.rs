@@ -252,10 +252,10 @@ impl<'a, W: Watch> Rig<'a, W> {
 /// Boots the meter in its room.
 #[inline(never)]
 fn begin<'m, W: Watch>(room: &'m mut Option<Meter>, board: &mut Bench<'_, W>) -> &'m mut Meter {
-    let booted = Meter::boot(&config(), Some(Utc::from_unix(FIRST_SECOND)), [0x5A; 32], board);
+    let booted = Meter::boot_in(room, &config(), Some(Utc::from_unix(FIRST_SECOND)), [0x5A; 32], board);
     let (meter, report) = booted.expect("the memory is sound and the order is right");
     Line::new(board.watch).put(format_args!("booted {report:?}"));
-    room.insert(meter)
+    meter
 }
 
 #[inline(never)]

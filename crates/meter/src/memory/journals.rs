@@ -31,42 +31,46 @@ fn must_be_there(id: JournalId) -> bool {
 }
 
 impl Journals {
+    /// Journals that are still to be found.
+    pub(super) const fn new() -> Self {
+        Self {
+            found: [const { None }; JournalId::ALL.len()],
+            laying: None,
+            laid: 0,
+            broken: 0,
+            has_news: false,
+            stale: 0,
+        }
+    }
+
     /// Finds the journals that something is captured into. Rows of another capture list cannot be read by the present one and are given up.
     pub(super) fn boot(
+        &mut self,
         nor: &mut dyn Nor,
         it: &mut Model,
         store: &Store<KEYS>,
         report: &mut BootReport,
-    ) -> Result<Self, MemoryError> {
+    ) -> Result<(), MemoryError> {
         let mut octets = [0; 4];
-        let laid = match store.get(nor, record_key(Record::Journals), &mut octets) {
-            Ok(Some(_)) => u32::from_be_bytes(octets),
-            _ => 0,
-        };
-        let mut journals = Self {
-            found: [const { None }; JournalId::ALL.len()],
-            laying: None,
-            laid,
-            broken: 0,
-            has_news: false,
-            stale: 0,
-        };
+        if let Ok(Some(_)) = store.get(nor, record_key(Record::Journals), &mut octets) {
+            self.laid = u32::from_be_bytes(octets);
+        }
         for id in JournalId::ALL {
             if it.columns(id).is_empty() {
                 continue;
             }
             // What was captured once can be read, also when nothing more comes.
-            let journal = match journals.mount(nor, it, id, report)? {
+            let journal = match self.mount(nor, it, id, report)? {
                 None if must_be_there(id) => {
                     let region = partitions::journal(it.config.flash, id).region(nor)?;
-                    journals.note_laid(id);
+                    self.note_laid(id);
                     Some(Journal::format(nor, region, shape(it, id)?)?)
                 }
                 found => found,
             };
-            journals.put(it, id, journal)?;
+            self.put(it, id, journal)?;
         }
-        Ok(journals)
+        Ok(())
     }
 
     /// Finds a journal; none when it is not laid out.

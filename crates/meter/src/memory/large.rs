@@ -64,6 +64,10 @@ impl Large {
 }
 
 impl Memory {
+    pub(super) fn large(&mut self) -> Result<&mut Large, MemoryError> {
+        self.large.as_mut().ok_or(MemoryError::Bound)
+    }
+
     /// Takes the next part of a value from a client; offset 0 begins one, and whatever anybody was staging is forgotten.
     ///
     /// # Errors
@@ -77,7 +81,7 @@ impl Memory {
         octets: &[u8],
     ) -> Result<(), AccessError> {
         self.needs_tending = true;
-        let Large { bank, staging } = &mut self.large;
+        let Large { bank, staging } = self.large()?;
         if offset == 0 {
             *staging = None;
             bank.begin(nor).map_err(MemoryError::from)?;
@@ -108,7 +112,7 @@ impl Memory {
         length: u32,
     ) -> Result<(), AccessError> {
         self.needs_tending = true;
-        let Large { bank, staging } = &mut self.large;
+        let Large { bank, staging } = self.large()?;
         if staging.take() != Some(owner) || bank.staged() != Some(length) {
             return Err(AccessError::NoLongSetInProgress);
         }
@@ -149,7 +153,7 @@ impl Memory {
 
     /// Octets of the value under a key; none when there is no value.
     pub(crate) fn length_of_large(&self, key: u32) -> Option<u32> {
-        self.large.bank.length(key)
+        self.large.as_ref()?.bank.length(key)
     }
 
     /// Fills `into` with the octets of the value under `key` from `at` on.
@@ -157,7 +161,8 @@ impl Memory {
     /// # Errors
     /// `OtherReason` when it has not so many, `HardwareFault` when the flash cannot be read.
     pub(crate) fn read_large(&self, nor: &dyn Nor, key: u32, at: u32, into: &mut [u8]) -> Result<(), AccessError> {
-        exactly(self.large.bank.read(nor, key, at, into), into.len())
+        let large = self.large.as_ref().ok_or(AccessError::OtherReason)?;
+        exactly(large.bank.read(nor, key, at, into), into.len())
     }
 
     /// Appends as many octets of a large attribute as one step takes.
@@ -177,7 +182,7 @@ impl Memory {
             out.array(0)?;
             return Ok(Step::Done);
         };
-        let now = self.large.bank.mark_of(key).unwrap_or(0) ^ key;
+        let now = self.large.as_ref().and_then(|it| it.bank.mark_of(key)).unwrap_or(0) ^ key;
         let [at, mark, ..] = &mut cursor.words;
         if cursor.step == 0 {
             (*at, *mark) = (0, now);
@@ -267,7 +272,8 @@ mod tests {
                 ..Config::new(Variant::St402d, 7, test_secrets())
             };
             let mut it = Model::new(&config, Instant::START, None);
-            let (memory, _) = Memory::boot(&mut flash, &mut it).expect("a good flash");
+            let mut memory = Memory::new();
+            memory.boot(&mut flash, &mut it).expect("a good flash");
             Self { flash, it, memory }
         }
 

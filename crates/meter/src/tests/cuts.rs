@@ -750,7 +750,7 @@ fn a_recorded_life_outlives_a_cut_in_any_of_its_changes() {
 fn campaign() {
     let effort = Effort {
         every_byte: true,
-        double_every: 13,
+        double_every: 41,
         change_every: 1,
     };
     let cuts = run("first life", false, effort) + run("life on full rings", true, effort);
