@@ -16,6 +16,7 @@ use cosem::axdr::{Reader, Writer};
 use cosem::{AccessError, Object};
 use dlms::security::CERTIFICATE_MAX;
 use flash::{Fault, Journal, Key, Nor, PAGE_BYTES, Region, SECTOR_BYTES, Store, StoreError, Tended};
+use metrology::{Element, Quantity};
 
 use crate::calendar::{Calendar, Days};
 use crate::capture;
@@ -113,6 +114,12 @@ impl Memory {
         self.find_store_and_snapshots(nor, it, &mut report)?;
         self.lay_store_and_snapshots(nor, it, &mut report)?;
         self.restore(nor, it, &mut report)?;
+        // The mark is missing, and yet a meter has lived here: it measured, or said farewell. What the store held is damage.
+        let measured = it.registers.micro(Quantity::ActiveAbsolute, Element::Total) != 0;
+        let said_farewell = report.last_alive.is_some() && !report.unclean;
+        if report.first_boot && (measured || said_farewell || report.registers_lost) {
+            (report.first_boot, report.parameters_lost) = (false, true);
+        }
         let store = self.store.as_ref().ok_or(MemoryError::Bound)?;
         self.journals.boot(nor, it, store, &mut report)?;
         let (large, lost) = Large::mount(nor, it)?;
@@ -187,6 +194,13 @@ impl Memory {
         let store = self.store.as_ref().ok_or(MemoryError::Bound)?;
         let knows_counters = restore_parameters(store, nor, it, report)? && report.lost_values == 0;
         self.snapshots()?.restore(nor, it, knows_counters, report)
+    }
+
+    /// Puts another mark into the store, for the test of a flash of another layout.
+    #[cfg(test)]
+    pub(crate) fn keep_mark(&mut self, nor: &mut dyn Nor, mark: &[u8]) {
+        let store = self.store().expect("it has booted");
+        store.set(nor, record_key(Record::Laid), mark).expect("a good flash");
     }
 
     fn store(&mut self) -> Result<&mut Store<KEYS>, MemoryError> {

@@ -5,6 +5,7 @@ extern crate std;
 mod connection;
 mod cuts;
 mod damage;
+mod images;
 mod legal;
 mod profiles;
 mod registration;

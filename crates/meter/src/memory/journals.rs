@@ -75,7 +75,7 @@ impl Journals {
 
     /// Finds a journal; none when it is not laid out.
     fn mount(
-        &self,
+        &mut self,
         nor: &mut dyn Nor,
         it: &mut Model,
         id: JournalId,
@@ -102,7 +102,12 @@ impl Journals {
                 Ok(Some(journal))
             }
             Ok(None) | Err(JournalError::Width) => {
-                report.lost_journals += u32::from(!report.first_boot && self.laid & bit(id) != 0);
+                if self.laid & bit(id) != 0 {
+                    report.lost_journals += u32::from(!report.first_boot);
+                    // It is said once; what is laid out anew is noted anew.
+                    self.laid &= !bit(id);
+                    self.has_news = true;
+                }
                 Ok(None)
             }
             Err(error) => Err(error.into()),

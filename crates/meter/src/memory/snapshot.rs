@@ -152,6 +152,8 @@ pub(super) struct Snapshots {
     number: u32,
     /// When the next save is a whole one.
     whole_due: Instant,
+    /// Rows of changes were found damaged.
+    is_damaged: bool,
 }
 
 impl Snapshots {
@@ -164,9 +166,11 @@ impl Snapshots {
         // One save may have been torn by a cut, which is no loss; two cannot.
         report.registers_aged |= 1 < restored.damaged;
         report.registers_lost |= restored.snapshot.is_none();
+        let mut is_damaged = false;
         let changes = match Journal::mount(nor, changes) {
             Ok(Some((journal, mounted))) if journal.shape() == CHANGES => {
                 report.registers_aged |= 1 < mounted.unfinished_rows;
+                is_damaged = 0 < mounted.unfinished_rows;
                 journal
             }
             Ok(_) | Err(flash::JournalError::Width) => {
@@ -180,6 +184,7 @@ impl Snapshots {
             changes,
             number: 0,
             whole_due: Instant::START,
+            is_damaged,
         }))
     }
 
@@ -200,6 +205,7 @@ impl Snapshots {
             changes,
             number: 0,
             whole_due: Instant::START,
+            is_damaged: false,
         })
     }
 
@@ -226,6 +232,10 @@ impl Snapshots {
         match self.whole.save(nor, &row) {
             Ok(_number) => {
                 self.whole_due = it.now + WHOLE_EVERY;
+                if core::mem::take(&mut self.is_damaged) {
+                    // The changes before this count no more, and their damage was said: it must not be said again at the next boot.
+                    self.changes.clear(nor, CHANGES)?;
+                }
                 Ok(())
             }
             // Neither side is ready yet: the changes since the last whole one do it as well, if they fit.
@@ -321,7 +331,7 @@ impl Snapshots {
     }
 
     /// The image of the newest row of changes that belongs to the newest whole one.
-    fn changed(&self, nor: &dyn Nor, base: &Image, report: &mut BootReport) -> Result<Option<Image>, MemoryError> {
+    fn changed(&mut self, nor: &dyn Nor, base: &Image, report: &mut BootReport) -> Result<Option<Image>, MemoryError> {
         let (mut sequence, first) = (self.changes.next_sequence(), self.changes.first());
         let mut row = [0; CHANGES.width as usize];
         while first < sequence {
@@ -329,7 +339,7 @@ impl Snapshots {
             let mut cursor = self.changes.rows(sequence, sequence + 1);
             if !matches!(self.changes.next(nor, &mut cursor, &mut row)?, Step::Row { .. }) {
                 // It was acknowledged once.
-                report.registers_aged = true;
+                (report.registers_aged, self.is_damaged) = (true, true);
                 continue;
             }
             let [a, b, c, d, e, f, changes @ ..] = &row;
@@ -338,6 +348,7 @@ impl Snapshots {
             }
             let length = usize::from(u16::from_le_bytes([*e, *f]));
             let found = changes.get(..length).and_then(|changes| base.changed(changes));
+            self.is_damaged |= found.is_none();
             report.registers_aged |= found.is_none();
             return Ok(found);
         }
