@@ -7,6 +7,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
 use crate::alarm::raised_by;
+use crate::certificates::Office;
 use crate::day_table::Day;
 use crate::effect::{Actor, Effect, Record};
 use crate::event_log::{Log, standard};
@@ -15,7 +16,6 @@ use crate::model::{Model, error_bit};
 use crate::objects::DIRECTORY;
 use crate::profile::JournalId;
 use crate::profile::status;
-use crate::certificates::Office;
 use crate::{Board, BootFault, BootReport, ConfigError};
 
 /// The meter behind its door: model, memory, chance.
@@ -102,7 +102,7 @@ impl Core {
             Err(MemoryError::Fault(Fault::Worn(_) | Fault::Busy)) if !report.first_boot => true,
             Err(error) => return Err(BootFault::Memory(error)),
         };
-        let Core { model, .. } = &mut *self;
+        let Self { model, .. } = &mut *self;
         if let Some(last_alive) = report.last_alive {
             model
                 .effects
@@ -126,7 +126,7 @@ impl Core {
                 .push(Effect::Event(Log::Standard, standard::NV_MEMORY_ERROR));
         }
         self.find_parameters(board);
-        let Core { model, .. } = &mut *self;
+        let Self { model, .. } = &mut *self;
         model.wake(report.first_boot);
         let closed = model.disconnector.is_connected();
         board.drive_disconnector(closed);

@@ -61,7 +61,10 @@ impl Nor for Recorder {
 
     fn start_erase(&mut self, sector: u32) -> Result<(), NorError> {
         self.flash.start_erase(sector)?;
-        self.erasing = Some(sector);
+        // The one before has ended, though nobody has looked yet.
+        if let Some(ended) = self.erasing.replace(sector) {
+            self.note(Change::EraseEnded(ended));
+        }
         self.note(Change::EraseBegun(sector));
         Ok(())
     }
@@ -393,6 +396,9 @@ fn record(aged: bool) -> (Vec<u8>, Vec<Scene>) {
     let mut cells = nor.flash.cells().to_vec();
     if aged {
         nor = age(nor);
+        nor.flash.lose_power();
+        nor.flash.power_up();
+        nor.erasing = None;
         cells.copy_from_slice(nor.flash.cells());
         nor.is_recording = true;
         // What a second boot finds is what the first life has left.
