@@ -81,7 +81,8 @@ fn main() {
         println!("{}", listener.local_addr().expect("it is bound"));
         return serve(&listener);
     }
-    let (mut meter, mut ours) = our_meter();
+    let (mut meter, wrapper, password) = our_meter();
+    let mut ours = our_association(&wrapper, &password);
     let (mut peer, mut theirs) = their_server();
     let (mut our_best, mut their_best) = (f64::MAX, f64::MAX);
     let mut ratios = Vec::new();
@@ -101,6 +102,21 @@ fn main() {
         "  ratio ours to theirs, median of the rounds {:.2} (goal: not below 1)",
         ratios[ROUNDS / 2]
     );
+    println!("many associations at once, each on a connection of its own, all to one meter");
+    for associations in [1, 2, 4, 8, 16] {
+        let mut streams: Vec<TcpStream> = (1..associations)
+            .map(|_| our_association(&wrapper, &password))
+            .collect();
+        let begun = Instant::now();
+        std::thread::scope(|scope| {
+            for stream in &mut streams {
+                scope.spawn(|| gets(stream, 1));
+            }
+            gets(&mut ours, 1);
+        });
+        let all = f64::from(GETS) * f64::from(associations) / begun.elapsed().as_secs_f64();
+        println!("  {associations:>2} associations   {all:8.0} GET/s");
+    }
     for process in [&mut meter, &mut peer] {
         process.kill().expect("it can be killed");
         let _status = process.wait();
@@ -139,8 +155,8 @@ fn receive(stream: &mut TcpStream, into: &mut [u8]) -> usize {
     length
 }
 
-/// The virtual meter in a process of its own, in real time, and an association with it.
-fn our_meter() -> (Child, TcpStream) {
+/// The virtual meter in a process of its own, in real time, its address and its password.
+fn our_meter() -> (Child, String, String) {
     let state = std::env::temp_dir().join(format!("ferraris-speed-{}", std::process::id()));
     let mut meter = Command::new(env!("CARGO_BIN_EXE_ferraris"))
         .args([
@@ -170,12 +186,18 @@ fn our_meter() -> (Child, TcpStream) {
         .as_array()
         .and_then(|clients| clients.iter().find_map(|client| client["password"].as_str()))
         .expect("a client with a password");
-    let mut stream = TcpStream::connect(said["wrapper"].as_str().expect("an address")).expect("it listens");
+    let wrapper = said["wrapper"].as_str().expect("an address").to_owned();
+    (meter, wrapper, password.to_owned())
+}
+
+/// An association with it.
+fn our_association(wrapper: &str, password: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(wrapper).expect("it listens");
     stream.set_nodelay(true).expect("a TCP socket");
     stream.write_all(&framed(1, &aarq_lls(password))).expect("it listens");
     let mut answer = [0; 256];
     receive(&mut stream, &mut answer);
-    (meter, stream)
+    stream
 }
 
 /// The peer's engine behind a socket, in this program started once more, and an association with it.
