@@ -2,8 +2,8 @@
 //!
 //! Values are aggregated as the root of the mean of their squares. The clock is the caller's: it says when 10 seconds, 10 minutes and
 //! 2 hours are over, between two windows. The windows themselves are never cut at a tick of the clock, because what a bill is made of
-//! must not be counted twice; a 10-minute value holds the windows that end within it (class S). The run of 150/180 cycles starts anew
-//! with each 10 minutes.
+//! must not be counted twice: the window across a tick belongs to the 10 minutes before it and to those after it. A run of 150/180 cycles
+//! starts anew with each 10 minutes; the one that the tick finds under way goes on to its end beside it (4.5.4, overlap 2).
 
 use libm::sqrt;
 
@@ -47,6 +47,8 @@ pub struct Ticked {
 #[derive(Clone, Debug)]
 pub struct Aggregation {
     cycles: Sums,
+    /// The run of 150/180 cycles that was under way at the last 10-minute tick.
+    overlapping: Option<Sums>,
     ten_minutes: Sums,
     two_hours: Sums,
 }
@@ -80,6 +82,7 @@ impl Aggregation {
     pub const fn new() -> Self {
         Self {
             cycles: Sums::NONE,
+            overlapping: None,
             ten_minutes: Sums::NONE,
             two_hours: Sums::NONE,
         }
@@ -90,6 +93,12 @@ impl Aggregation {
         let value = Aggregate::of_window(window, flagged);
         self.ten_minutes.add(&value);
         self.cycles.add(&value);
+        if let Some(run) = &mut self.overlapping {
+            run.add(&value);
+            if WINDOWS <= run.n_values {
+                return self.overlapping.take().and_then(|mut run| run.take());
+            }
+        }
         if WINDOWS <= self.cycles.n_values {
             self.cycles.take()
         } else {
@@ -97,12 +106,36 @@ impl Aggregation {
         }
     }
 
-    /// Ends 10 minutes of the clock, and 2 hours when `ends_two_hours`.
-    pub fn tick(&mut self, ends_two_hours: bool) -> Ticked {
-        self.cycles = Sums::NONE;
+    /// Flags the 10 minutes under way: the clock was set, or part of them is missing.
+    pub const fn flag(&mut self) {
+        self.ten_minutes.flagged = true;
+    }
+
+    /// The time that the windows of the 10 minutes under way cover, in 1/65 536 sample.
+    #[must_use]
+    pub fn covered_raw(&self) -> u64 {
+        if self.ten_minutes.n_values == 0 {
+            0
+        } else {
+            self.ten_minutes.to - self.ten_minutes.from
+        }
+    }
+
+    /// Ends 10 minutes of the clock, and 2 hours when `ends_two_hours`. A window that lies `across` the tick was booked before and counts
+    /// in the next 10 minutes too.
+    pub fn tick(&mut self, ends_two_hours: bool, across: Option<(&Measurement, bool)>) -> Ticked {
+        let under_way = core::mem::replace(&mut self.cycles, Sums::NONE);
+        // A run that began with the window across the tick is the next one already.
+        let least = u32::from(across.is_some());
+        self.overlapping = (least < under_way.n_values).then_some(under_way);
         let ten_minutes = self.ten_minutes.take();
         if let Some(value) = &ten_minutes {
             self.two_hours.add(value);
+        }
+        if let Some((window, flagged)) = across {
+            let value = Aggregate::of_window(window, flagged);
+            self.ten_minutes.add(&value);
+            self.cycles.add(&value);
         }
         Ticked {
             ten_minutes,

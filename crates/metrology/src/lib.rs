@@ -4,11 +4,14 @@
 //!
 //! ```text
 //! SampleSet --> Chain --> Measurement (every 10/12 cycles) --> Registers (energies), Pulses (LED),
-//!          |       |                                               Aggregation (150 cycles, 10 minutes, 2 hours)
-//!          |       `----> Spectrum    (harmonics and THD, one channel after the other)
-//!          |                                                ConnectionWatch (neutral, sequence, reversal: fraud)
-//!          |-> VoltageWatch           (Urms(1/2) every half cycle; dips, swells, interruptions)
-//!          `-> Flicker                (Pst of an interval)
+//!          |       |             |                                ConnectionWatch (neutral, sequence, reversal: fraud)
+//!          |       |             |
+//!          |       `-> Spectrum  |         (harmonics and THD, one channel after the other)
+//!          |             |       |
+//!          |             v       v
+//!          |----------> SupplyQuality      (dips, swells, interruptions, rapid changes, flicker, frequency, aggregates, weeks)
+//!          |             ^
+//!          `-> GaplessHarmonics            (spectra of all channels without gaps, where there is memory)
 //! ```
 //!
 //! No heap, no clock, no chance, no panic: what comes in is sample codes and a checked [`Setup`]; what goes out is integers.
@@ -24,7 +27,9 @@ mod connection_watch;
 mod crossing;
 mod edge;
 mod flicker;
+mod gapless;
 mod half_cycle;
+mod harmonic_means;
 mod legal_log;
 mod linearity;
 mod measurement;
@@ -35,6 +40,7 @@ mod parameters;
 mod position;
 mod presence;
 mod pulses;
+mod rapid_change;
 mod registers;
 mod resampler;
 mod rounding;
@@ -45,10 +51,12 @@ mod signal;
 mod solver;
 mod spectrum;
 mod sums;
+mod supply_quality;
 mod temperature;
 mod tracker;
 mod unbalance;
 mod voltage_watch;
+mod week;
 
 pub use adjustment::{Comparison, Reading, adjusted, drifted, linearised};
 pub use aggregation::{Aggregate, Aggregation, MeanFrequency, Ticked};
@@ -60,7 +68,9 @@ pub use connection_watch::{
     N_CONDITIONS,
 };
 pub use flicker::{Flicker, Lamp};
+pub use gapless::GaplessHarmonics;
 pub use half_cycle::HalfCycle;
+pub use harmonic_means::{HarmonicMeans, HarmonicSums};
 pub use legal_log::{Actor, LegalEntry, LegalKind};
 pub use linearity::{LEAST_LINEARITY_POINTS, LinearityCurve, LinearityPoint, MOST_LINEARITY_POINTS};
 pub use measurement::{
@@ -71,12 +81,15 @@ pub use non_volatile::{NonVolatile, NonVolatileFault, NonVolatileRead, SECTOR_OC
 pub use parameters::{Parameters, ParametersError};
 pub use position::Position;
 pub use pulses::{PulseQuantity, PulseTrain, Pulses};
+pub use rapid_change::{RapidChange, RapidChangeThresholds, RapidChanges};
 pub use registers::{Element, N_TARIFFS, Quantity, Registers, RegistersError, Tariff};
 pub use sample_path::Core;
 pub use sealed_store::{Access, Refusal, SealedStore, Source};
 pub use setup::{DirectCurrent, NominalFrequency, Setup, SetupError};
 pub use signal::SignalFaults;
 pub use spectrum::{MAX_ORDER, Spectrum};
+pub use supply_quality::{QualityFinding, QualitySetup, SupplyQuality, TenMinutes, TwoHours};
 pub use temperature::{N_TEMPERATURES, TemperatureCurve, TemperaturePoint};
 pub use unbalance::Unbalance;
 pub use voltage_watch::{VoltageEvent, VoltageEventKind, VoltageFinding, VoltageThresholds, VoltageWatch};
+pub use week::{Share, Statistic, Week, WeekLimits};

@@ -106,19 +106,24 @@ impl Resampler {
     /// The kernel at a distance in 1/65 536 sample.
     #[inline]
     fn weight(&self, distance: u64) -> f32 {
-        let entry = (distance * self.entries_per_sample) >> 16; // in 1/65 536 entry
-        let fraction = f32::from(low_half(entry)) * (1.0 / 65_536.0);
-        match usize::try_from(entry >> 16)
-            .ok()
-            .and_then(|index| KERNEL.get(index..index + 2))
-        {
-            Some(&[here, next]) => here + (next - here) * fraction,
-            _ => 0.0,
-        }
+        weight((distance * self.entries_per_sample) >> 16)
     }
 }
 
-const fn ring_index(number: u64) -> usize {
+/// The kernel at a distance in 1/65 536 entry of its table.
+#[inline]
+pub(crate) fn weight(entry: u64) -> f32 {
+    let fraction = f32::from(low_half(entry)) * (1.0 / 65_536.0);
+    match usize::try_from(entry >> 16)
+        .ok()
+        .and_then(|index| KERNEL.get(index..index + 2))
+    {
+        Some(&[here, next]) => here + (next - here) * fraction,
+        _ => 0.0,
+    }
+}
+
+pub(crate) const fn ring_index(number: u64) -> usize {
     let [low, ..] = number.to_le_bytes();
     low as usize // the ring has 256 places
 }
@@ -129,10 +134,10 @@ const fn low_half(value: u64) -> u16 {
 }
 
 /// More than the widest kernel needs: 24 taps stretched by 16 000 / 2048.
-const RING: usize = 256;
-const HALF_TAPS: u64 = 12;
-const WIDEST_STRETCH: f64 = 10.0;
-const ENTRIES_PER_TAP: u64 = 256;
+pub(crate) const RING: usize = 256;
+pub(crate) const HALF_TAPS: u64 = 12;
+pub(crate) const WIDEST_STRETCH: f64 = 10.0;
+pub(crate) const ENTRIES_PER_TAP: u64 = 256;
 const ENTRIES: usize = 12 * 256;
 
 /// The right half of the kernel and a zero after it.

@@ -1,7 +1,7 @@
 //! Harmonics and total harmonic distortion after IEC 61000-4-7, one channel after the other.
 //!
 //! The channels take turns: one is resampled over 10 or 12 cycles and transformed, then the next. With seven channels each is
-//! renewed every 1.5 s. This is enough for display and profiles; it is not gapless as IEC 61000-4-30 class A asks.
+//! renewed every 1.5 s: what a small target can do. [`GaplessHarmonics`](crate::GaplessHarmonics) takes all at once.
 //! A span during which the supply's frequency was not tracked is thrown away.
 
 use microfft::real::rfft_2048;
@@ -10,7 +10,7 @@ use crate::channel::{Channel, ChannelSet, N_CHANNELS, SampleSet};
 use crate::position::Position;
 use crate::resampler::{PASSBAND, POINTS, Resampler};
 use crate::rounding::{nearest_u32, nearest_u64};
-use crate::setup::Setup;
+use crate::setup::{NominalFrequency, Setup};
 
 /// Highest order of harmonics.
 pub const MAX_ORDER: usize = 50;
@@ -61,20 +61,11 @@ pub(crate) struct Analyser {
 impl Analyser {
     /// For a setup that was checked.
     pub(crate) fn new(setup: &Setup) -> Self {
-        let least = Channel::ALL.map(|channel| {
-            if channel.is_voltage() {
-                setup.nominal_volts * setup.presence_fraction
-            } else {
-                setup.starting_amperes.max(setup.per_lsb(channel))
-            }
-        });
+        let least = least_fundamentals(setup);
         Self {
             channels: setup.channels,
             rate_hz: setup.rate_hz,
-            cycles: match setup.nominal_frequency {
-                crate::setup::NominalFrequency::Hz50 => 10,
-                crate::setup::NominalFrequency::Hz60 => 12,
-            },
+            cycles: cycles(setup.nominal_frequency),
             least,
             channel: Channel::In,
             hertz: None,
@@ -130,7 +121,39 @@ impl Analyser {
     fn finish(&mut self, next: u64, hertz: f64, per_lsb: f64) {
         let (before_begin, before_end) = self.resampler.span_before_now();
         let at = |before: f64| Position::of_sample(next) - Position::from_raw(nearest_u64(before * 65_536.0));
-        let bins = rfft_2048(self.resampler.points());
+        let span = Span {
+            channel: self.channel,
+            from: Position::from_raw(at(before_begin)),
+            to: Position::from_raw(at(before_end)),
+            cycles: self.cycles,
+            highest_order: highest_order(self.rate_hz, hertz),
+            per_lsb,
+            least: self.least.get(self.channel.index()).copied().unwrap_or(0.0),
+        };
+        let spectrum = span.transform(self.resampler.points());
+        if let Some(slot) = self.spectra.get_mut(self.channel.index()) {
+            *slot = Some(spectrum);
+        }
+    }
+}
+
+/// What is known of a span of one channel before it is transformed.
+pub(crate) struct Span {
+    pub(crate) channel: Channel,
+    pub(crate) from: Position,
+    pub(crate) to: Position,
+    pub(crate) cycles: usize,
+    pub(crate) highest_order: usize,
+    /// Volts or amperes of one code step.
+    pub(crate) per_lsb: f64,
+    /// Least fundamental in volts or amperes.
+    pub(crate) least: f64,
+}
+
+impl Span {
+    /// The spectrum of the resampled points, which are worked on in place.
+    pub(crate) fn transform(&self, points: &mut [f32; POINTS]) -> Spectrum {
+        let bins = rfft_2048(points);
         // Sum of the squares of the subgroup's three bins, in squared rms codes.
         let subgroup = |order: usize| {
             let centre = order * self.cycles;
@@ -141,35 +164,55 @@ impl Analyser {
                 * (2.0 / (POINTS * POINTS) as f64)
         };
         let fundamental = subgroup(1);
-        let highest = usize::try_from(nearest_u64(libm::floor(self.rate_hz * PASSBAND / hertz)))
-            .map_or(MAX_ORDER, |order| order.clamp(1, MAX_ORDER));
         let mut harmonics = [0; MAX_ORDER];
         let mut distortion = 0.0;
-        for (slot, order) in harmonics.iter_mut().zip(1..=highest) {
+        for (slot, order) in harmonics.iter_mut().zip(1..=self.highest_order) {
             let square = subgroup(order);
             if 1 < order {
                 distortion += square;
             }
             *slot = nearest_u32(libm::sqrt(square / fundamental) * 1e6);
         }
-        let rms = libm::sqrt(fundamental) * per_lsb;
-        let enough = self.least.get(self.channel.index()).is_some_and(|least| *least <= rms);
-        let spectrum = Spectrum {
+        let rms = libm::sqrt(fundamental) * self.per_lsb;
+        let enough = self.least <= rms;
+        Spectrum {
             channel: self.channel,
-            from: Position::from_raw(at(before_begin)),
-            to: Position::from_raw(at(before_end)),
+            from: self.from,
+            to: self.to,
             fundamental_micro: nearest_u64(rms * 1e6),
             thd_millionths: enough.then(|| nearest_u32(libm::sqrt(distortion / fundamental) * 1e6)),
-            highest_order: u8::try_from(highest).unwrap_or(u8::MAX),
+            highest_order: u8::try_from(self.highest_order).unwrap_or(u8::MAX),
             harmonics,
-        };
-        if let Some(slot) = self.spectra.get_mut(self.channel.index()) {
-            *slot = Some(spectrum);
         }
     }
 }
 
+/// The highest order that a sampling rate lets through at this frequency, at most [`MAX_ORDER`].
+pub(crate) fn highest_order(rate_hz: f64, hertz: f64) -> usize {
+    usize::try_from(nearest_u64(libm::floor(rate_hz * PASSBAND / hertz)))
+        .map_or(MAX_ORDER, |order| order.clamp(1, MAX_ORDER))
+}
+
+/// The least fundamental of each channel that is worth a distortion, in volts or amperes.
+pub(crate) fn least_fundamentals(setup: &Setup) -> [f64; N_CHANNELS] {
+    Channel::ALL.map(|channel| {
+        if channel.is_voltage() {
+            setup.nominal_volts * setup.presence_fraction
+        } else {
+            setup.starting_amperes.max(setup.per_lsb(channel))
+        }
+    })
+}
+
+/// Cycles of a span.
+pub(crate) const fn cycles(nominal: NominalFrequency) -> usize {
+    match nominal {
+        NominalFrequency::Hz50 => 10,
+        NominalFrequency::Hz60 => 12,
+    }
+}
+
 /// A code of 24 bits; single precision holds it exactly.
-const fn single(code: i32) -> f32 {
+pub(crate) const fn single(code: i32) -> f32 {
     code as f32
 }

@@ -49,11 +49,12 @@ fn ten_minutes_and_two_hours_follow_the_clock() {
             completed += u32::from(aggregation.book(&window(n, [volts; 3]), flagged).is_some());
             n += 1;
         }
-        assert_eq!(completed, 200);
+        // The run that the last tick found under way ends beside the new ones.
+        assert_eq!(completed, if interval == 0 { 200 } else { 201 });
         // A window more than 200 times 15 does not start the next interval's run of 150 cycles.
         assert_eq!(aggregation.book(&window(n, [volts; 3]), false), None);
         n += 1;
-        let ticked = aggregation.tick(interval == 11);
+        let ticked = aggregation.tick(interval == 11, None);
         let ten_minutes = ticked.ten_minutes.expect("windows");
         assert_eq!((ten_minutes.n_values, ten_minutes.flagged), (3_001, interval == 4));
         assert_eq!(ten_minutes.voltage_microvolts, [volts * 1_000_000; 3]);
@@ -68,7 +69,37 @@ fn ten_minutes_and_two_hours_follow_the_clock() {
             );
         }
     }
-    assert_eq!(aggregation.tick(true), ferraris_metrology::Ticked::default());
+    assert_eq!(aggregation.tick(true, None), ferraris_metrology::Ticked::default());
+}
+
+/// 4.5.4: the window across the tick is in both 10 minutes, and the run under way goes on beside the new one (overlap 2).
+#[test]
+fn the_window_across_a_tick_counts_on_both_sides() {
+    let mut aggregation = Aggregation::new();
+    for n in 0..20 {
+        aggregation.book(&window(n, [200; 3]), false);
+    }
+    let across = window(20, [260; 3]);
+    assert_eq!(aggregation.book(&across, true), None, "six of fifteen");
+    let before = aggregation
+        .tick(false, Some((&across, true)))
+        .ten_minutes
+        .expect("windows");
+    assert_eq!((before.n_values, before.flagged), (21, true));
+    let completed: Vec<_> = (21..36)
+        .filter_map(|n| {
+            aggregation
+                .book(&window(n, [200; 3]), false)
+                .map(|it| (n, it.from.sample() / 1_600, it.flagged))
+        })
+        .collect();
+    assert_eq!(
+        completed,
+        [(29, 15, true), (34, 20, true)],
+        "the old run, then the new one from the window across on"
+    );
+    let after = aggregation.tick(false, None).ten_minutes.expect("windows");
+    assert_eq!((after.n_values, after.from), (16, Position::of_sample(20 * 1_600)));
 }
 
 /// Goal: 0.1 mHz over 10 s, with 5.8 % of harmonics.

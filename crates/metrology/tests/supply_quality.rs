@@ -1,0 +1,235 @@
+//! Q1, Q3: the quality of the supply as one value, from samples and windows to events, aggregates and the week.
+
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "codes of 24 bits and counts"
+)]
+
+use core::f64::consts::{SQRT_2, TAU};
+
+use ferraris_metrology::{
+    Apparent, Chain, Channel, GaplessHarmonics, Measurement, N_PHASES, PhaseReading, Position, QualityFinding,
+    QualitySetup, SampleSet, Setup, SupplyQuality, VoltageEventKind, Week,
+};
+
+const VOLTS_PER_LSB: f64 = 600.0 / 8_388_608.0;
+/// A Monday, 00:00.
+const MONDAY: u64 = 1_785_715_200_000;
+
+/// What came out, as far as the tests look.
+#[derive(Debug, Default)]
+struct Seen {
+    began: Vec<VoltageEventKind>,
+    ended: Vec<(VoltageEventKind, f64)>,
+    rapid_changes: Vec<(f64, f64)>,
+    frequencies: Vec<Option<u64>>,
+    cycles: Vec<bool>,
+    ten_minutes: Vec<TenMinutes>,
+    two_hours: Vec<(bool, [Option<u32>; N_PHASES])>,
+    weeks: Vec<Week>,
+}
+
+#[derive(Debug)]
+struct TenMinutes {
+    flagged: bool,
+    volts: f64,
+    thd_percent: Option<f64>,
+    spans: u32,
+    fifth_percent: Option<f64>,
+    pst: Option<u32>,
+}
+
+impl Seen {
+    fn take(&mut self, finding: QualityFinding<'_>) {
+        match finding {
+            QualityFinding::Began(event) => self.began.push(event.kind),
+            QualityFinding::Ended(event) => self.ended.push((event.kind, event.extreme_microvolts as f64 * 1e-6)),
+            QualityFinding::RapidChange(change) => self.rapid_changes.push((
+                f64::from(change.greatest_microvolts) * 1e-6,
+                f64::from(change.steady_microvolts) * 1e-6,
+            )),
+            QualityFinding::TenSeconds(hertz) => self.frequencies.push(hertz),
+            QualityFinding::Cycles(aggregate) => self.cycles.push(aggregate.flagged),
+            QualityFinding::TenMinutes(it) => self.ten_minutes.push(TenMinutes {
+                flagged: it.aggregate.flagged,
+                volts: it.aggregate.voltage_microvolts[0] as f64 * 1e-6,
+                thd_percent: it.harmonics.thd_millionths(Channel::V1).map(|it| f64::from(it) * 1e-4),
+                spans: it.harmonics.spans(Channel::I3),
+                fifth_percent: it
+                    .harmonics
+                    .harmonic_millionths(Channel::I2, 5)
+                    .map(|it| f64::from(it) * 1e-4),
+                pst: it.pst_thousandths[0],
+            }),
+            QualityFinding::TwoHours(it) => {
+                self.two_hours
+                    .push((it.aggregate.is_some_and(|it| it.flagged), it.plt_thousandths));
+            }
+            QualityFinding::Week(week) => self.weeks.push(week.clone()),
+        }
+    }
+}
+
+/// 230 V with 4 % of a fifth harmonic, currents of 5 A with 20 %, and `part` of the voltages.
+fn samples(rate_hz: f64, first: u64, n: u64, part: impl Fn(f64) -> f64) -> Vec<SampleSet> {
+    (first..first + n)
+        .map(|sample| {
+            let seconds = sample as f64 / rate_hz;
+            let mut set = [0; 7];
+            for phase in 0..3_u8 {
+                let angle = TAU * (50.013 * seconds - f64::from(phase) / 3.0).fract();
+                let volts = 230.0 * SQRT_2 * part(seconds) * (angle.sin() + 0.04 * (5.0 * angle).sin());
+                let amperes = 5.0 * SQRT_2 * (angle.sin() + 0.2 * (5.0 * angle).sin());
+                set[usize::from(phase)] = (volts / VOLTS_PER_LSB).round() as i32;
+                set[usize::from(phase) + 3] = (amperes / 1e-5).round() as i32;
+            }
+            set
+        })
+        .collect()
+}
+
+/// Runs a meter whose clock starts ten seconds before a 10-minute tick, as a host does: gapless.
+fn run(seconds: u64, before_tick: u64, part: impl Fn(f64) -> f64 + Copy) -> Seen {
+    let setup = Setup::three_phase(2_500.0, VOLTS_PER_LSB, 1e-5);
+    let mut chain = Chain::new(&setup).expect("a good setup");
+    let mut quality = SupplyQuality::new(&setup, &QualitySetup::USUAL).expect("a good setup");
+    let mut gapless = GaplessHarmonics::new(&setup).expect("a good setup");
+    let mut seen = Seen::default();
+    let start = MONDAY + 600_000 - before_tick * 1_000;
+    for block in 0..seconds * 10 {
+        let block = samples(2_500.0, block * 250, 250, part);
+        let mut windows: Vec<Measurement> = Vec::new();
+        chain.push_block(&block, |window| windows.push(*window));
+        quality.push_block(&block, |finding| seen.take(finding));
+        for window in &windows {
+            let millis = (window.to.seconds(2_500.0) * 1e3).round() as u64;
+            quality.book(window, start + millis, |finding| seen.take(finding));
+            gapless.expect_hertz(quality.expected_hertz());
+        }
+        gapless.push_block(&block, |spectrum| quality.book_spectrum(spectrum));
+    }
+    seen
+}
+
+#[test]
+fn ten_minutes_hold_voltage_harmonics_and_flicker() {
+    let seen = run(616, 5, |_seconds| 1.0);
+    assert!(seen.began.is_empty() && seen.rapid_changes.is_empty());
+    assert_eq!(seen.ten_minutes.len(), 2);
+    let (first, whole) = (&seen.ten_minutes[0], &seen.ten_minutes[1]);
+    assert!(first.flagged, "five seconds of ten minutes");
+    assert!(!whole.flagged);
+    assert!(
+        (whole.volts / (230.0 * (1.0_f64 + 0.0016).sqrt()) - 1.0).abs() < 1e-5,
+        "{}",
+        whole.volts
+    );
+    assert!((whole.thd_percent.expect("a voltage") - 4.0).abs() < 0.001);
+    assert!((whole.fifth_percent.expect("a current") - 20.0).abs() < 0.005);
+    assert!((2_990..=3_002).contains(&whole.spans), "gapless: {}", whole.spans);
+    assert!(whole.pst.is_some_and(|pst| pst < 40), "{:?}", whole.pst);
+    assert!((60..=62).contains(&seen.frequencies.len()));
+    let last = seen.frequencies[30].expect("a voltage");
+    assert!((last as f64 * 1e-6 - 50.013).abs() < 1e-4, "{last}");
+    assert!((203..=206).contains(&seen.cycles.len()), "{}", seen.cycles.len());
+}
+
+/// 4.7: a dip flags the window that it is in, and every aggregate of it. 5.11: a change that is a dip is no rapid change.
+#[test]
+fn a_dip_flags_what_it_spoils_and_a_step_is_a_rapid_change() {
+    let course = |seconds: f64| match seconds {
+        ..8.0 => 1.0,
+        ..10.5 => 0.95,
+        ..10.6 => 0.6,
+        _ => 0.95,
+    };
+    let seen = run(24, 20, course);
+    assert_eq!(seen.began, [VoltageEventKind::Dip]);
+    assert_eq!(seen.ended.len(), 1);
+    assert!(
+        (seen.ended[0].1 - 0.6 * 230.0 * (1.0_f64 + 0.0016).sqrt()).abs() < 0.23,
+        "{:?}",
+        seen.ended
+    );
+    assert_eq!(seen.rapid_changes.len(), 1, "{:?}", seen.rapid_changes);
+    let (greatest, steady) = seen.rapid_changes[0];
+    assert!(
+        (greatest - 11.5).abs() < 0.2 && (steady - 11.5).abs() < 0.3,
+        "{greatest} {steady}"
+    );
+    // 3 s each: one run of 150 cycles holds the dip at 10.5 s.
+    assert_eq!(
+        seen.cycles.iter().filter(|flagged| **flagged).count(),
+        1,
+        "{:?}",
+        seen.cycles
+    );
+}
+
+/// A window of 200 ms that ends at the clock's `millis`.
+fn window(n: u64, volts: u64) -> Measurement {
+    let phases = [PhaseReading::steady(volts * 1_000_000, 0, 0, 0, 200_000_000); N_PHASES];
+    let at = |n: u64| Position::of_sample(n * 1_600);
+    Measurement::of_phases(at(n), at(n + 1), 200_000_000, 50_400_000, phases, Apparent::Arithmetic)
+}
+
+/// Two hours are told when they end, weeks on Monday; a clock that is set flags the ten minutes and no more.
+#[test]
+fn a_week_ends_on_monday_and_a_set_clock_flags() {
+    let setup = Setup::three_phase(8_000.0, VOLTS_PER_LSB, 1e-5);
+    let mut quality = SupplyQuality::new(&setup, &QualitySetup::USUAL).expect("a good setup");
+    let mut seen = Seen::default();
+    let hours = 26;
+    let start = MONDAY - (hours - 1) * 3_600_000;
+    let mut shift = 0;
+    for n in 0..hours * 18_000 {
+        if n == 20_000 {
+            shift = 5_000;
+        }
+        // Too low for the last two hours of the week.
+        let volts = if (23 * 18_000..25 * 18_000).contains(&n) {
+            200
+        } else {
+            229
+        };
+        quality.book(&window(n, volts), start + (n + 1) * 200 + shift, |finding| {
+            seen.take(finding)
+        });
+    }
+    assert_eq!(seen.two_hours.len(), 13);
+    assert_eq!(seen.two_hours.iter().filter(|(flagged, _)| *flagged).count(), 1);
+    assert_eq!(seen.ten_minutes.iter().filter(|it| it.flagged).count(), 1);
+    assert_eq!(seen.weeks.len(), 1);
+    let week = &seen.weeks[0];
+    let voltage = &week.voltage[0];
+    assert_eq!((voltage.values, voltage.flagged), (149, 1));
+    assert!((11..=13).contains(&(voltage.values - voltage.within)), "{voltage:?}");
+    assert_eq!(voltage.within_always, voltage.values);
+    assert!(!week.is_kept());
+    assert_eq!(week.frequency.within, week.frequency.values);
+    assert!(
+        (8_900..9_100).contains(&week.frequency.values),
+        "{}",
+        week.frequency.values
+    );
+    assert_eq!(quality.week().voltage[0].values, 6, "the new week");
+}
+
+/// How the samples are cut into blocks changes nothing, and memory keeps its goals: 40 kB channel by channel, 96 kB gapless.
+#[test]
+fn memory_keeps_its_goals() {
+    let (all, chain, core, gapless) = (
+        size_of::<SupplyQuality>(),
+        size_of::<Chain>(),
+        size_of::<ferraris_metrology::Core>(),
+        size_of::<GaplessHarmonics>(),
+    );
+    println!(
+        "supply quality {all}, analyser of the chain {}, gapless {gapless}, core {core}",
+        chain - core
+    );
+    assert!(all + (chain - core) <= 40 * 1024, "channel by channel");
+    assert!(all + gapless <= 96 * 1024, "gapless");
+    assert!(core <= 8 * 1024);
+}
