@@ -27,6 +27,7 @@ mod packet_trace;
 mod scenario;
 mod state;
 mod station;
+mod supply_watch;
 mod toml_file;
 mod trail;
 mod virtual_meter;

@@ -18,6 +18,7 @@ use crate::document::{Fault, FaultKind, Path};
 use crate::flash_file::FlashFile;
 use crate::links::Framing;
 use crate::scenario::{Moment, Scenario};
+use crate::supply_watch::{SupplyWatch, Told, unix_millis};
 use crate::trail::Trail;
 use crate::world_file::Remembered;
 
@@ -48,6 +49,8 @@ pub(crate) struct VirtualMeter {
     /// While there is no power it takes no step, but its registers can still be shown.
     meter: Meter,
     power: Option<Box<Powered>>,
+    /// Watches the supply while there is power.
+    watch: Option<Box<SupplyWatch>>,
     /// Light pulses of all lives before this one: active, reactive.
     pulses: [u64; 2],
     /// Clocks, covers, lives. Its time is the one at sample 0, moved by jumps.
@@ -119,6 +122,7 @@ impl VirtualMeter {
         let entropy = entropy(seed, remembered.boots)?;
         let (meter, report) = boot(&config, clock, entropy, &mut flash, &mut world)?;
         let power = Powered::begin(&config, &setup, &meter, &flash, 0)?;
+        let watch = SupplyWatch::begin(&setup, config.nominal_volts)?;
         let mut begun = Self {
             trail: Trail::new(rate_hz),
             end: duration.map(|duration| samples_of(duration, rate_hz)),
@@ -132,6 +136,7 @@ impl VirtualMeter {
             flash,
             meter,
             power: Some(Box::new(power)),
+            watch: Some(Box::new(watch)),
             pulses: [0; 2],
             remembered,
             samples: 0,
@@ -179,8 +184,32 @@ impl VirtualMeter {
         for measurement in finished.iter().flatten() {
             self.measure(measurement);
         }
+        self.watch_supply(block, &finished);
         if self.meter.deadline() <= self.now() {
             self.step(Input::Tick);
+        }
+    }
+
+    /// Tells the meter what is found in the supply.
+    fn watch_supply(&mut self, block: &[SampleSet], windows: &[Option<Measurement>]) {
+        let Some(mut watch) = self.watch.take() else { return };
+        let clock = self.meter.model().clock.clone();
+        let rate_hz = u32::try_from(self.rate_hz).unwrap_or(u32::MAX);
+        watch.take(
+            block,
+            windows,
+            |at| unix_millis(&clock, at),
+            |told| match told {
+                Told::Finding(finding) => {
+                    self.step(Input::Quality { finding, rate_hz });
+                }
+                Told::Spectrum(spectrum) => {
+                    self.step(Input::Spectrum(spectrum));
+                }
+            },
+        );
+        if self.is_on() {
+            self.watch = Some(watch);
         }
     }
 
@@ -398,13 +427,15 @@ impl VirtualMeter {
         let booted = entropy(self.seed, self.remembered.boots).and_then(|entropy| {
             let (meter, report) = boot(&self.config, clock, entropy, &mut self.flash, &mut self.world)?;
             let power = Powered::begin(&self.config, &self.setup, &meter, &self.flash, self.samples)?;
-            Ok((meter, power, report))
+            let watch = SupplyWatch::begin(&self.setup, self.config.nominal_volts)?;
+            Ok((meter, power, watch, report))
         });
         match booted {
-            Ok((meter, power, report)) => {
+            Ok((meter, power, watch, report)) => {
                 say_losses(&report);
                 self.meter = meter;
                 self.power = Some(Box::new(power));
+                self.watch = Some(Box::new(watch));
                 self.remembered.boots += 1;
                 self.feel_contacts();
             }

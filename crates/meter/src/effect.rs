@@ -100,6 +100,8 @@ pub enum Record {
     Contacts,
     /// Alarm registers and descriptors, and the causes that persist.
     Alarms,
+    /// Counters of the supply's quality.
+    Quality,
     /// Marks of the invocation counters.
     Counters,
     /// Security policy.

@@ -32,6 +32,7 @@ pub mod mbus;
 pub mod outage;
 pub mod port_protection;
 pub mod profile;
+pub mod quality;
 pub mod schedule;
 pub mod security;
 pub mod tariff;
@@ -62,7 +63,7 @@ use cosem::axdr::Writer;
 use cosem::{AccessError, Attribute, Object, Role};
 use dlms::server::DataLink;
 use flash::Nor;
-use metrology::{LegalEntry, Measurement, NonVolatileFault, Parameters, Refusal};
+use metrology::{LegalEntry, Measurement, NonVolatileFault, Parameters, QualityFinding, Refusal, Spectrum};
 
 pub use config::{Config, ConfigError, Secrets, Variant};
 pub use effect::{Actor, Change, Record};
@@ -102,6 +103,15 @@ pub enum Input<'a> {
     Measured(&'a Measurement),
     /// Total harmonic distortion in tenths of a percent, voltages L1 to L3, then currents.
     Distortion([Option<u16>; 6]),
+    /// The metrology found something about the quality of the supply.
+    Quality {
+        /// What.
+        finding: QualityFinding<'a>,
+        /// Samples a second of the metrology.
+        rate_hz: u32,
+    },
+    /// A channel's harmonics.
+    Spectrum(&'a Spectrum),
     /// Octets came on a link.
     Received {
         /// The link, lent by its owner.
@@ -285,6 +295,8 @@ impl Meter {
                 core.unsaved = true;
             }
             Input::Distortion(permille) => core.model.distortion = permille,
+            Input::Quality { finding, rate_hz } => core.model.take_quality(finding, rate_hz),
+            Input::Spectrum(spectrum) => core.model.quality.take_spectrum(spectrum),
             Input::Contact(contact) => core.model.touch(contact),
             Input::MBus(source, reading) => core.model.deliver(source, reading),
             Input::Noted(log, code) => core.model.effects.push(Effect::Event(log, code)),

@@ -30,6 +30,7 @@ use crate::limits::{KEPT_OCTETS, KEYS, ROW_OCTETS};
 use crate::model::Model;
 use crate::objects::DIRECTORY;
 use crate::profile::JournalId;
+use crate::quality::Quality;
 use crate::security::Counter;
 use crate::tariff::Wanted;
 
@@ -93,6 +94,7 @@ const fn record_key(record: Record) -> Key {
         Record::ActiveCalendar => 16,
         Record::PassiveDays => 17,
         Record::Keys => 24,
+        Record::Quality => 40,
     })
 }
 
@@ -282,6 +284,12 @@ impl Memory {
                 let laid = self.journals.laid();
                 self.store()?.set(nor, key, &laid.to_be_bytes())?;
             }
+            Record::Quality => {
+                let mut buffer = [0; Quality::SAVED_OCTETS];
+                let mut out = Writer::new(&mut buffer);
+                it.quality.save(&mut out).map_err(|_| MemoryError::Bound)?;
+                self.store.set(nor, key, out.written())?;
+            }
             Record::ActiveCalendar => {
                 let mut buffer = [0; Calendar::OCTETS];
                 let mut out = Writer::new(&mut buffer);
@@ -457,6 +465,7 @@ fn restore_parameters(
         Record::Disconnector,
         Record::Contacts,
         Record::Alarms,
+        Record::Quality,
         Record::Counters,
         Record::Security,
         Record::ActiveCalendar,
@@ -516,6 +525,7 @@ fn restore_record(it: &mut Model, record: Record, value: &[u8]) -> Option<()> {
             let [a, b, c, d, causes] = [word()?, word()?, word()?, word()?, word()?];
             (it.alarms.registers, it.alarms.descriptors, it.causes) = ([a, b], [c, d], Causes(causes));
         }
+        (Record::Quality, octets) => it.quality.restore(&mut Reader::new(octets))?,
         (Record::Security, &[policy]) => it.security.restore_policy(policy),
         (Record::ActiveCalendar, octets) => it.tariffs.active = Calendar::restored(&mut Reader::new(octets))?,
         (Record::PassiveDays, octets) => it.tariffs.passive.days = Days::restored(&mut Reader::new(octets))?,

@@ -26,6 +26,7 @@ use crate::mbus::{Channels, Reading, Source};
 use crate::outage::Outages;
 use crate::port_protection::PortProtection;
 use crate::profile::{JournalId, N_PROFILES, Profile, Profiles};
+use crate::quality::Quality;
 use crate::security::Security;
 use crate::tariff::Tariffs;
 use crate::timekeeping::{Preset, Synchronised};
@@ -62,6 +63,8 @@ pub struct Model {
     pub reading: Option<Measurement>,
     /// Total harmonic distortion in tenths of a percent: voltages L1 to L3, currents L1 to L3; none where unknown.
     pub distortion: [Option<u16>; 6],
+    /// The quality of the supply.
+    pub quality: Quality,
     /// Load profiles and the profiles of M-Bus channels.
     pub profiles: Profiles,
     /// Averages and consumptions of recording intervals.
@@ -202,6 +205,7 @@ impl Model {
             billing: Scheme::ALL.map(Billing::new),
             reading: None,
             distortion: [None; 6],
+            quality: Quality::new(config.nominal_volts),
             profiles: Profiles::new([const { Profile::new(Columns::new(), 0) }; N_PROFILES]),
             intervals: Intervals::new(),
             outages: Outages::new(),
@@ -327,6 +331,7 @@ impl Model {
         self.reading = Some(*measurement);
         self.connection.observe(measurement);
         self.judge_signal(measurement);
+        self.watch_voltages(measurement);
         let missing = measurement.phases.map(|phase| !phase.present);
         let n_phases = if self.config.variant.is_three_phase() { 3 } else { 1 };
         let ended = self

@@ -19,6 +19,7 @@ mod outages;
 mod policy;
 mod port_protection;
 mod profile;
+mod quality;
 mod security;
 mod tariff;
 
@@ -54,6 +55,8 @@ pub static DIRECTORY: Directory<Model> = Directory::new(&[
     demand::OBJECTS,
     billing::OBJECTS,
     tariff::OBJECTS,
+    quality::OBJECTS,
+    quality::TABLES,
     legal::OBJECTS,
     connection::OBJECTS,
 ]);

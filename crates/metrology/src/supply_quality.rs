@@ -64,6 +64,8 @@ pub struct TenMinutes<'a> {
     pub harmonics: HarmonicMeans<'a>,
     /// Pst of each voltage in thousandths.
     pub pst_thousandths: [Option<u32>; N_PHASES],
+    /// The week so far, these ten minutes included.
+    pub week: &'a Week,
 }
 
 /// Two hours of the supply.
@@ -295,6 +297,7 @@ impl SupplyQuality {
                 aggregate,
                 harmonics,
                 pst_thousandths,
+                week: &self.week,
             }));
         }
         self.harmonics.restart();

@@ -213,6 +213,16 @@ impl Week {
         Share::of(u32::from(*within), u32::from(*all))
     }
 
+    /// Whether the ten-minute voltages of a phase keep EN 50160 so far.
+    #[must_use]
+    pub fn is_voltage_kept(&self, phase: Phase) -> bool {
+        self.voltage.get(phase.index()).is_none_or(|statistic| {
+            let share = statistic.share_within();
+            share.is_none_or(|share| share.reaches(self.limits.percentile))
+                && statistic.within_always == statistic.values
+        })
+    }
+
     /// Whether everything that was counted keeps EN 50160 so far: the percentile of all narrow limits, all of the wide ones.
     #[must_use]
     pub fn is_kept(&self) -> bool {
@@ -228,7 +238,7 @@ impl Week {
                 share.is_none_or(|share| share.reaches(self.limits.percentile))
             })
         });
-        self.voltage.iter().all(|it| narrow(it) && always(it))
+        Phase::ALL.into_iter().all(|phase| self.is_voltage_kept(phase))
             && frequency.is_none_or(|share| share.reaches(FREQUENCY_PERCENT))
             && always(&self.frequency)
             && narrow(&self.unbalance)

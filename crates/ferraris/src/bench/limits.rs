@@ -152,11 +152,24 @@ impl Table {
 
     /// The greatest change of the error that the condition's influence may make; none where the table asks nothing.
     pub(super) fn change_limit(self, currents: &Currents, condition: &Condition) -> Option<f64> {
-        if condition.quantity != Quantity::Active {
-            return None;
-        }
         let load = Load::new(currents, condition);
         let unity = condition.factor_is(1.0);
+        if condition.quantity == Quantity::Reactive {
+            // Of IEC 62053-24 no table of influences is at hand.
+            let [class_2, class_3] = match condition.influence {
+                Influence::Voltage(part) if (0.9 / ABOVE..=1.1 * ABOVE).contains(&part) => match unity {
+                    true => [1.0, 2.0],
+                    false => [1.5, 3.0],
+                },
+                Influence::Frequency(_) => [2.5, 2.5],
+                _ => return None,
+            };
+            return match self {
+                Self::Iec23Class2 => Some(class_2),
+                Self::Iec23Class3 => Some(class_3),
+                _ => None,
+            };
+        }
         // One number each for A, B, C, 21 class 1 and 2, 22 class 0.2S and 0.5S; NaN where nothing is asked.
         let row = match condition.influence {
             Influence::None => return None,

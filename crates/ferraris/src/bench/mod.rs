@@ -12,7 +12,10 @@ mod limits;
 mod page;
 mod plan;
 mod report;
+mod source;
 mod specimen;
+mod supply;
+mod supply_plan;
 mod trial;
 mod variant;
 

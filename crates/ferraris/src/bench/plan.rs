@@ -94,7 +94,7 @@ impl Look {
 }
 
 impl Limit {
-    fn symmetrical(name: impl Into<String>, percent: f64) -> Self {
+    pub(super) fn symmetrical(name: impl Into<String>, percent: f64) -> Self {
         Self {
             name: name.into(),
             least: -percent,
@@ -108,10 +108,10 @@ impl Limit {
 }
 
 /// A plan being written.
-struct Planner {
-    variant: Variant,
-    currents: Currents,
-    quick: bool,
+pub(super) struct Planner {
+    pub(super) variant: Variant,
+    pub(super) currents: Currents,
+    pub(super) quick: bool,
     plan: Plan,
 }
 
@@ -131,6 +131,9 @@ pub(super) fn plan(variant: Variant, quick: bool) -> Plan {
     planner.temperatures();
     planner.repeatability();
     planner.counting();
+    planner.reactive_influences();
+    planner.bent_transformers();
+    planner.supply();
     planner.plan
 }
 
@@ -374,7 +377,11 @@ impl Planner {
             section,
             format!("pulses without load, 115 % voltage, {imp} imp/kWh, {seconds:.0} s"),
             "imp",
-            Trial::NoLoad { constant, seconds },
+            Trial::NoLoad {
+                quantity: Quantity::Active,
+                constant,
+                seconds,
+            },
             vec![within("EN 50470-3, IEC 62053-21: at most 1", 1.0)],
             0.0,
         );
@@ -429,7 +436,7 @@ impl Planner {
         );
     }
 
-    fn row(
+    pub(super) fn row(
         &mut self,
         section: &'static str,
         point: String,
@@ -468,7 +475,7 @@ impl Planner {
     }
 
     /// What an influence changes; and, within the rated operating conditions, the error that is left altogether.
-    fn change(&mut self, section: &'static str, reference: &Condition, influence: Influence) {
+    pub(super) fn change(&mut self, section: &'static str, reference: &Condition, influence: Influence) {
         let condition = reference.with(influence);
         let with = self.measured(&condition, 0);
         let without = self.measured(reference, 0);
@@ -497,7 +504,7 @@ impl Planner {
         }
     }
 
-    fn limits(&self, of: impl Fn(Table) -> Option<f64>) -> Vec<Limit> {
+    pub(super) fn limits(&self, of: impl Fn(Table) -> Option<f64>) -> Vec<Limit> {
         let tables = self.variant.tables().iter();
         tables
             .filter_map(|table| Some(Limit::symmetrical(table.name(), of(*table)?)))

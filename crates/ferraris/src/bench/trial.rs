@@ -4,6 +4,7 @@ use metrology::{Direction, Element, PulseQuantity, Pulses, Quantity as Register,
 
 use super::condition::{Condition, Influence, NOMINAL_VOLTS, Quantity};
 use super::specimen::{BLOCK, Block, Specimen, run};
+use super::supply::SupplyTest;
 
 /// A test that is run on a meter.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,11 +20,23 @@ pub(super) enum Trial {
     /// How far the number of pulses is from the register.
     Constant { condition: Condition, seconds: f64 },
     /// Pulses within the time of the standard, at 1.15 Un without current.
-    NoLoad { constant: u32, seconds: f64 },
+    NoLoad {
+        quantity: Quantity,
+        constant: u32,
+        seconds: f64,
+    },
     /// The longer of the times to the first pulse and to the next one, in parts of the theoretical time at Ist.
     Starting { condition: Condition, constant: u32 },
     /// Seconds from voltage and load until energy is counted.
     Ready { condition: Condition },
+    /// The error of a meter whose transformers are not linear, with its curve or without.
+    Bent {
+        condition: Condition,
+        seconds: f64,
+        corrected: bool,
+    },
+    /// A test of supply quality.
+    Supply(SupplyTest),
 }
 
 /// What a trial found.
@@ -42,7 +55,9 @@ impl Trial {
             Self::Error { seconds, .. }
             | Self::Led { seconds, .. }
             | Self::Constant { seconds, .. }
-            | Self::NoLoad { seconds, .. } => *seconds,
+            | Self::NoLoad { seconds, .. }
+            | Self::Bent { seconds, .. } => *seconds,
+            Self::Supply(test) => test.seconds() / 8.0,
             Self::Starting { condition, constant } => {
                 // One phase is the slowest.
                 2.0 * pulse_seconds(*constant, NOMINAL_VOLTS * condition.amps)
@@ -60,7 +75,17 @@ impl Trial {
             Self::Error { condition, seconds, .. } => error(specimen, condition, *seconds, seed),
             Self::Led { condition, seconds } => led(specimen, condition, *seconds, seed),
             Self::Constant { condition, seconds } => constant(specimen, condition, *seconds, seed),
-            Self::NoLoad { constant, seconds } => no_load(specimen, *constant, *seconds, seed),
+            Self::NoLoad {
+                quantity,
+                constant,
+                seconds,
+            } => no_load(specimen, *quantity, *constant, *seconds, seed),
+            Self::Bent {
+                condition,
+                seconds,
+                corrected,
+            } => error(&specimen.bent(condition.amps, *corrected)?, condition, *seconds, seed),
+            Self::Supply(test) => test.run(specimen, seed),
             Self::Starting { condition, constant } => starting(specimen, condition, *constant, seed),
             Self::Ready { condition } => ready(specimen, condition, seed),
         }
@@ -130,8 +155,12 @@ struct Watched {
 }
 
 impl Watched {
-    fn new(constant: u32) -> anyhow::Result<Self> {
-        let leds = Pulses::new(PulseQuantity::Active, Direction::SumOfPhases, constant, 0)
+    fn new(quantity: Quantity, constant: u32) -> anyhow::Result<Self> {
+        let quantity = match quantity {
+            Quantity::Active => PulseQuantity::Active,
+            Quantity::Reactive => PulseQuantity::Reactive,
+        };
+        let leds = Pulses::new(quantity, Direction::SumOfPhases, constant, 0)
             .ok_or_else(|| anyhow::anyhow!("no such LED constant: {constant}"))?;
         Ok(Self {
             registers: Registers::new(Direction::SumOfPhases),
@@ -173,7 +202,7 @@ impl Watched {
 
 fn led(specimen: &Specimen, condition: &Condition, seconds: f64, seed: u64) -> anyhow::Result<Outcome> {
     let power = true_power(specimen, condition, seed)?;
-    let mut watched = Watched::new(specimen.variant.constant())?;
+    let mut watched = Watched::new(condition.quantity, specimen.variant.constant())?;
     watched.run(specimen, condition, seconds, seed, |_| false)?;
     let first = watched.first.unwrap_or(watched.last);
     let joules = watched.seen.saturating_sub(1) as f64 * 3.6e6 / f64::from(watched.leds.constant());
@@ -185,9 +214,13 @@ fn led(specimen: &Specimen, condition: &Condition, seconds: f64, seed: u64) -> a
 }
 
 fn constant(specimen: &Specimen, condition: &Condition, seconds: f64, seed: u64) -> anyhow::Result<Outcome> {
-    let mut watched = Watched::new(specimen.variant.constant())?;
+    let mut watched = Watched::new(condition.quantity, specimen.variant.constant())?;
     watched.run(specimen, condition, seconds, seed, |_| false)?;
-    let counted = watched.registers.micro(Register::ActiveAbsolute, Element::Total);
+    let micro = |register| watched.registers.micro(register, Element::Total);
+    let counted = match condition.quantity {
+        Quantity::Active => micro(Register::ActiveAbsolute),
+        Quantity::Reactive => micro(Register::ReactiveImport) + micro(Register::ReactiveExport),
+    };
     let due = counted * i128::from(watched.leds.constant()) / 3_600_000_000_000; // towards zero
     Ok(Outcome {
         value: i128::from(watched.seen) as f64 - due as f64,
@@ -195,10 +228,10 @@ fn constant(specimen: &Specimen, condition: &Condition, seconds: f64, seed: u64)
     })
 }
 
-fn no_load(specimen: &Specimen, constant: u32, seconds: f64, seed: u64) -> anyhow::Result<Outcome> {
+fn no_load(specimen: &Specimen, quantity: Quantity, constant: u32, seconds: f64, seed: u64) -> anyhow::Result<Outcome> {
     let condition =
-        Condition::balanced(Quantity::Active, 0.0, 1.0, super::condition::Side::Unity).with(Influence::Voltage(1.15));
-    let mut watched = Watched::new(constant)?;
+        Condition::balanced(quantity, 0.0, 1.0, super::condition::Side::Unity).with(Influence::Voltage(1.15));
+    let mut watched = Watched::new(quantity, constant)?;
     watched.run(specimen, &condition, seconds, seed, |_| false)?;
     Ok(Outcome {
         value: watched.seen as f64,
@@ -208,7 +241,7 @@ fn no_load(specimen: &Specimen, constant: u32, seconds: f64, seed: u64) -> anyho
 
 fn starting(specimen: &Specimen, condition: &Condition, constant: u32, seed: u64) -> anyhow::Result<Outcome> {
     let due = pulse_seconds(constant, true_power(specimen, condition, seed)?);
-    let mut watched = Watched::new(constant)?;
+    let mut watched = Watched::new(condition.quantity, constant)?;
     // Both pulses within twice their time, or it has not started.
     watched.run(specimen, condition, 4.0 * due, seed, |watched| 2 <= watched.seen)?;
     let at = |sample: u64| sample as f64 / specimen.setup.rate_hz;

@@ -1,0 +1,80 @@
+//! The quality of the supply of a virtual meter: everything that the metrology finds, told to the meter by the meter's own clock.
+
+use base::{Instant, Micros};
+use meter::clock::Clock;
+use metrology::{
+    GaplessHarmonics, Measurement, QualityFinding, QualitySetup, SampleSet, Setup, Spectrum, SupplyQuality,
+};
+
+/// What is told to the meter.
+pub(crate) enum Told<'a> {
+    /// An event, an aggregate or a week.
+    Finding(QualityFinding<'a>),
+    /// The harmonics of one channel.
+    Spectrum(&'a Spectrum),
+}
+
+/// Watches the supply, gapless, from power-up to power-down.
+pub(crate) struct SupplyWatch {
+    rate_hz: f64,
+    quality: SupplyQuality,
+    harmonics: GaplessHarmonics,
+}
+
+impl SupplyWatch {
+    /// # Errors
+    /// What the metrology refuses, in words.
+    pub(crate) fn begin(setup: &Setup, nominal_volts: u16) -> Result<Self, String> {
+        let mut quality = QualitySetup::USUAL;
+        if nominal_volts < 180 {
+            quality.lamp = metrology::Lamp::V120;
+        }
+        let refused = |error| format!("the supply's quality: {error}");
+        Ok(Self {
+            rate_hz: setup.rate_hz,
+            quality: SupplyQuality::new(setup, &quality).map_err(refused)?,
+            harmonics: GaplessHarmonics::new(setup).map_err(refused)?,
+        })
+    }
+
+    /// Takes a block of samples and the windows that ended in it; `unix_millis` gives the meter's time at a point of its life.
+    pub(crate) fn take(
+        &mut self,
+        block: &[SampleSet],
+        windows: &[Option<Measurement>],
+        unix_millis: impl Fn(Instant) -> u64,
+        mut tell: impl FnMut(Told<'_>),
+    ) {
+        let Self {
+            rate_hz,
+            quality,
+            harmonics,
+        } = self;
+        quality.push_block(block, |finding| tell(Told::Finding(finding)));
+        for window in windows.iter().flatten() {
+            let seconds = window.to.seconds(*rate_hz);
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "seconds since power-up, as microseconds"
+            )]
+            let end = Instant::START + Micros::new((seconds * 1e6) as u64);
+            quality.book(window, unix_millis(end), |finding| tell(Told::Finding(finding)));
+            harmonics.expect_hertz(quality.expected_hertz());
+        }
+        harmonics.push_block(block, |spectrum| {
+            quality.book_spectrum(spectrum);
+            tell(Told::Spectrum(spectrum));
+        });
+    }
+}
+
+/// The meter's time at `at` in milliseconds since 1970.
+pub(crate) fn unix_millis(clock: &Clock, at: Instant) -> u64 {
+    let utc = clock.utc(at);
+    let begun = clock.instant_of(utc).map_or(0, |second| at.since(second).as_millis());
+    u64::try_from(utc.unix())
+        .unwrap_or(0)
+        .saturating_mul(1_000)
+        .saturating_add(begun.min(999))
+}
