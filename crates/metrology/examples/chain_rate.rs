@@ -6,9 +6,7 @@
 
 use std::time::Instant;
 
-use ferraris_metrology::{
-    Chain, Core, GaplessHarmonics, Measurement, QualitySetup, SampleSet, Setup, SupplyQuality,
-};
+use ferraris_metrology::{Chain, Core, GaplessHarmonics, Measurement, QualitySetup, SampleSet, Setup, SupplyQuality};
 use metrology_insight::{MetrologyInsight, MetrologyInsightConfig};
 
 /// Seconds of samples that are prepared, and how often they are measured.
@@ -48,9 +46,18 @@ fn speed() -> Fallible<()> {
         for (name, rate, goal) in [
             ("core: energies, rms, frequency", core_rate, goal("50")),
             ("chain: core and harmonics, channel by channel", chain_rate, ""),
-            ("everything: gapless harmonics, flicker, events", everything_rate, goal("5")),
+            (
+                "everything: gapless harmonics, flicker, events",
+                everything_rate,
+                goal("5"),
+            ),
         ] {
-            println!("{:<58} {:>12.2} {:>12}", format!("{rate_hz:6} S/s, {name}"), rate / 1e6, goal);
+            println!(
+                "{:<58} {:>12.2} {:>12}",
+                format!("{rate_hz:6} S/s, {name}"),
+                rate / 1e6,
+                goal
+            );
         }
     }
     let samples = supply(RATE_HZ, 50.0, 0.2, 0.1, SECONDS);
@@ -104,7 +111,10 @@ fn accuracy() -> Fallible<()> {
         peer.take(before);
         peer.means = Means::default();
         peer.take(after);
-        for (whose, found) in [("ferraris", ours.means.mean()), ("metrology_insight", peer.means.mean())] {
+        for (whose, found) in [
+            ("ferraris", ours.means.mean()),
+            ("metrology_insight", peer.means.mean()),
+        ] {
             let percent = |found: f64, truth: f64| {
                 if truth.abs() < 1e-9 {
                     format!("{found:.4}")

@@ -5,6 +5,7 @@ mod control;
 mod dlms;
 mod foreign;
 mod garbage;
+mod quality;
 mod refusals;
 mod running;
 mod services;
