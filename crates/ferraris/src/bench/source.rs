@@ -102,13 +102,18 @@ impl Converter {
         [v1, v2, v3, i1, i2, i3, neutral]
     }
 
-    /// Calls `each` with blocks of a tenth of a second.
+    /// Calls `each` with blocks of a twentieth of a second.
     pub(super) fn run(&mut self, course: &Course<'_>, setup: &Setup, seconds: f64, mut each: impl FnMut(&[SampleSet])) {
-        let per_block = setup.rate_hz / 20.0;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a few hundred samples"
+        )]
+        let per_block = (setup.rate_hz / 20.0) as usize;
         let (mut block, mut sample) = (Vec::new(), 0.0);
         while sample < seconds * setup.rate_hz {
             block.clear();
-            for _ in 0..per_block as usize {
+            for _ in 0..per_block {
                 block.push(self.sample(course, setup, sample / setup.rate_hz));
                 sample += 1.0;
             }
@@ -126,7 +131,9 @@ impl Converter {
                 self.noise_codes * self.normal()
             };
             let code = values[channel] * self.gains[channel] + self.offsets[channel] + noise;
-            set[channel] = code.round().clamp(-8_388_608.0, 8_388_607.0) as i32;
+            #[expect(clippy::cast_possible_truncation, reason = "held to 24 bits")]
+            let held = code.round().clamp(-8_388_608.0, 8_388_607.0) as i32;
+            set[channel] = held;
         }
         set
     }

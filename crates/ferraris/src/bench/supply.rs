@@ -501,6 +501,11 @@ fn unbalance(specimen: &Specimen, seed: u64, zero: bool) -> Result<f64, SetupErr
     Ok(worst)
 }
 
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "milliseconds and steps of ten minutes"
+)]
 fn aggregate(specimen: &Specimen, seed: u64, seconds: f64) -> Result<f64, SetupError> {
     let setup = &specimen.setup;
     // The voltage changes by 5 % every ten windows of 200 ms of its own frequency.
