@@ -288,7 +288,7 @@ impl Memory {
                 let mut buffer = [0; Quality::SAVED_OCTETS];
                 let mut out = Writer::new(&mut buffer);
                 it.quality.save(&mut out).map_err(|_| MemoryError::Bound)?;
-                self.store.set(nor, key, out.written())?;
+                self.store()?.set(nor, key, out.written())?;
             }
             Record::ActiveCalendar => {
                 let mut buffer = [0; Calendar::OCTETS];
