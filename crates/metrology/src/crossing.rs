@@ -11,7 +11,7 @@ pub(crate) const CHUNKS_PER_CYCLE: u32 = 16;
 pub(crate) struct Crossings {
     chunks: u32,
     /// The last three levels, the latest at the end.
-    recent: [f64; 3],
+    recent: [i64; 3],
     /// The voltage was clearly below zero since the last crossing.
     armed: bool,
     first: Option<f64>,
@@ -24,7 +24,7 @@ pub(crate) struct Crossings {
 impl Crossings {
     pub(crate) const NONE: Self = Self {
         chunks: 0,
-        recent: [0.0; 3],
+        recent: [0; 3],
         armed: false,
         first: None,
         last: 0.0,
@@ -33,18 +33,19 @@ impl Crossings {
         longest: 0.0,
     };
 
-    /// Takes the mean level of the next chunk; only levels below -`hysteresis` arm the next crossing. A crossing is seen one
+    /// Takes the level of the next chunk, in any unit that stays the same; only levels below -`hysteresis` arm the next crossing. A crossing is seen one
     /// chunk late, because its place is interpolated between two levels on either side.
-    pub(crate) fn observe(&mut self, level: f64, hysteresis: f64) {
+    pub(crate) fn observe(&mut self, level: i64, hysteresis: i64) {
         let [earlier, below, above] = self.recent;
         self.recent = [below, above, level];
         self.chunks = self.chunks.saturating_add(1);
         if above < -hysteresis {
             // The first levels ever have no neighbours to interpolate with.
             self.armed |= 2 < self.chunks;
-        } else if self.armed && 0.0 <= above {
+        } else if self.armed && 0 <= above {
             self.armed = false;
-            let at = f64::from(self.chunks) + zero_of_cubic(earlier, below.min(0.0), above, level);
+            let at =
+                f64::from(self.chunks) + zero_of_cubic(earlier as f64, below.min(0) as f64, above as f64, level as f64);
             if self.first.is_some() {
                 self.periods = self.periods.saturating_add(1);
                 self.shortest = self.shortest.min(at - self.last);
@@ -114,7 +115,8 @@ mod tests {
             for chunk in 0..2_000_u32 {
                 let turns = hertz / 50.0 * f64::from(chunk) / f64::from(CHUNKS_PER_CYCLE) + 0.1;
                 let wave = |order: f64| libm::sin(core::f64::consts::TAU * turns * order);
-                crossings.observe(wave(1.0) + 0.05 * wave(5.0) + 0.03 * wave(3.0), 0.03);
+                let level = wave(1.0) + 0.05 * wave(5.0) + 0.03 * wave(3.0);
+                crossings.observe(crate::rounding::nearest_i64(level * 1e6), 30_000);
                 if chunk % 161 == 160 {
                     let measured = 50.0 * f64::from(CHUNKS_PER_CYCLE) / crossings.period().expect("many periods");
                     worst = worst.max((measured - hertz).abs());
@@ -130,7 +132,7 @@ mod tests {
     fn noise_around_zero_is_no_period() {
         let mut crossings = Crossings::NONE;
         for chunk in 0..1_000 {
-            crossings.observe(if chunk % 2 == 0 { 0.02 } else { -0.02 }, 0.03);
+            crossings.observe(if chunk % 2 == 0 { 20 } else { -20 }, 30);
         }
         assert_eq!(crossings.period(), None);
     }

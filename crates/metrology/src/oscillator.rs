@@ -52,14 +52,17 @@ impl Oscillator {
 pub(crate) fn cosine_sine(phase: u32) -> (i32, i32) {
     let index = (phase >> 22) as usize;
     let fraction = ((phase >> 7) & 0x7FFF).cast_signed();
-    (interpolated(index + QUARTER, fraction), interpolated(index, fraction))
+    (
+        interpolated(index.wrapping_add(QUARTER), fraction),
+        interpolated(index, fraction),
+    )
 }
 
 #[inline]
 fn interpolated(index: usize, fraction: i32) -> i32 {
     // The table is longer than any index by one; the differences have 17 bits, the fraction 15.
-    match TABLE.get(index..index + 2) {
-        Some(&[here, next]) => here + (((next - here) * fraction) >> 15),
+    match TABLE.get(index..index.wrapping_add(2)) {
+        Some(&[here, next]) => here.wrapping_add(next.wrapping_sub(here).wrapping_mul(fraction) >> 15),
         _ => 0,
     }
 }

@@ -4,17 +4,20 @@ use crate::channel::N_PHASES;
 use crate::crossing::CHUNKS_PER_CYCLE;
 
 /// Sums of one chunk (a sixteenth of a nominal cycle) of one voltage, in codes.
+///
+/// Bound: a cycle has at most 64 000 / 42.5 samples of 24 bits, so the squares of one are below 2^57.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct VoltageChunk {
-    pub(crate) level: f64,
-    pub(crate) square: f64,
+    pub(crate) level: i64,
+    pub(crate) square: i64,
 }
 
 /// The last cycle of the voltages and what was concluded from it.
 #[derive(Clone, Debug)]
 pub(crate) struct Presence {
-    cycle: [[VoltageChunk; N_PHASES]; CHUNKS],
-    next: usize,
+    /// The half cycle before, and the present one.
+    halves: [[VoltageChunk; N_PHASES]; 2],
+    chunks: usize,
     filled: bool,
     present: [bool; N_PHASES],
     /// Rms codes below which a phase is lost.
@@ -37,11 +40,8 @@ const CHUNKS: usize = CHUNKS_PER_CYCLE as usize;
 impl Presence {
     pub(crate) const fn new(thresholds_lsb: [f64; N_PHASES]) -> Self {
         Self {
-            cycle: [[VoltageChunk {
-                level: 0.0,
-                square: 0.0,
-            }; N_PHASES]; CHUNKS],
-            next: 0,
+            halves: [[VoltageChunk { level: 0, square: 0 }; N_PHASES]; 2],
+            chunks: 0,
             filled: false,
             present: [false; N_PHASES],
             thresholds_lsb,
@@ -52,29 +52,36 @@ impl Presence {
     /// Takes a chunk of `n_samples` samples. The first cycle after the start only sets what is present; after that every
     /// half cycle may bring a change.
     pub(crate) fn observe(&mut self, chunk: [VoltageChunk; N_PHASES], n_samples: u32) -> [Change; N_PHASES] {
-        if let Some(slot) = self.cycle.get_mut(self.next) {
-            *slot = chunk;
+        let [before, present] = &mut self.halves;
+        for (sum, chunk) in present.iter_mut().zip(&chunk) {
+            sum.level = sum.level.wrapping_add(chunk.level);
+            sum.square = sum.square.wrapping_add(chunk.square);
         }
-        self.next = (self.next + 1) % CHUNKS;
-        self.filled |= self.next == 0;
         let mut changes = [Change::None; N_PHASES];
-        if !self.filled || !self.next.is_multiple_of(CHUNKS / 2) {
+        self.chunks += 1;
+        if self.chunks < CHUNKS / 2 {
             return changes;
         }
-        let rms = self.rms(f64::from(n_samples));
+        self.chunks = 0;
+        let halves = (*before, *present);
+        (*before, *present) = (*present, [VoltageChunk::default(); N_PHASES]);
+        if !core::mem::replace(&mut self.filled, true) {
+            return changes;
+        }
+        let mean_squares = mean_squares(halves, f64::from(n_samples));
         let phases = self
             .present
             .iter_mut()
             .zip(self.thresholds_lsb)
-            .zip(rms)
+            .zip(mean_squares)
             .zip(&mut changes);
-        for (((present, threshold), rms), change) in phases {
+        for (((present, threshold), mean_square), change) in phases {
             let limit = if *present || !self.known {
                 threshold
             } else {
                 threshold * HYSTERESIS
             };
-            let now = limit <= rms;
+            let now = limit * limit <= mean_square;
             if self.known && now != *present {
                 *change = if now { Change::Returned } else { Change::Lost };
             }
@@ -93,18 +100,20 @@ impl Presence {
     pub(crate) const fn known(&self) -> bool {
         self.known
     }
+}
 
-    fn rms(&self, samples_per_chunk: f64) -> [f64; N_PHASES] {
-        let n_samples = samples_per_chunk * f64::from(CHUNKS_PER_CYCLE);
-        core::array::from_fn(|phase| {
-            let chunks = self.cycle.iter().filter_map(|chunk| chunk.get(phase));
-            let (level, square) = chunks.fold((0.0, 0.0), |(level, square), chunk| {
-                (level + chunk.level, square + chunk.square)
-            });
-            let mean = level / n_samples;
-            libm::sqrt((square / n_samples - mean * mean).max(0.0))
-        })
+/// The squares of the rms values over a cycle of two halves.
+fn mean_squares(
+    (before, present): ([VoltageChunk; N_PHASES], [VoltageChunk; N_PHASES]),
+    samples_per_chunk: f64,
+) -> [f64; N_PHASES] {
+    let part = 1.0 / (samples_per_chunk * f64::from(CHUNKS_PER_CYCLE));
+    let mut squares = [0.0; N_PHASES];
+    for ((square, one), other) in squares.iter_mut().zip(before).zip(present) {
+        let mean = one.level.wrapping_add(other.level) as f64 * part;
+        *square = one.square.wrapping_add(other.square) as f64 * part - mean * mean;
     }
+    squares
 }
 
 #[cfg(test)]
@@ -116,7 +125,8 @@ mod tests {
         // A sine of rms `level`, ten samples a chunk.
         levels.map(|rms| {
             let value = |sample: u32| {
-                rms * core::f64::consts::SQRT_2 * libm::sin(f64::from(n * 10 + sample) / 160.0 * core::f64::consts::TAU)
+                let sine = libm::sin(f64::from(n * 10 + sample) / 160.0 * core::f64::consts::TAU);
+                crate::rounding::nearest_i64(rms * core::f64::consts::SQRT_2 * sine)
             };
             VoltageChunk {
                 level: (0..10).map(value).sum(),

@@ -36,6 +36,8 @@ pub struct Core {
     apparent: crate::measurement::Apparent,
     phases_exist: [bool; N_PHASES],
     presence_lsb: [f64; N_PHASES],
+    /// Level of a chunk, added up, that must be passed below zero before the next crossing.
+    armed_at: [i64; N_PHASES],
     solver: Solver,
     tracker: Tracker,
     presence: Presence,
@@ -78,6 +80,8 @@ struct Window {
     from: Position,
     length_raw: u64,
     oscillator: Oscillator,
+    /// The oscillator's phase at the next sample.
+    phase: u32,
     leading: WindowSums,
     sums: Sums,
 }
@@ -113,6 +117,8 @@ impl Core {
             phases_exist: Phase::ALL
                 .map(|phase| setup.channels.contains(phase.voltage()) || setup.channels.contains(phase.current())),
             presence_lsb,
+            armed_at: presence_lsb
+                .map(|lsb| nearest_i64(lsb * ARMED_AT * f64::from(nearest_u32(chunk_samples).max(1)))),
             solver: Solver::new(setup),
             tracker: Tracker::new(setup.nominal_frequency, setup.rate_hz),
             presence: Presence::new(presence_lsb),
@@ -260,8 +266,10 @@ impl Core {
     fn take(&mut self, run: &[SampleSet]) {
         if let (Stage::Inside { .. }, Some(window)) = (self.stage, &mut self.window) {
             let (levels, squares) = (window.sums.voltage_levels(), window.sums.voltage_squares());
-            let phase = window.oscillator.phase(self.now);
-            window.sums.add(run, phase, window.oscillator.step(), self.phases_exist);
+            let step = window.oscillator.step();
+            window.sums.add(run, window.phase, step, self.phases_exist);
+            let advance = u32::try_from(run.len()).unwrap_or(0);
+            window.phase = window.phase.wrapping_add(step.wrapping_mul(advance));
             self.chunk.add_difference(
                 levels,
                 window.sums.voltage_levels(),
@@ -326,16 +334,16 @@ impl Core {
     fn end_chunk(&mut self) {
         let n_samples = self.chunk.filled;
         let chunk: [VoltageChunk; N_PHASES] = core::array::from_fn(|phase| VoltageChunk {
-            level: self.chunk.levels.get(phase).map_or(0.0, |level| *level as f64),
-            square: self.chunk.squares.get(phase).map_or(0.0, |square| *square as f64),
+            level: self.chunk.levels.get(phase).copied().unwrap_or(0),
+            square: self.chunk.squares.get(phase).copied().unwrap_or(0),
         });
         self.chunk.filled = 0;
         self.chunk.levels = [0; N_PHASES];
         self.chunk.squares = [0; N_PHASES];
         let chunk = self.existing(chunk, VoltageChunk::default());
 
-        for ((crossings, chunk), presence_lsb) in self.crossings.iter_mut().zip(&chunk).zip(self.presence_lsb) {
-            crossings.observe(chunk.level / f64::from(n_samples), presence_lsb * ARMED_AT);
+        for ((crossings, chunk), armed_at) in self.crossings.iter_mut().zip(&chunk).zip(self.armed_at) {
+            crossings.observe(chunk.level, armed_at);
         }
         let changes = self.presence.observe(chunk, n_samples);
         for (lost, present) in self.lost_in_window.iter_mut().zip(self.presence.present()) {
@@ -394,6 +402,7 @@ impl Core {
         self.window = Some(Window {
             from: at,
             length_raw,
+            phase: oscillator.phase(self.now),
             oscillator,
             leading,
             sums: Sums::ZERO,

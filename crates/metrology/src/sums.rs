@@ -38,7 +38,7 @@ pub(crate) struct WindowSums {
 }
 
 /// Most sample sets of one block.
-pub(crate) const MOST_IN_BLOCK: usize = 64;
+pub(crate) const MOST_IN_BLOCK: usize = 16;
 
 /// Codes are held to 24 bits with sign.
 const LEAST_CODE: i32 = -0x80_0000;
@@ -86,20 +86,26 @@ impl Sums {
 
     #[inline]
     fn add_phase<const V: usize, const I: usize>(&mut self, block: &[SampleSet], waves: &[(i32, i32); MOST_IN_BLOCK]) {
-        let (mut v_level, mut i_level, mut v_square, mut i_square, mut product) = (0_i64, 0_i64, 0_i64, 0_i64, 0_i64);
-        let (mut v_cosine, mut v_sine, mut i_cosine, mut i_sine) = (0_i64, 0_i64, 0_i64, 0_i64);
-        for (set, &(cosine, sine)) in block.iter().zip(waves) {
+        // Two loops: on a small processor the sums of one stay in its registers. The levels of a block fit 32 bits.
+        let (mut v_level, mut i_level) = (0_i32, 0_i32);
+        let (mut v_square, mut i_square, mut product) = (0_i64, 0_i64, 0_i64);
+        for set in block {
             let (v, i) = (set[V], set[I]);
-            v_level = v_level.wrapping_add(i64::from(v));
-            i_level = i_level.wrapping_add(i64::from(i));
+            v_level = v_level.wrapping_add(v);
+            i_level = i_level.wrapping_add(i);
             v_square = v_square.wrapping_add(times(v, v));
             i_square = i_square.wrapping_add(times(i, i));
             product = product.wrapping_add(times(v, i));
+        }
+        let (mut v_cosine, mut v_sine, mut i_cosine, mut i_sine) = (0_i64, 0_i64, 0_i64, 0_i64);
+        for (set, &(cosine, sine)) in block.iter().zip(waves) {
+            let (v, i) = (set[V], set[I]);
             v_cosine = v_cosine.wrapping_add(times(v, cosine));
             v_sine = v_sine.wrapping_add(times(v, sine));
             i_cosine = i_cosine.wrapping_add(times(i, cosine));
             i_sine = i_sine.wrapping_add(times(i, sine));
         }
+        let (v_level, i_level) = (i64::from(v_level), i64::from(i_level));
         self.level[V] = self.level[V].wrapping_add(v_level);
         self.level[I] = self.level[I].wrapping_add(i_level);
         self.square[V] = self.square[V].wrapping_add(v_square);
@@ -213,18 +219,18 @@ mod tests {
     fn the_longest_window_of_full_codes_does_not_wrap() {
         let mut sums = Sums::ZERO;
         let block = [[LEAST_CODE; N_CHANNELS]; MOST_IN_BLOCK];
-        let n_blocks = (1 << 14) / 64;
+        let n_blocks = (1 << 14) / 16;
         for _ in 0..n_blocks {
             sums.add(&block, 0, 0, [true; N_PHASES]);
         }
-        let n_samples = i128::from(n_blocks) * 64;
+        let n_samples = i128::from(n_blocks) * 16;
         assert_eq!(i128::from(sums.square[0]), (1_i128 << 46) * n_samples);
         assert_eq!(i128::from(sums.cosine[3]), -(1_i128 << 23) * 8_388_607 * n_samples);
     }
 
     #[test]
     fn blocks_of_any_size_give_the_same_sums() {
-        let sets: [SampleSet; 64] = core::array::from_fn(|n| {
+        let sets: [SampleSet; 16] = core::array::from_fn(|n| {
             let n = i32::try_from(n).expect("small");
             [n * 1_000, -n * 77, 5, 900 - n, n * n, -3, n]
         });

@@ -39,6 +39,20 @@ pub(crate) fn check(house: &Workspace) -> Result<Passed, Failure> {
         &["count", script],
     )?;
     let mut measured = instructions(&counts(&said)?)?;
+    let samples = program(house, target_name, "ferraris-firmware-samples", "samples")?;
+    let said_of_samples = emulate(board, &samples, &folder, &["-icount", &format!("shift={SHIFT}")], &[])?;
+    for (label, name, goal) in SAMPLE_PATH {
+        let of_label: Vec<Count> = counts(&said_of_samples)?
+            .into_iter()
+            .filter(|count| count.label == *label)
+            .collect();
+        let count = of_label
+            .first()
+            .ok_or_else(|| format!("nothing was counted under `{label}`"))?;
+        let value = whole(count.instructions / count.units);
+        println!("{name}: {value} instructions, goal {goal}");
+        measured.insert(format!("{name}, instructions"), value);
+    }
     measured.insert(
         "stack of the twin, octets".to_owned(),
         stack(&said).ok_or("the image told no stack")?,
@@ -271,6 +285,11 @@ fn whole(count: f64) -> u64 {
 
 /// An instruction takes 2^6 ns of QEMU's time, a tick of the board's counter 40.
 const SHIFT: u32 = 6;
+/// Labels of the sample path, their names in the budget, and the goals of issue 4.
+const SAMPLE_PATH: &[(&str, &str, u32)] = &[
+    ("core", "sample set, core of the metrology", 200),
+    ("everything", "sample set, core and harmonics", 1_600),
+];
 const NANOS_PER_TICK: f64 = 40.0;
 const SAMPLES_A_SECOND: f64 = 8_000.0;
 const WRITABLE: u64 = 1;
