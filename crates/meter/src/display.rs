@@ -3,13 +3,15 @@
 use core::fmt::Write as _;
 
 use base::{Instant, Micros};
-use cosem::Obis;
-use heapless::String;
+use cosem::axdr::{Writer, tag};
+use cosem::{Attribute, CaptureObject, Obis, Role};
+use heapless::{String, Vec};
 use metrology::{Element, Phase, Quadrant, Quantity, Sequence};
 
 use crate::disconnector::State;
 use crate::fraud::Press;
 use crate::model::Model;
+use crate::objects::DIRECTORY;
 
 /// What the glass shows now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,48 +177,101 @@ enum Page {
     Date,
     Serial,
     Supply,
+    /// Any attribute, by its own scaler and unit.
+    Other(Attribute),
 }
 
-/// The pages that roll by themselves.
-const AUTOMATIC: [Page; 10] = [
-    Page::Energy(Quantity::ActiveImport, "1-0:1.8.0"),
-    Page::Energy(Quantity::ActiveExport, "1-0:2.8.0"),
-    Page::Energy(Quantity::ReactiveImport, "1-0:3.8.0"),
-    Page::Energy(Quantity::ReactiveExport, "1-0:4.8.0"),
-    Page::Power,
-    Page::Voltage(Phase::L1),
-    Page::Voltage(Phase::L2),
-    Page::Voltage(Phase::L3),
-    Page::Time,
-    Page::Date,
+/// Most objects of a list.
+pub const ENTRIES: usize = 24;
+
+/// The objects of a list, in the order in which they are shown.
+pub type Entries = Vec<CaptureObject, ENTRIES>;
+
+/// The three lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// Rolls by itself (0-0:21.0.1).
+    Automatic = 0,
+    /// Led by the button (0-0:21.0.2).
+    Manual = 1,
+    /// The service mode, behind the manual list (0-0:21.0.3).
+    Service = 2,
+}
+
+const fn entry(class_id: u16, name: &str, index: i8) -> CaptureObject {
+    CaptureObject::whole(Attribute::new(class_id, Obis::new(name), index))
+}
+
+/// The list that rolls, from the factory.
+const AUTOMATIC: [CaptureObject; 10] = [
+    entry(3, "1-0:1.8.0", 2),
+    entry(3, "1-0:2.8.0", 2),
+    entry(3, "1-0:3.8.0", 2),
+    entry(3, "1-0:4.8.0", 2),
+    entry(3, "1-0:16.7.0", 2),
+    entry(3, "1-0:32.7.0", 2),
+    entry(3, "1-0:52.7.0", 2),
+    entry(3, "1-0:72.7.0", 2),
+    entry(1, "1-0:0.9.1", 2),
+    entry(1, "1-0:0.9.2", 2),
 ];
 
-/// The pages that the button leads through.
-const MANUAL: [Page; 15] = [
-    Page::Serial,
-    Page::Energy(Quantity::ActiveImport, "1-0:1.8.0"),
-    Page::Energy(Quantity::ActiveExport, "1-0:2.8.0"),
-    Page::Energy(Quantity::ActiveAbsolute, "1-0:15.8.0"),
-    Page::Power,
-    Page::Reactive,
-    Page::Voltage(Phase::L1),
-    Page::Voltage(Phase::L2),
-    Page::Voltage(Phase::L3),
-    Page::Current(Phase::L1),
-    Page::Current(Phase::L2),
-    Page::Current(Phase::L3),
-    Page::Frequency,
-    Page::Supply,
-    Page::Time,
+/// The list that the button leads through, from the factory.
+const MANUAL: [CaptureObject; 15] = [
+    entry(1, "0-0:96.1.0", 2),
+    entry(3, "1-0:1.8.0", 2),
+    entry(3, "1-0:2.8.0", 2),
+    entry(3, "1-0:15.8.0", 2),
+    entry(3, "1-0:16.7.0", 2),
+    entry(3, "1-0:3.7.0", 2),
+    entry(3, "1-0:32.7.0", 2),
+    entry(3, "1-0:52.7.0", 2),
+    entry(3, "1-0:72.7.0", 2),
+    entry(3, "1-0:31.7.0", 2),
+    entry(3, "1-0:51.7.0", 2),
+    entry(3, "1-0:71.7.0", 2),
+    entry(3, "1-0:14.7.0", 2),
+    entry(70, "0-0:96.3.10", 3),
+    entry(1, "1-0:0.9.1", 2),
+];
+
+/// The service mode, from the factory: errors, power failures, number of the billing period, tariff, maximum and its time.
+const SERVICE: [CaptureObject; 6] = [
+    entry(1, "0-0:97.97.0", 2),
+    entry(1, "0-0:96.7.21", 2),
+    entry(1, "1-0:0.1.0", 2),
+    entry(1, "0-0:96.14.0", 2),
+    entry(4, "1-0:1.6.0", 2),
+    entry(4, "1-0:1.6.0", 5),
 ];
 
 impl Page {
-    /// Whether a meter without L2 and L3 has the page.
-    const fn is_single_phase(self) -> bool {
-        !matches!(
-            self,
-            Self::Voltage(Phase::L2 | Phase::L3) | Self::Current(Phase::L2 | Phase::L3)
-        )
+    /// How an object is shown: some have a form of their own, all others are shown by value, scaler and unit.
+    fn of(shown: CaptureObject) -> Self {
+        let CaptureObject { attribute, .. } = shown;
+        let [a, _, c, d, e, _] = attribute.name.octets();
+        match (a, c, d, e) {
+            _ if attribute == entry(70, "0-0:96.3.10", 3).attribute => Self::Supply,
+            _ if attribute == entry(1, "0-0:96.1.0", 2).attribute => Self::Serial,
+            _ if attribute.index != 2 => Self::Other(attribute),
+            (1, 1, 8, 0) => Self::Energy(Quantity::ActiveImport, "1-0:1.8.0"),
+            (1, 2, 8, 0) => Self::Energy(Quantity::ActiveExport, "1-0:2.8.0"),
+            (1, 3, 8, 0) => Self::Energy(Quantity::ReactiveImport, "1-0:3.8.0"),
+            (1, 4, 8, 0) => Self::Energy(Quantity::ReactiveExport, "1-0:4.8.0"),
+            (1, 15, 8, 0) => Self::Energy(Quantity::ActiveAbsolute, "1-0:15.8.0"),
+            (1, 16, 7, 0) => Self::Power,
+            (1, 3, 7, 0) => Self::Reactive,
+            (1, 32, 7, 0) => Self::Voltage(Phase::L1),
+            (1, 52, 7, 0) => Self::Voltage(Phase::L2),
+            (1, 72, 7, 0) => Self::Voltage(Phase::L3),
+            (1, 31, 7, 0) => Self::Current(Phase::L1),
+            (1, 51, 7, 0) => Self::Current(Phase::L2),
+            (1, 71, 7, 0) => Self::Current(Phase::L3),
+            (1, 14, 7, 0) => Self::Frequency,
+            (1, 0, 9, 1) => Self::Time,
+            (1, 0, 9, 2) => Self::Date,
+            _ => Self::Other(attribute),
+        }
     }
 }
 
@@ -228,18 +283,20 @@ const SEGMENTS_TEST: Micros = Micros::from_secs(3);
 const MANUAL_PATIENCE: Micros = Micros::from_secs(60);
 
 /// Which list is shown and since when.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Display {
     started: Instant,
     list: List,
+    /// Lists that a client has set; an empty one is the factory's.
+    lists: [Entries; 3],
 }
 
 #[derive(Clone, Copy, Debug)]
 enum List {
     /// Rolling; the page follows from the time since `from`, beginning with page `first`.
     Automatic { from: Instant, first: u64 },
-    /// Led by the button, until nobody has pressed for a while.
-    Manual { page: usize, until: Instant },
+    /// Led by the button, until nobody has pressed for a while; behind it is the service mode.
+    Manual { which: Which, page: usize, until: Instant },
 }
 
 impl Display {
@@ -249,27 +306,35 @@ impl Display {
         Self {
             started: now,
             list: List::Automatic { from: now, first: 0 },
+            lists: [Entries::new(), Entries::new(), Entries::new()],
         }
     }
 
-    /// Takes a press of the button: short steps the list, long opens or leaves the manual one.
+    /// Takes a press of the button: short steps the list, long leads from the automatic to the manual list, to the service mode, and back.
     pub fn press(&mut self, now: Instant, press: Press) {
-        let manual = |page| List::Manual {
+        let led = |which, page| List::Manual {
+            which,
             page,
             until: now + MANUAL_PATIENCE,
         };
         self.list = match (self.current(now), press) {
-            (List::Automatic { .. }, Press::Long) => manual(0),
+            (List::Automatic { .. }, Press::Long) => led(Which::Manual, 0),
             (List::Automatic { from, first }, Press::Short) => List::Automatic {
                 from: now,
                 first: first + now.since(from).as_micros() / PAGE.as_micros() + 1,
             },
-            (List::Manual { page, .. }, Press::Short) => manual(page + 1),
+            (List::Manual { which, page, .. }, Press::Short) => led(which, page + 1),
+            (
+                List::Manual {
+                    which: Which::Manual, ..
+                },
+                Press::Long,
+            ) => led(Which::Service, 0),
             (List::Manual { .. }, Press::Long) => List::Automatic { from: now, first: 0 },
         };
     }
 
-    /// The list now: a manual one that nobody uses any more has ended.
+    /// The list now: one that nobody uses any more has ended.
     fn current(&self, now: Instant) -> List {
         match self.list {
             List::Manual { until, .. } if until <= now => List::Automatic { from: until, first: 0 },
@@ -277,27 +342,138 @@ impl Display {
         }
     }
 
-    fn page(&self, now: Instant, three_phase: bool) -> (Page, bool) {
-        let exists = |page: &&Page| three_phase || page.is_single_phase();
-        let pick = |pages: &[Page], number: u64| {
-            let count = u64::try_from(pages.iter().filter(exists).count()).unwrap_or(1);
-            let at = usize::try_from(number % count.max(1)).unwrap_or(0);
-            pages.iter().filter(exists).nth(at).copied().unwrap_or(Page::Time)
+    /// The objects of a list.
+    #[must_use]
+    pub fn entries(&self, which: Which) -> &[CaptureObject] {
+        let [automatic, manual, service] = &self.lists;
+        let (set, of_factory): (&Entries, &'static [CaptureObject]) = match which {
+            Which::Automatic => (automatic, &AUTOMATIC),
+            Which::Manual => (manual, &MANUAL),
+            Which::Service => (service, &SERVICE),
         };
-        match self.current(now) {
-            List::Automatic { from, first } => {
-                let number = first + now.since(from).as_micros() / PAGE.as_micros();
-                (pick(&AUTOMATIC, number), false)
+        if set.is_empty() { of_factory } else { set }
+    }
+
+    /// Sets the objects of a list; none for the factory's.
+    pub fn set_entries(&mut self, which: Which, entries: Entries) {
+        let [automatic, manual, service] = &mut self.lists;
+        *match which {
+            Which::Automatic => automatic,
+            Which::Manual => manual,
+            Which::Service => service,
+        } = entries;
+    }
+}
+
+/// The page now, and whether somebody leads through the list.
+fn page(it: &Model, now: Instant) -> (Page, bool) {
+    let display = &it.display;
+    let (which, number) = match display.current(now) {
+        List::Automatic { from, first } => {
+            let number = first + now.since(from).as_micros() / PAGE.as_micros();
+            (Which::Automatic, number)
+        }
+        List::Manual { which, page, .. } => (which, u64::try_from(page).unwrap_or(0)),
+    };
+    let exists = |entry: &&CaptureObject| {
+        DIRECTORY
+            .find(it, entry.attribute.class_id, entry.attribute.name)
+            .is_some()
+    };
+    let entries = display.entries(which);
+    let count = u64::try_from(entries.iter().filter(exists).count()).unwrap_or(1);
+    let at = usize::try_from(number % count.max(1)).unwrap_or(0);
+    let shown = entries.iter().filter(exists).nth(at);
+    (shown.copied().map_or(Page::Time, Page::of), which != Which::Automatic)
+}
+
+/// The value of any attribute: a number by its scaler and unit, watt-hours and watts in thousands; a date, or text.
+fn write_value(it: &Model, what: Attribute, text: &mut String<16>) -> Result<&'static str, core::fmt::Error> {
+    let mut buffer = [0; 64];
+    let mut out = Writer::new(&mut buffer);
+    let (object, index) = DIRECTORY
+        .readable(it, Role::Management, what)
+        .map_err(|_| core::fmt::Error)?;
+    DIRECTORY
+        .get(it, object, index, &mut out)
+        .map_err(|_| core::fmt::Error)?;
+    let value = out.written();
+    let number: Option<i64> = match value {
+        [tag::INTEGER, a] => Some(i64::from(a.cast_signed())),
+        [tag::UNSIGNED | tag::ENUM | tag::BOOLEAN, a] => Some(i64::from(*a)),
+        [tag::LONG, a, b] => Some(i64::from(i16::from_be_bytes([*a, *b]))),
+        [tag::LONG_UNSIGNED, a, b] => Some(i64::from(u16::from_be_bytes([*a, *b]))),
+        [tag::DOUBLE_LONG, a, b, c, d] => Some(i64::from(i32::from_be_bytes([*a, *b, *c, *d]))),
+        [tag::DOUBLE_LONG_UNSIGNED, a, b, c, d] => Some(i64::from(u32::from_be_bytes([*a, *b, *c, *d]))),
+        _ => None,
+    };
+    let Some(number) = number else {
+        let octets = match value {
+            [tag::OCTET_STRING, 12, year_high, year_low, month, day, ..] => {
+                let year = u16::from_be_bytes([*year_high, *year_low]);
+                if year == 0xFFFF {
+                    text.push_str("--.--.--").map_err(|_| core::fmt::Error)?;
+                } else {
+                    write!(text, "{day:02}.{month:02}.{:02}", year % 100)?;
+                }
+                return Ok("");
             }
-            List::Manual { page, .. } => (pick(&MANUAL, u64::try_from(page).unwrap_or(0)), true),
+            [tag::OCTET_STRING | tag::VISIBLE_STRING, length, rest @ ..] if usize::from(*length) == rest.len() => rest,
+            _ => &[],
+        };
+        let shown = core::str::from_utf8(octets.get(..octets.len().min(8)).unwrap_or(&[]));
+        text.push_str(shown.unwrap_or("")).map_err(|_| core::fmt::Error)?;
+        return Ok("");
+    };
+    // Attribute 3 is scaler_unit of classes 3 and 4, attribute 4 of class 5.
+    let scaler_unit = match what.class_id {
+        3 | 4 if index == 2 => Some(3),
+        5 if index == 2 || index == 3 => Some(4),
+        _ => None,
+    };
+    let (mut exponent, mut unit) = (0_i8, 0xFF);
+    if let Some(attribute) = scaler_unit {
+        let mut buffer = [0; 16];
+        let mut out = Writer::new(&mut buffer);
+        DIRECTORY
+            .get(it, object, attribute, &mut out)
+            .map_err(|_| core::fmt::Error)?;
+        if let [tag::STRUCTURE, 2, tag::INTEGER, scaler, tag::ENUM, code] = out.written() {
+            (exponent, unit) = (scaler.cast_signed(), *code);
         }
     }
+    let (unit, thousands) = match unit {
+        27 => ("kW", true),
+        28 => ("kVA", true),
+        29 => ("kvar", true),
+        30 => ("kWh", true),
+        31 => ("kVAh", true),
+        32 => ("kvarh", true),
+        33 => ("A", false),
+        35 => ("V", false),
+        44 => ("Hz", false),
+        7 => ("s", false),
+        9 => ("°C", false),
+        56 => ("%", false),
+        _ => ("", false),
+    };
+    let decimals = u32::from((-exponent).clamp(0, 6).cast_unsigned()) + if thousands { 3 } else { 0 };
+    let divisor = 10_u64.pow(decimals);
+    let sign = if number < 0 { "-" } else { "" };
+    let number = number.unsigned_abs();
+    if decimals == 0 {
+        write!(text, "{sign}{number}")?;
+    } else {
+        let width = usize::try_from(decimals).unwrap_or(3);
+        write!(text, "{sign}{}.{:0width$}", number / divisor, number % divisor)?;
+    }
+    Ok(unit)
 }
 
 /// What the glass of this meter shows at `now`.
 #[must_use]
 pub fn show(it: &Model, now: Instant) -> Shown {
-    let (page, manual) = it.display.page(now, it.config.variant.is_three_phase());
+    let (page, manual) = page(it, now);
     let segments_test = now.since(it.display.started) < SEGMENTS_TEST;
     let mut shown = read(it, now, page);
     shown.segments_test = segments_test;
@@ -396,6 +572,10 @@ fn read(it: &Model, now: Instant, page: Page) -> Shown {
                 text.push_str(digits).map_err(|_| core::fmt::Error),
             )
         }
+        Page::Other(what) => match write_value(it, what, &mut text) {
+            Ok(unit) => (Some(what.name), unit, Ok(())),
+            Err(error) => (Some(what.name), "", Err(error)),
+        },
         Page::Supply => {
             let state = match it.disconnector.state() {
                 State::Disconnected => "open",

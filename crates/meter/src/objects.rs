@@ -7,6 +7,7 @@ mod clock;
 mod connection;
 mod contacts;
 mod demand;
+mod display;
 mod energy;
 mod identification;
 mod instantaneous;
@@ -53,6 +54,7 @@ pub static DIRECTORY: Directory<Model> = Directory::new(&[
     &mbus::CHANNEL_3,
     &mbus::CHANNEL_4,
     demand::OBJECTS,
+    display::OBJECTS,
     billing::OBJECTS,
     tariff::OBJECTS,
     quality::OBJECTS,

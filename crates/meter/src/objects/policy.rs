@@ -64,3 +64,5 @@ pub(super) const ACTIVATION: Policy = policy(Grant::NONE, Grant::READ.writing(&[
 pub(super) const CALENDAR: Policy = policy(Grant::NONE, Grant::READ.writing(&[6, 7, 8, 9, 10]).invoking(&[1]));
 /// The special days.
 pub(super) const SPECIAL_DAYS: Policy = policy(Grant::NONE, Grant::READ.writing(&[2]).invoking(&[1, 2]));
+/// A list of the display.
+pub(super) const DISPLAY_LIST: Policy = policy(Grant::NONE, Grant::READ.writing(&[3]));

@@ -6,7 +6,7 @@ use std::string::String;
 use std::vec::Vec;
 use std::{format, println};
 
-use base::{Civil, Instant, Micros, Utc};
+use base::{Civil, Micros, Utc};
 use metrology::{Element, Quantity, Tariff};
 
 use super::{Bench, Life, hex, start};
@@ -619,5 +619,62 @@ fn a_preset_time_is_set_on_command() {
     life.step(Input::Time(start())).expect("a good step");
     assert_eq!(life.fetch(1, "0-0:96.2.13", 2), Ok(hex("12 FFFF")));
     assert_eq!(life.step(Input::Time(Utc::from_unix(0))), Err(Fault::Time));
-    let _names: String = format!("{}", Instant::START.as_micros());
+}
+
+/// C9: the lists are the client's by OBIS code, are kept, and the button leads from the rolling list to the manual one, the service mode and
+/// back; nonsense is refused whole.
+#[test]
+fn the_lists_of_the_display_are_set_and_kept() {
+    use crate::Press;
+    let mut life = begin(utc(2026, 7, 1, 10, 14, 0));
+    let column = |class: &str, name: &str, index: u8| format!("0204 12{class} 0906{name} 0F{index:02X} 120000");
+    let list = |columns: &[String]| hex(&format!("01{:02X} {}", columns.len(), columns.concat()));
+    let wanted = list(&[column("0004", "0100010600FF", 2), column("0003", "0100010801FF", 2)]);
+    assert_eq!(life.put(7, "0-0:21.0.1", 3, &wanted), 0);
+    for bad in [
+        list(&[]),
+        list(&[column("0003", "0100630801FF", 2)]),
+        list(&[column("0003", "0100010801FF", 2), column("0003", "0100010801FF", 2)]),
+        list(&vec_of(25, &column("0003", "0100010801FF", 2))),
+    ] {
+        assert_eq!(life.put(7, "0-0:21.0.1", 3, &bad), 250);
+    }
+    assert_eq!(life.put(7, "0-0:21.0.1", 3, &hex("1100")), 12);
+    for _ in 0..250 {
+        life.measure(6_000).expect("a good step");
+    }
+    life.step(Input::PowerFailing).expect("a good farewell");
+    let (mut life, _) = Life::begin(life.bench.revived(), Some(utc(2026, 7, 1, 10, 29, 59)));
+    life.wait_until(utc(2026, 7, 1, 10, 30, 6));
+    let shown = |life: &Life| {
+        let shown = life.meter.display(life.now);
+        let name: String = shown.name.map(|name| format!("{name}")).unwrap_or_default();
+        (name, String::from(shown.text.as_str()), shown.unit)
+    };
+    let mut pages = std::collections::BTreeSet::new();
+    for _ in 0..3 {
+        pages.insert(shown(&life));
+        life.step(Input::Contact(Contact::Button(Press::Short)))
+            .expect("a good step");
+    }
+    let text = |name: &str, text: &str, unit| (String::from(name), String::from(text), unit);
+    // 250 Wh, of which 15 s fell before 10:15
+    assert!(pages.contains(&text("1-0:1.8.1", "0.250", "kWh")), "{pages:?}");
+    assert_eq!(pages.len(), 2);
+    life.step(Input::Contact(Contact::Button(Press::Long)))
+        .expect("a good step");
+    assert_eq!(shown(&life).0, "0-0:96.1.0");
+    life.step(Input::Contact(Contact::Button(Press::Long)))
+        .expect("a good step");
+    assert_eq!(shown(&life), text("0-0:97.97.0", "0", ""));
+    life.step(Input::Contact(Contact::Button(Press::Short)))
+        .expect("a good step");
+    assert_eq!(shown(&life), text("0-0:96.7.21", "1", ""));
+    life.step(Input::Contact(Contact::Button(Press::Long)))
+        .expect("a good step");
+    assert!(pages.contains(&shown(&life)));
+}
+
+fn vec_of(count: usize, text: &str) -> Vec<String> {
+    (0..count).map(|_| String::from(text)).collect()
 }
