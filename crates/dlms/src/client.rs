@@ -6,6 +6,7 @@
 mod access;
 mod blocks;
 mod error;
+mod general;
 mod link;
 mod listener;
 mod session;
@@ -15,4 +16,4 @@ pub use error::{ClientError, Protocol};
 pub use link::{Client, Framing, Patience};
 pub use listener::{Listener, Trust};
 pub use session::{Command, Outcome};
-pub use settings::{Credentials, Settings};
+pub use settings::{Credentials, Identity, SessionKey, Settings};

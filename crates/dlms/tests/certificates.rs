@@ -69,7 +69,7 @@ fn certificates_of_another_writer_are_read_and_judged() {
             );
             // A certificate that may not vouch for anybody.
             assert_eq!(
-                judge(octets, &[octets.clone()], now, purpose),
+                judge(octets, core::slice::from_ref(octets), now, purpose),
                 Err(CertificateFault::Untrusted)
             );
         }

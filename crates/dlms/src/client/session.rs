@@ -7,9 +7,10 @@ use cosem::{AccessError, ActionError, Method};
 
 use super::blocks::Blocks;
 use super::error::{ClientError, Protocol};
+use super::general::General;
 use super::settings::{Credentials, Settings};
 use crate::acse::{
-    AssociationRequest, AssociationResponse, Context, Outcome as Granted, ReleaseRequest, ReleaseResponse,
+    AssociationRequest, AssociationResponse, Context, Mechanism, Outcome as Granted, ReleaseRequest, ReleaseResponse,
 };
 use crate::apdu::{
     AccessResponse, AccessSpec, ActionRequest, ActionResponse, ActionResult, Block, Exception, GetRequest, GetResponse,
@@ -18,7 +19,7 @@ use crate::apdu::{
 };
 use crate::initiate::{self, Conformance, InitiateError, InitiateRequest, InitiateResponse};
 use crate::security::{
-    Challenge, HEADROOM, Keys, Protection, Sealed, Title, gmac_token, open, overhead, seal, verify_gmac_token,
+    CIPHERING, Challenge, Envelope, HEADROOM, Keys, Protection, SIGNING, Sealed, Title, open, overhead, seal,
 };
 use crate::server::PDU_MAX;
 
@@ -150,6 +151,8 @@ pub(super) struct Session<'b> {
     pub(super) settings: Settings<'b>,
     /// The next number to protect a message with.
     pub(super) counter: u32,
+    /// What general-ciphering and general-signing remember.
+    pub(super) general: General,
     /// The greatest number of the meter.
     pub(super) received: Option<u32>,
     pub(super) server_title: Option<Title>,
@@ -187,6 +190,7 @@ impl<'b> Session<'b> {
             conformance: settings.conformance,
             settings,
             counter,
+            general: General::new(),
             received: None,
             server_title: None,
             from_server: None,
@@ -426,6 +430,7 @@ impl<'b> Session<'b> {
     fn associate(&mut self) -> Result<(), ClientError> {
         self.state = State::Associating;
         self.work = Work::Nothing;
+        self.general = General::new();
         self.received = None;
         self.send_max = PDU_MAX;
         let settings = self.settings.clone();
@@ -448,13 +453,14 @@ impl<'b> Session<'b> {
                 &mut scratch,
                 range,
                 settings.envelope(true),
-                settings.protection,
+                settings.protection.ciphered(),
                 keys,
                 settings.title,
                 counter,
             )
             .map_err(|_| ClientError::Keys)?;
         }
+        let signs = settings.mechanism() == Mechanism::Ecdsa;
         let titled = settings.context == Context::Ciphered || settings.mechanism().is_high();
         let request = AssociationRequest {
             calling_title: titled.then_some(&settings.title),
@@ -462,8 +468,9 @@ impl<'b> Session<'b> {
             authentication: match &settings.credentials {
                 Credentials::None => None,
                 Credentials::Password(password) => Some(password),
-                Credentials::Gmac(challenge) => Some(challenge.octets()),
+                _ => settings.challenge().map(Challenge::octets),
             },
+            calling_qualifier: settings.identity.and_then(|it| it.certificate).filter(|_| signs),
             ..AssociationRequest::new(settings.context, scratch.get(range).unwrap_or(&[]))
         };
         self.plain(|out| request.emit(out))
@@ -498,7 +505,7 @@ impl<'b> Session<'b> {
         let mut received = None;
         if self.settings.is_sealing() {
             let sealed = Sealed::parse(information).map_err(|_| ClientError::Unprotected)?;
-            if !sealed.protection().covers(self.settings.protection) {
+            if !sealed.protection().covers(self.settings.protection.ciphered()) {
                 return Err(ClientError::Unprotected);
             }
             let keys = self.settings.keys.ok_or(ClientError::Keys)?;
@@ -514,14 +521,12 @@ impl<'b> Session<'b> {
             0 => PDU_MAX,
             limit => limit.min(PDU_MAX),
         };
-        let Credentials::Gmac(own) = &self.settings.credentials else {
+        let Some(own) = self.settings.challenge().cloned() else {
             self.state = State::Open;
             return self.finished(Kind::Associated);
         };
-        let challenge = challenge.filter(|it| it != own).ok_or(ClientError::Impostor)?;
-        let keys = self.settings.keys.ok_or(ClientError::Keys)?;
-        let counter = self.take_counter()?;
-        let token = gmac_token(keys, self.settings.title, counter, &challenge).ok_or(ClientError::Keys)?;
+        let challenge = challenge.filter(|it| *it != own).ok_or(ClientError::Impostor)?;
+        let token = self.prove(&challenge, &own)?;
         self.from_server = Some(challenge);
         self.state = State::Proving;
         let invoke = self.invoke;
@@ -546,21 +551,18 @@ impl<'b> Session<'b> {
         else {
             return Err(ClientError::Impostor);
         };
-        let (Credentials::Gmac(own), Some(keys), Some(title)) =
-            (&self.settings.credentials, self.settings.keys, self.server_title)
-        else {
-            return Err(ClientError::Keys);
-        };
         let mut reader = Reader::new(token);
         let Octets(token) = reader.value().map_err(|_| VALUE)?;
-        verify_gmac_token(keys, title, own, token).ok_or(ClientError::Impostor)?;
+        if !self.believes(token) {
+            return Err(ClientError::Impostor);
+        }
         self.state = State::Open;
         self.finished(Kind::Associated)
     }
 
     // ---- protection ----------------------------------------------------------------------------------------------------------
 
-    fn take_counter(&mut self) -> Result<u32, ClientError> {
+    pub(super) fn take_counter(&mut self) -> Result<u32, ClientError> {
         let counter = self.counter;
         self.counter = counter.checked_add(1).ok_or(ClientError::Keys)?;
         Ok(counter)
@@ -575,6 +577,7 @@ impl<'b> Session<'b> {
         if !self.settings.is_sealing() {
             return pdu_max;
         }
+        let pdu_max = pdu_max.saturating_sub(self.general_overhead());
         let around = overhead(
             self.settings.envelope(false).general(),
             self.settings.protection,
@@ -633,16 +636,26 @@ impl<'b> Session<'b> {
                 _ => envelope,
             };
             let title = self.settings.title;
-            self.pdu = seal(
-                &mut self.outbox,
-                self.pdu.clone(),
-                envelope,
-                protection,
-                keys,
-                title,
-                counter,
-            )
-            .map_err(|_| ClientError::Keys)?;
+            self.pdu = if envelope == Envelope::GeneralCiphering {
+                self.seal_general(counter)?
+            } else if protection.ciphered() == Protection::NONE {
+                self.pdu.clone()
+            } else {
+                let range = self.pdu.clone();
+                seal(
+                    &mut self.outbox,
+                    range,
+                    envelope,
+                    protection.ciphered(),
+                    keys,
+                    title,
+                    counter,
+                )
+                .map_err(|_| ClientError::Keys)?
+            };
+            if protection.covers(Protection::SIGNED) {
+                self.pdu = self.sign_general()?;
+            }
         }
         if self.send_max < self.pdu.len() {
             return self.give_in_blocks();
@@ -671,8 +684,21 @@ impl<'b> Session<'b> {
             self.work = Work::Nothing;
             return Err(ServiceError::parse(octets).map_or(APDU, ClientError::Service));
         }
+        let mut range = range;
+        if matches!(first, CIPHERING | SIGNING) {
+            let (inner, whole) = self.open_general(range, lent)?;
+            if whole {
+                return Ok(inner);
+            }
+            range = inner;
+        } else if self.settings.protection.covers(Protection::SIGNED) {
+            return Err(ClientError::Unprotected);
+        }
+        let buffer: &mut [u8] = if lent { self.lent } else { &mut self.inbox };
+        let octets = buffer.get(range.clone()).unwrap_or(&[]);
+        let first = octets.first().copied().ok_or(APDU)?;
         if !Sealed::is_tag(first) {
-            let plain = !self.settings.is_sealing();
+            let plain = !self.settings.is_sealing() || self.settings.protection.ciphered() == Protection::NONE;
             return if plain {
                 Ok(range)
             } else {
@@ -682,7 +708,7 @@ impl<'b> Session<'b> {
         let sealed = Sealed::parse(octets).map_err(|_| APDU)?;
         if !sealed
             .protection()
-            .covers(self.settings.protection | Protection::AUTHENTICATED)
+            .covers(self.settings.protection.ciphered() | Protection::AUTHENTICATED)
         {
             return Err(ClientError::Unprotected);
         }
@@ -695,7 +721,8 @@ impl<'b> Session<'b> {
             .server_title
             .filter(|title| sealed.title.is_none_or(|said| said == *title));
         let title = title.ok_or(ClientError::Deciphering)?;
-        let apdu = open(buffer, HEADROOM, &sealed, keys, title).map_err(|_| ClientError::Deciphering)?;
+        let buffer = buffer.get_mut(..range.end).unwrap_or_default();
+        let apdu = open(buffer, range.start, &sealed, keys, title).map_err(|_| ClientError::Deciphering)?;
         if self.received.is_some_and(|last| sealed.counter <= last) {
             return Err(ClientError::Replayed);
         }

@@ -2,7 +2,7 @@
 
 use crate::acse::{Context, Mechanism};
 use crate::initiate::Conformance;
-use crate::security::{Challenge, Envelope, Key, Keys, Protection, Title};
+use crate::security::{Algorithms, Challenge, Dialect, Envelope, Key, Keys, PrivateKey, Protection, PublicKey, Title};
 
 /// How the client shows who it is.
 #[derive(Clone)]
@@ -13,6 +13,47 @@ pub enum Credentials<'k> {
     Password(&'k [u8]),
     /// By GMAC: this is the challenge to the meter, which must be a new one each time.
     Gmac(Challenge),
+    /// By a secret: mechanisms 2, 3, 4 and 6. The challenge has 8 to 64 octets.
+    Secret(Mechanism, &'k [u8], Challenge),
+    /// By a signature, mechanism 7: [`Settings::identity`] signs. The challenge has 32 to 64 octets.
+    Signature(Challenge),
+}
+
+/// What a client of suites 1 and 2 has and knows beside symmetric keys.
+#[derive(Clone, Copy)]
+pub struct Identity<'k> {
+    /// The algorithms.
+    pub algorithms: &'static dyn Algorithms,
+    /// The private key of its signatures.
+    pub signing: Option<&'k PrivateKey>,
+    /// The private key of its key agreements.
+    pub agreement: Option<&'k PrivateKey>,
+    /// A private key for this association alone, for key agreement in one pass.
+    pub ephemeral: Option<&'k PrivateKey>,
+    /// The public key of the meter's signatures.
+    pub meter_signing: Option<PublicKey>,
+    /// The public key of the meter's key agreements.
+    pub meter_agreement: Option<PublicKey>,
+    /// The certificate (DER) that it presents with mechanism 7; none when the meter has it.
+    pub certificate: Option<&'k [u8]>,
+}
+
+/// With which key a client seals in general-ciphering.
+#[derive(Clone, Copy)]
+pub enum SessionKey<'k> {
+    /// The global unicast key.
+    Identified,
+    /// This key, wrapped under the master key.
+    Wrapped {
+        /// The master key.
+        master: &'k Key,
+        /// The key of this association.
+        key: &'k Key,
+    },
+    /// C(1e, 1s): agreed between the ephemeral key and the meter's.
+    OnePass,
+    /// C(0e, 2s): agreed between the static keys of both.
+    Static,
 }
 
 /// Everything that an association is asked for with.
@@ -36,6 +77,12 @@ pub struct Settings<'k> {
     pub general: bool,
     /// The protection of requests, and the least that answers must have.
     pub protection: Protection,
+    /// Keys and certificates of suites 1 and 2; needed for signatures and key agreement.
+    pub identity: Option<Identity<'k>>,
+    /// With which key requests go out as general-ciphering; none and they do not.
+    pub session_key: Option<SessionKey<'k>>,
+    /// Which of the forms that implementations differ in are spoken.
+    pub dialect: Dialect,
     /// What the client can do.
     pub conformance: Conformance,
     /// The longest PDU the client takes; 0 for any, which is what its buffer holds.
@@ -56,6 +103,9 @@ impl<'k> Settings<'k> {
             dedicated: None,
             general: false,
             protection: Protection::NONE,
+            identity: None,
+            session_key: None,
+            dialect: Dialect::STANDARD,
             conformance,
             receive_max: 0,
         }
@@ -87,16 +137,30 @@ impl<'k> Settings<'k> {
             Credentials::None => Mechanism::None,
             Credentials::Password(_) => Mechanism::Password,
             Credentials::Gmac(_) => Mechanism::Gmac,
+            Credentials::Secret(mechanism, ..) => mechanism,
+            Credentials::Signature(_) => Mechanism::Ecdsa,
         }
     }
 
     /// The form of requests; of the association request itself when `initiate`.
     pub(super) const fn envelope(&self, initiate: bool) -> Envelope {
+        // The association itself is asked for under the keys that both have.
+        if self.session_key.is_some() && !initiate {
+            return Envelope::GeneralCiphering;
+        }
         match (self.general, self.dedicated.is_some() && !initiate) {
             (false, false) => Envelope::Global,
             (false, true) => Envelope::Dedicated,
             (true, false) => Envelope::GeneralGlobal,
             (true, true) => Envelope::GeneralDedicated,
+        }
+    }
+
+    /// The challenge to the meter, when there is one.
+    pub(super) const fn challenge(&self) -> Option<&Challenge> {
+        match &self.credentials {
+            Credentials::None | Credentials::Password(_) => None,
+            Credentials::Gmac(it) | Credentials::Secret(_, _, it) | Credentials::Signature(it) => Some(it),
         }
     }
 

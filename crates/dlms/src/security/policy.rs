@@ -94,6 +94,12 @@ impl Policy {
         }
     }
 
+    /// The same without signatures: the initiate APDUs, which come before anybody's signature is known, have none.
+    #[must_use]
+    pub const fn unsigned(self) -> Self {
+        Self(self.0 & !0x90)
+    }
+
     /// What a request must have.
     #[must_use]
     pub const fn request(self) -> Protection {

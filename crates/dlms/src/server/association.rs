@@ -597,7 +597,10 @@ fn open_initiate(
     if is_protected(tag) && party.title.is_none() {
         return Err(failed.into());
     }
+    let policy = party.policy;
+    party.policy = policy.unsigned();
     let opened = party.open(scratch, range, app);
+    party.policy = policy;
     let Opened { apdu, mut cover, .. } = opened.map_err(|distrust| Refusal::from(distrust.event.unwrap_or(failed)))?;
     // What comes plain, the response to it goes plain.
     if !is_protected(tag) {
