@@ -11,6 +11,7 @@ use meter::{Config, FlashSize, Variant};
 
 use crate::demo::KeyRing;
 use crate::document::{FaultKind, Faults, Table};
+use crate::mbus_devices::Device;
 use crate::toml_file::{TomlFile, TomlFileError};
 
 /// The serial number of a meter that nobody numbered.
@@ -23,6 +24,8 @@ pub struct Order {
     pub config: Config,
     /// What goes to the owner in a sealed envelope.
     pub keys: KeyRing,
+    /// What is connected to M-Bus channels 1 to 4.
+    pub mbus: [Option<Device>; 4],
 }
 
 impl Order {
@@ -38,6 +41,7 @@ impl Order {
                 ..Config::new(variant, DEFAULT_SERIAL, keys.secrets())
             },
             keys,
+            mbus: [None; 4],
         }
     }
 
@@ -90,6 +94,12 @@ fn fill_in(table: &mut Table<'_>, variant: Option<Variant>, faults: &mut Faults)
     }
     if let Some(size) = table.word("flash", FLASH_SIZES, faults) {
         config.flash = size;
+    }
+    for (key, device) in ["mbus_1", "mbus_2", "mbus_3", "mbus_4"]
+        .into_iter()
+        .zip(&mut order.mbus)
+    {
+        *device = table.word(key, DEVICES, faults);
     }
     config.client_system_title = octets(table, "client_system_title", faults);
     if let Some(mut management) = table.table("management", faults) {
@@ -234,6 +244,8 @@ const ROW_FORMS: &[(&str, RowForm)] = &[
     ("compact-array", RowForm::CompactArray),
 ];
 
+const DEVICES: &[(&str, Device)] = &[("gas", Device::Gas), ("water", Device::Water), ("heat", Device::Heat)];
+
 const FLASH_SIZES: &[(&str, FlashSize)] = &[("16MB", FlashSize::Megabytes16), ("4MB", FlashSize::Megabytes4)];
 
 #[cfg(test)]
@@ -253,7 +265,7 @@ mod tests {
 
     #[test]
     fn an_empty_order_is_the_usual_meter_with_demo_keys() {
-        let Order { config, keys } = Order::parse("meter.toml", "", None).expect("nothing is wrong");
+        let Order { config, keys, .. } = Order::parse("meter.toml", "", None).expect("nothing is wrong");
         assert_eq!((config.variant, config.serial), (Variant::St402d, DEFAULT_SERIAL));
         assert!(keys.is_demo() && config.switching_module);
     }
@@ -262,10 +274,11 @@ mod tests {
     fn everything_that_can_be_ordered_arrives() {
         let text = format!(
             "variant = \"SM402D\"\nserial = 7\ntime_zone_minutes = 120\ndaylight_saving = false\nnominal_hertz = 60\n\
-             nominal_volts = 127\nconstant = 500\nswitching_module = false\nflash = \"4MB\"\nclient_system_title = \"4D4D4D0000000001\"\n\
+             nominal_volts = 127\nconstant = 500\nswitching_module = false\nflash = \"4MB\"\nmbus_2 = \"heat\"\nclient_system_title = \"4D4D4D0000000001\"\n\
              [management]\npassword = \"12345678\"\n{KEYS}"
         );
-        let Order { config, keys } = Order::parse("meter.toml", &text, None).expect("nothing is wrong");
+        let Order { config, keys, mbus } = Order::parse("meter.toml", &text, None).expect("nothing is wrong");
+        assert_eq!(mbus, [None, Some(Device::Heat), None, None]);
         assert_eq!(
             (config.variant, config.serial, config.time_zone),
             (Variant::Sm402d, 7, -120)
@@ -324,7 +337,8 @@ mod tests {
         refused(
             "colour = \"grey\"",
             "meter.toml:1:1: colour is not known here; allowed are client_system_title, \
-             constant, daylight_saving, flash, management, nominal_hertz, nominal_volts, row_form, serial, switching_module, \
+             constant, daylight_saving, flash, management, mbus_1, mbus_2, mbus_3, mbus_4, nominal_hertz, nominal_volts, row_form, serial, \
+             switching_module, \
              time_zone_minutes, variant",
         );
     }

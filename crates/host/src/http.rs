@@ -131,7 +131,7 @@ async fn waveform(State(service): State<Service>, uri: Uri) -> Result<Json<Value
 }
 
 async fn profile(State(service): State<Service>, Path(n): Path<String>, uri: Uri) -> Result<Json<Value>, Problem> {
-    let number = whole("n", &n, 1, 4)?;
+    let number = whole("n", &n, 1, 8)?;
     let mut range = ProfileRange {
         from: None,
         to: None,

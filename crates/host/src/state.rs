@@ -42,10 +42,11 @@ impl VirtualMeter {
             .map(|octet| format!("{octet:02X}"))
             .collect();
         let (registers, quantities) = self.readings();
-        let logs: Map<String, Value> = LOGS
+        let mut logs: Map<String, Value> = LOGS
             .iter()
             .map(|(name, log)| ((*name).to_owned(), self.log_json(*log)))
             .collect();
+        logs.insert("power_failure".to_owned(), self.power_failures_json());
         json!({
             "variant": config.variant.name(),
             "serial": format!("{:08}", config.serial),
@@ -61,7 +62,7 @@ impl VirtualMeter {
             "conditions": self.conditions_json(),
             "world": { "on": self.is_on(), "supply": self.supply_json(), "load": self.load_json() },
             "logs": logs,
-            "profiles": { "1": self.profile_head_json() },
+            "profiles": self.profiles_json(),
         })
     }
 
@@ -80,9 +81,13 @@ impl VirtualMeter {
             .iter()
             .filter_map(|(_, log)| journals.get(JournalId::of_log(*log).index()))
             .fold(0, |sum, journal| sum.wrapping_add(journal.written));
-        let rows = journals
-            .get(JournalId::LoadProfile1.index())
-            .map_or(0, |journal| journal.written);
+        let rows: Map<String, Value> = self
+            .profiles()
+            .map(|(number, id)| {
+                let written = journals.get(id.index()).map_or(0, |journal| journal.written);
+                (number.to_string(), json!(written))
+            })
+            .collect();
         json!({
             "sequence": sequence,
             "time": self.time_json(),
@@ -95,7 +100,7 @@ impl VirtualMeter {
             "registers": bare(&totals),
             "world_revision": self.world_revision(),
             "log_entries": log_entries,
-            "profile_entries": { "1": rows },
+            "profile_entries": rows,
         })
     }
 
@@ -110,19 +115,17 @@ impl VirtualMeter {
         Value::Object(with_units(&self.readings().0))
     }
 
-    /// Rows of load profile `number`, none if there is no such profile.
+    /// Rows of load profile `number`, 1 to 4, or of M-Bus channel `number` - 4; none if there is no such profile.
     pub(crate) fn profile_json(&mut self, number: usize, range: &ProfileRange) -> Option<Value> {
-        if number != 1 {
-            return None;
-        }
+        let (_, id) = self.profiles().find(|(known, _)| *known == number)?;
         let model = self.model();
         let columns: Vec<Attribute> = model
-            .columns(JournalId::LoadProfile1)
+            .columns(id)
             .iter()
             .map(|column| column.object().attribute)
             .collect();
-        let status = columns.iter().position(|column| column.name == STATUS);
-        let shown = |column: &Attribute| column.class_id != CLOCK_CLASS && column.name != STATUS;
+        let status = columns.iter().position(|column| is_status(column.name));
+        let shown = |column: &Attribute| column.class_id != CLOCK_CLASS && !is_status(column.name);
         let scales: Vec<(i8, &'static str)> = columns.iter().map(|column| self.scale(*column)).collect();
         // Rows are kept as they are until it is known which ones are wanted.
         let mut rows: VecDeque<(Utc, Vec<u8>)> = VecDeque::new();
@@ -153,20 +156,13 @@ impl VirtualMeter {
             json!({ "time": utc_text(utc), "status": clamp_octet(status), "values": values })
         };
         // Without a range only the newest rows are read.
-        let journal = model
-            .journals
-            .get(JournalId::LoadProfile1.index())
-            .copied()
-            .unwrap_or_default();
+        let journal = model.journals.get(id.index()).copied().unwrap_or_default();
         let newest = journal
             .written
             .saturating_sub(u32::try_from(range.limit).unwrap_or(u32::MAX));
         let whole = range.from.is_none() && range.to.is_none();
         let first = if whole { newest } else { 0 };
-        if let Err(error) = self
-            .meter()
-            .visit_rows(self.flash(), JournalId::LoadProfile1, first, &mut visit)
-        {
+        if let Err(error) = self.meter().visit_rows(self.flash(), id, first, &mut visit) {
             tracing::warn!(%error, "the load profile cannot be read");
         }
         let truncated = if whole {
@@ -174,7 +170,7 @@ impl VirtualMeter {
         } else {
             range.limit < matching
         };
-        let mut profile = self.profile_head_json();
+        let mut profile = self.profile_head_json(number, id);
         if let Some(fields) = profile.as_object_mut() {
             let heads = columns.iter().zip(&scales).filter(|(column, _)| shown(column));
             let heads: Vec<Value> = heads
@@ -298,19 +294,55 @@ impl VirtualMeter {
         json!(entries)
     }
 
-    fn profile_head_json(&self) -> Value {
+    /// The load profiles by number, and behind them those of the M-Bus channels that have a device.
+    fn profiles(&self) -> impl Iterator<Item = (usize, JournalId)> {
+        let mbus = self.model().mbus;
+        let has_source = move |id: JournalId| id.channel().is_none_or(|channel| mbus.is_installed(channel));
+        (1..).zip(JournalId::PROFILES).filter(move |(_, id)| has_source(*id))
+    }
+
+    fn profiles_json(&self) -> Map<String, Value> {
+        let head = |(number, id)| (usize::to_string(&number), self.profile_head_json(number, id));
+        self.profiles().map(head).collect()
+    }
+
+    fn profile_head_json(&self, number: usize, id: JournalId) -> Value {
         let model = self.model();
-        let journal = model
-            .journals
-            .get(JournalId::LoadProfile1.index())
-            .copied()
-            .unwrap_or_default();
+        let journal = model.journals.get(id.index()).copied().unwrap_or_default();
+        let name = PROFILE_NAMES.get(number - 1).copied().unwrap_or_default();
         json!({
-            "obis": "1-0:99.1.0",
-            "period_s": model.period(JournalId::LoadProfile1),
-            "entries_in_use": journal.in_use,
+            "obis": name,
+            "period_s": model.period(id),
+            "entries_in_use": journal.in_use.min(model.depth(id)),
             "capacity": journal.capacity,
         })
+    }
+
+    /// The newest long power failures, the newest first.
+    fn power_failures_json(&self) -> Value {
+        let id = JournalId::PowerInterruptionLog;
+        let written = self
+            .model()
+            .journals
+            .get(id.index())
+            .map_or(0, |journal| journal.written);
+        let mut entries = VecDeque::new();
+        let mut visit = |utc: Utc, row: &[u8]| {
+            let mut reader = Reader::new(row);
+            let _time = number_in(&mut reader);
+            let seconds = number_in(&mut reader).unwrap_or(0);
+            let text = if seconds == i128::from(u32::MAX) {
+                "no power for longer than the clock ran".to_owned()
+            } else {
+                format!("no power for {seconds} s")
+            };
+            entries.push_front(json!({ "time": utc_text(utc), "code": 0, "text": text }));
+        };
+        let from = written.saturating_sub(LOG_ENTRIES);
+        if let Err(error) = self.meter().visit_rows(self.flash(), id, from, &mut visit) {
+            tracing::warn!(%error, "the log of power failures cannot be read");
+        }
+        json!(entries)
     }
 }
 
@@ -330,6 +362,12 @@ fn with_units(readings: &[Reading]) -> Map<String, Value> {
 fn text_of(name: Obis) -> String {
     let [a, b, c, d, e, _] = name.octets();
     format!("{a}-{b}:{c}.{d}.{e}")
+}
+
+/// AMR profile status: 0-b:96.10.e.
+fn is_status(name: Obis) -> bool {
+    let [a, _, c, d, ..] = name.octets();
+    [a, c, d] == [0, 96, 10]
 }
 
 /// 1-0:1.8.0 to 1-0:10.8.0.
@@ -393,16 +431,28 @@ const fn unit_text(code: u8) -> &'static str {
     }
 }
 
-const LOGS: [(&str, Log); 3] = [
+const LOGS: [(&str, Log); 6] = [
     ("standard", Log::Standard),
     ("fraud", Log::Fraud),
     ("disconnect", Log::Disconnect),
+    ("quality", Log::Quality),
+    ("communication", Log::Communication),
+    ("security", Log::Security),
+];
+/// In the order of [`JournalId::PROFILES`].
+const PROFILE_NAMES: [&str; 8] = [
+    "1-0:99.1.0",
+    "1-0:99.2.0",
+    "1-0:99.1.1",
+    "1-0:99.1.2",
+    "0-1:24.3.0",
+    "0-2:24.3.0",
+    "0-3:24.3.0",
+    "0-4:24.3.0",
 ];
 const LOG_ENTRIES: u32 = 100;
 const CLOCK_CLASS: u16 = 8;
 const REGISTER_CLASS: u16 = 3;
-/// AMR profile status of load profile 1.
-const STATUS: Obis = Obis::new("0-0:96.10.1");
 const VALUE_OCTETS: usize = 512;
 
 #[cfg(test)]

@@ -195,6 +195,7 @@ impl Station {
         let (http, http_socket) = listen("--http", http)?;
 
         let syncer = flash.syncer();
+        let devices = order.mbus;
         let config = order.config;
         let announcement = Announcement {
             wrapper,
@@ -215,6 +216,7 @@ impl Station {
         let phases = phases(config.variant);
         let beginning = Beginning {
             config,
+            devices,
             flash,
             damaged,
             seed,

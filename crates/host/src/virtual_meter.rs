@@ -17,6 +17,7 @@ use crate::conversation::{Conversation, Served};
 use crate::document::{Fault, FaultKind, Path};
 use crate::flash_file::FlashFile;
 use crate::links::Framing;
+use crate::mbus_devices::{Device, Devices};
 use crate::scenario::{Moment, Scenario};
 use crate::supply_watch::{SupplyWatch, Told, unix_millis};
 use crate::trail::Trail;
@@ -25,6 +26,8 @@ use crate::world_file::Remembered;
 /// What a virtual meter begins with.
 pub(crate) struct Beginning {
     pub(crate) config: Config,
+    /// On M-Bus channels 1 to 4.
+    pub(crate) devices: [Option<Device>; 4],
     pub(crate) flash: FlashFile,
     /// The flash's file had been cut: the meter is told, whatever it misses.
     pub(crate) damaged: bool,
@@ -59,6 +62,7 @@ pub(crate) struct VirtualMeter {
     samples: u64,
     end: Option<u64>,
     speed: Speed,
+    devices: Devices,
     /// The switch in front of the meter, whatever the supply behind it carries.
     mains_on: bool,
     achieved: f64,
@@ -107,6 +111,7 @@ impl VirtualMeter {
     pub(crate) fn begin(beginning: Beginning) -> Result<(Self, BootReport), String> {
         let Beginning {
             config,
+            devices,
             mut flash,
             damaged,
             seed,
@@ -142,6 +147,7 @@ impl VirtualMeter {
             samples: 0,
             speed,
             achieved: 0.0,
+            devices: Devices::new(devices),
             mains_on: true,
             scenario,
             broken: None,
@@ -185,6 +191,9 @@ impl VirtualMeter {
             self.measure(measurement);
         }
         self.watch_supply(block, &finished);
+        for (source, reading) in self.devices.due(self.meter.model().utc()) {
+            self.step(Input::MBus(source, reading));
+        }
         if self.meter.deadline() <= self.now() {
             self.step(Input::Tick);
         }
@@ -412,6 +421,7 @@ impl VirtualMeter {
 
     fn lose_power(&mut self) {
         self.step(Input::PowerFailing);
+        self.devices.forget();
         self.world.set_powered(false);
         self.trail.clear();
         if let Some(power) = self.power.take() {

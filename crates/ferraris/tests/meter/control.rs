@@ -227,9 +227,10 @@ fn the_load_profile_fills_and_is_read_by_range() {
         (&newest["rows"][0], &newest["truncated"]),
         (rows.last().expect("rows"), &json!(true))
     );
-    assert_eq!(meter.request("GET", "/api/v1/profile/2", &[], b"").status, 404);
+    assert_eq!(meter.get("/api/v1/profile/2")["period_s"], 86_400);
+    assert_eq!(meter.request("GET", "/api/v1/profile/8", &[], b"").status, 404);
     for wrong in [
-        "/api/v1/profile/5",
+        "/api/v1/profile/9",
         "/api/v1/profile/1?limit=0",
         "/api/v1/profile/1?from=now",
         "/api/v1/profile/1?form=x",
@@ -360,4 +361,28 @@ fn a_scenario_does_the_same_on_a_time_line() {
         "{}",
         register(&state, "1-0:1.8.0")
     );
+}
+
+/// L1, M-Bus: a device of the virtual world delivers its values, and the channel's profile captures them.
+#[test]
+fn a_gas_meter_on_mbus_fills_the_profile_of_its_channel() {
+    let scratch = Scratch::new();
+    let order = scratch.join("meter.toml");
+    std::fs::write(&order, "mbus_2 = \"gas\"\n").expect("a file");
+    let order = order.to_str().expect("a path of text");
+    let start = "2026-01-05T11:58:00Z";
+    let meter = Running::start(
+        &scratch,
+        &["--seed", "1", "--start", start, "--speed", "max", "--config", order],
+    );
+    meter.until("a row of the gas meter", |state| {
+        state["profiles"]["6"]["entries_in_use"].as_u64() >= Some(1)
+    });
+    meter.pause();
+    let profile = meter.get("/api/v1/profile/6");
+    assert_eq!(profile["obis"], "0-2:24.3.0");
+    assert_eq!(profile["rows"][0]["time"], "2026-01-05T12:00:00Z");
+    assert_eq!(profile["columns"][0]["obis"], "0-2:24.2.1");
+    assert!(profile["rows"][0]["values"][0].as_f64() > Some(0.0), "{profile}");
+    assert_eq!(meter.request("GET", "/api/v1/profile/5", &[], b"").status, 404);
 }
