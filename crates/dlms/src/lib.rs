@@ -7,6 +7,7 @@ pub mod acse;
 pub mod apdu;
 pub mod client;
 pub mod hdlc;
+pub mod iec62056_21;
 pub mod initiate;
 pub mod security;
 pub mod server;

@@ -1,8 +1,9 @@
-//! The command: `ferraris meter | replay | bench | explain`; without a word it is `ferraris meter`.
+//! The command: `ferraris meter | read | replay | bench | explain`; without a word it is `ferraris meter`.
 
 mod bench;
 mod explain;
 mod meter_command;
+mod read;
 mod replay;
 
 use std::process::ExitCode;
@@ -33,6 +34,8 @@ struct Arguments {
 enum Command {
     #[command(after_help = meter_command::EXAMPLES, args_override_self = true)]
     Meter(MeterArgs),
+    #[command(after_help = read::EXAMPLES)]
+    Read(Box<read::ReadArgs>),
     Replay(replay::ReplayArgs),
     Bench(bench::BenchArgs),
     Explain(explain::ExplainArgs),
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
     let done = match command {
         None => meter_command::run(meter),
         Some(Command::Meter(args)) => meter_command::run(args),
+        Some(Command::Read(args)) => return read::run(&args),
         Some(Command::Replay(args)) => replay::run(args).map_err(Failure::from),
         Some(Command::Bench(args)) => bench::run(args).map_err(Failure::from),
         Some(Command::Explain(args)) => explain::run(args),
@@ -64,6 +68,7 @@ Examples:
   ferraris                                 start a meter in real time: page, DLMS over TCP and HDLC, on this machine only
   ferraris --speed 60                      one hour a minute
   ferraris meter --help                    everything about the virtual meter
+  ferraris read 127.0.0.1:4059             read a meter
   ferraris replay recording.cfg --json     measure a recording
   ferraris bench --quick                   the type test of the metrology, on modelled meters
   ferraris explain 7EA00802232193BD647E    what a frame says

@@ -50,6 +50,14 @@ pub(crate) struct MeterArgs {
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:4060")]
     hdlc: SocketAddr,
 
+    /// Where the optical port listens: sign-on of IEC 62056-21, then HDLC or a read-out [default: nowhere]
+    #[arg(long, value_name = "ADDR:PORT")]
+    optical: Option<SocketAddr>,
+
+    /// Where the wrapper over UDP listens [default: nowhere]
+    #[arg(long, value_name = "ADDR:PORT")]
+    udp: Option<SocketAddr>,
+
     /// Where page and control interface listen
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
     http: SocketAddr,
@@ -110,6 +118,8 @@ pub(crate) fn run(args: MeterArgs) -> Result<(), Failure> {
         start: args.start,
         wrapper: args.wrapper,
         hdlc: args.hdlc,
+        optical: args.optical,
+        udp: args.udp,
         http: args.http,
         scenario,
         duration: args.duration,
@@ -137,7 +147,15 @@ fn refuse_exposure(args: &MeterArgs, keys: &KeyRing) -> Result<(), Failure> {
         ("--hdlc", args.hdlc),
         ("--http", args.http),
     ];
-    let Some((option, address)) = addresses.into_iter().find(|(_, address)| !address.ip().is_loopback()) else {
+    let more = [("--optical", args.optical), ("--udp", args.udp)];
+    let more = more
+        .into_iter()
+        .filter_map(|(option, address)| Some((option, address?)));
+    let Some((option, address)) = addresses
+        .into_iter()
+        .chain(more)
+        .find(|(_, address)| !address.ip().is_loopback())
+    else {
         return Ok(());
     };
     if args.seed.is_some() {
@@ -197,6 +215,8 @@ fn greeting(name: &str, announcement: &Announcement, keys: &KeyRing) -> String {
     let Announcement {
         wrapper,
         hdlc,
+        optical,
+        udp,
         http,
         state,
         system_title,
@@ -224,13 +244,25 @@ fn greeting(name: &str, announcement: &Announcement, keys: &KeyRing) -> String {
             keys.suite
         )
     };
+    let more = [
+        (
+            "optical",
+            optical,
+            "optical port: sign-on (IEC 62056-21), then HDLC or a read-out",
+        ),
+        ("UDP", udp, "DLMS over UDP"),
+    ];
+    let more: String = more
+        .iter()
+        .filter_map(|(name, address, what)| Some(format!("  {name:<10}  {}  {what}\n", address.as_ref()?)))
+        .collect();
     format!(
         "{name} is running: {logical_device_name}, system title {system_title}
 
   page        http://{http}/
   wrapper     {wrapper}  DLMS over TCP, logical device 1
   HDLC        {hdlc}  DLMS over HDLC as behind a serial server, logical device 1, physical device {physical}
-  state       {state}
+{more}  state       {state}
 
   client 16   public, no security
 {secrets}
@@ -240,7 +272,7 @@ Try  curl -s http://{http}/api/v1/state
 
 Ctrl-C saves and stops.
 ",
-        physical = host::PHYSICAL_ADDRESS,
+        physical = meter::local_ports::PHYSICAL_ADDRESS,
         state = state.display(),
     )
 }

@@ -7,10 +7,12 @@ use std::path::Path;
 
 use cosem::buffer::RowForm;
 use dlms::security::{ASYMMETRIC, Certificate, CertificateFault};
+use meter::readout::READ_OUT_LINES;
 use meter::{Config, FlashSize, Variant};
+use serde_json::Value;
 
 use crate::demo::KeyRing;
-use crate::document::{FaultKind, Faults, Table};
+use crate::document::{FaultKind, Faults, Path as At, Table};
 use crate::mbus_devices::Device;
 use crate::toml_file::{TomlFile, TomlFileError};
 
@@ -102,6 +104,13 @@ fn fill_in(table: &mut Table<'_>, variant: Option<Variant>, faults: &mut Faults)
         *device = table.word(key, DEVICES, faults);
     }
     config.client_system_title = octets(table, "client_system_title", faults);
+    if let Some(list) = table.list("read_out", 0..=READ_OUT_LINES, faults) {
+        config.read_out = Some(
+            list.into_iter()
+                .filter_map(|(name, path)| read_out_name(name, path, faults))
+                .collect(),
+        );
+    }
     if let Some(mut management) = table.table("management", faults) {
         order.keys = key_ring(&mut management, faults)?;
         order.config.secrets = order.keys.secrets();
@@ -201,6 +210,19 @@ fn certificates(folder: &Path) -> Result<&'static [&'static [u8]], String> {
         certificates.push(octets.leak());
     }
     Ok(certificates.leak())
+}
+
+/// A name of the optical port's read-out.
+fn read_out_name(name: &Value, path: At, faults: &mut Faults) -> Option<cosem::Obis> {
+    let found = name.as_str().and_then(cosem::Obis::parse);
+    if found.is_none() {
+        faults.note(
+            FaultKind::OutOfRange,
+            path,
+            format!("is {name}; allowed are names such as 1-0:1.8.0"),
+        );
+    }
+    found
 }
 
 /// Octets in hexadecimal.
@@ -337,8 +359,8 @@ mod tests {
         refused(
             "colour = \"grey\"",
             "meter.toml:1:1: colour is not known here; allowed are client_system_title, \
-             constant, daylight_saving, flash, management, mbus_1, mbus_2, mbus_3, mbus_4, nominal_hertz, nominal_volts, row_form, serial, \
-             switching_module, \
+             constant, daylight_saving, flash, management, mbus_1, mbus_2, mbus_3, mbus_4, nominal_hertz, nominal_volts, read_out, row_form, \
+             serial, switching_module, \
              time_zone_minutes, variant",
         );
     }

@@ -6,7 +6,8 @@ use core::time::Duration;
 use std::time::Instant as RealInstant;
 
 use base::{Instant, Micros};
-use dlms::server::{DataLink, HdlcLink, HdlcSettings, WrapperLink};
+use dlms::server::{DataLink, DatagramLink, HdlcLink, HdlcSettings, OpticalLink, WrapperLink};
+use meter::Model;
 
 use crate::links::Framing;
 
@@ -15,6 +16,7 @@ pub(crate) struct Conversation {
     pub(crate) link: Box<dyn DataLink + Send>,
     pub(crate) boots: u64,
     begun: RealInstant,
+    speaks_first: bool,
 }
 
 /// Whether a connection goes on.
@@ -27,25 +29,33 @@ pub(crate) enum Served {
 }
 
 impl Conversation {
-    /// A connection that was just made, in the meter's life number `boots`.
-    pub(crate) fn new(framing: Framing, boots: u64) -> Self {
+    /// A connection that was just made, in the meter's life number `boots`, with what the meter's ports are set to.
+    pub(crate) fn new(framing: Framing, boots: u64, model: &Model) -> Self {
+        let hdlc = HdlcSettings {
+            // A network cuts and delays as it likes; pauses between octets say nothing.
+            octet_patience: Micros::MAX,
+            ..model.ports.hdlc()
+        };
         let link: Box<dyn DataLink + Send> = match framing {
             Framing::Wrapper => Box::new(WrapperLink::<WRAPPER_CLIENTS>::new(Instant::START, WRAPPER_SILENCE)),
-            Framing::Hdlc => {
-                let mut settings = HdlcSettings::standard(PHYSICAL_ADDRESS);
-                settings.limits.transmit = HDLC_INFORMATION;
-                settings.limits.receive = HDLC_INFORMATION;
-                settings.octet_patience = Micros::MAX;
-                settings.limits.transmit_window = HDLC_WINDOW;
-                settings.limits.receive_window = HDLC_WINDOW;
-                Box::new(HdlcLink::<HDLC_CLIENTS>::new(settings))
+            Framing::Datagrams => Box::new(DatagramLink::new(Instant::START, WRAPPER_SILENCE)),
+            Framing::Hdlc => Box::new(HdlcLink::<HDLC_CLIENTS>::new(hdlc)),
+            Framing::Optical => {
+                let port = model.ports.optical(&model.config);
+                Box::new(OpticalLink::<HDLC_CLIENTS>::new(port, hdlc))
             }
         };
         Self {
             link,
             boots,
             begun: RealInstant::now(),
+            speaks_first: framing == Framing::Optical,
         }
+    }
+
+    /// Whether it has something to say when time has passed: it is then asked by receiving nothing.
+    pub(crate) const fn speaks_first(&self) -> bool {
+        self.speaks_first
     }
 
     /// Now on the link's time line, which begins with the connection.
@@ -70,12 +80,6 @@ impl Conversation {
     }
 }
 
-/// The meter's physical HDLC address, lower part.
-pub const PHYSICAL_ADDRESS: u16 = 17;
-/// The longest information field of HDLC frames that the meter offers.
-const HDLC_INFORMATION: u16 = 2_030;
-/// Frames in a row that it takes and sends.
-const HDLC_WINDOW: u8 = 7;
 /// Clients that one TCP connection serves at the same time.
 const WRAPPER_CLIENTS: usize = 4;
 /// Clients that one line serves at the same time.

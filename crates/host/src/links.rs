@@ -7,7 +7,7 @@ use core::net::SocketAddr;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::bench::Bench;
 use crate::conversation::{Conversation, Served};
+use crate::datagrams;
 use crate::http::Connections;
 use crate::packet_trace::{PacketTrace, TracedConnection};
 
@@ -31,13 +32,27 @@ pub(crate) enum Framing {
     Wrapper,
     /// HDLC (IEC 62056-46).
     Hdlc,
+    /// The wrapper in datagrams over UDP.
+    Datagrams,
+    /// An optical port: sign-on (IEC 62056-21), then HDLC or a read-out.
+    Optical,
 }
 
-/// The two DLMS ports of a meter.
+/// The sockets of a meter, bound.
+pub(crate) struct Sockets {
+    pub(crate) wrapper: TcpListener,
+    pub(crate) hdlc: TcpListener,
+    pub(crate) optical: Option<TcpListener>,
+    pub(crate) udp: Option<UdpSocket>,
+}
+
+/// The DLMS ports of a meter.
 #[derive(Clone, Debug)]
 pub(crate) struct Links {
     wrapper: Arc<Port>,
     hdlc: Arc<Port>,
+    optical: Option<Arc<Port>>,
+    udp: Option<SocketAddr>,
 }
 
 /// The addresses of a meter, and who is connected.
@@ -65,25 +80,30 @@ struct Place {
 }
 
 impl Links {
-    /// Serves two bound sockets, each in a thread of its own, until the process ends.
+    /// Serves bound sockets, each in a thread of its own, until the process ends.
     ///
     /// # Errors
     /// When a socket has no address or a thread cannot be started.
-    pub(crate) fn serve(
-        bench: &Arc<Bench>,
-        wrapper: TcpListener,
-        hdlc: TcpListener,
-        trace: Option<&PacketTrace>,
-    ) -> io::Result<Self> {
+    pub(crate) fn serve(bench: &Arc<Bench>, sockets: Sockets, trace: Option<&PacketTrace>) -> io::Result<Self> {
+        let Sockets {
+            wrapper,
+            hdlc,
+            optical,
+            udp,
+        } = sockets;
         Ok(Self {
             wrapper: Port::serve(Framing::Wrapper, bench, wrapper, trace)?,
             hdlc: Port::serve(Framing::Hdlc, bench, hdlc, trace)?,
+            optical: optical
+                .map(|socket| Port::serve(Framing::Optical, bench, socket, trace))
+                .transpose()?,
+            udp: udp.map(|socket| datagrams::serve(bench, socket)).transpose()?,
         })
     }
 
     /// Ends every connection.
     pub(crate) fn hang_up(&self) {
-        for port in [&self.wrapper, &self.hdlc] {
+        for port in [&self.wrapper, &self.hdlc].into_iter().chain(&self.optical) {
             for place in port.places.lock().iter() {
                 place.hang_up();
             }
@@ -103,11 +123,19 @@ impl Ports {
     pub(crate) fn json(&self) -> Value {
         let port = |port: &Port| json!({ "address": port.address.to_string(), "open": port.places.lock().len() });
         let (http, connections) = &self.http;
-        json!({
+        let Links { optical, udp, .. } = &self.links;
+        let mut ports = json!({
             "wrapper": port(&self.links.wrapper),
             "hdlc": port(&self.links.hdlc),
             "http": { "address": http.to_string(), "open": connections.open() },
-        })
+        });
+        if let Some(optical) = optical {
+            ports["optical"] = port(optical);
+        }
+        if let Some(udp) = udp {
+            ports["udp"] = json!({ "address": udp.to_string() });
+        }
+        ports
     }
 }
 
@@ -130,6 +158,8 @@ impl Port {
         let name = match framing {
             Framing::Wrapper => "wrapper",
             Framing::Hdlc => "hdlc",
+            Framing::Datagrams => "datagrams",
+            Framing::Optical => "optical",
         };
         std::thread::Builder::new()
             .name(name.to_owned())
@@ -236,7 +266,10 @@ fn converse(
                 bench.with(|meter| meter.receive(talk, heard, &mut answer))
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                bench.with(|meter| meter.elapse_link(talk))
+                bench.with(|meter| match talk.speaks_first() {
+                    true => meter.receive(talk, &[], &mut answer),
+                    false => meter.elapse_link(talk),
+                })
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => Served::Open,
             Err(error) => return Err(error),

@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::io;
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -25,7 +25,7 @@ use crate::change::Speed;
 use crate::config::Order;
 use crate::flash_file::{FlashFile, FlashFileError, Found, Syncer};
 use crate::http::{self, Connections, Service};
-use crate::links::{Links, Ports};
+use crate::links::{Links, Ports, Sockets};
 use crate::pace;
 use crate::packet_trace::PacketTrace;
 use crate::scenario::Scenario;
@@ -48,6 +48,10 @@ pub struct Options {
     pub wrapper: SocketAddr,
     /// Where HDLC listens.
     pub hdlc: SocketAddr,
+    /// Where the optical port listens, if anywhere.
+    pub optical: Option<SocketAddr>,
+    /// Where the wrapper over UDP listens, if anywhere.
+    pub udp: Option<SocketAddr>,
     /// Where page and control interface listen.
     pub http: SocketAddr,
     /// What happens when.
@@ -65,6 +69,10 @@ pub struct Announcement {
     pub wrapper: SocketAddr,
     /// Address of HDLC.
     pub hdlc: SocketAddr,
+    /// Address of the optical port.
+    pub optical: Option<SocketAddr>,
+    /// Address of the wrapper over UDP.
+    pub udp: Option<SocketAddr>,
     /// Address of page and control interface.
     pub http: SocketAddr,
     /// The state folder.
@@ -169,6 +177,8 @@ impl Station {
             start,
             wrapper,
             hdlc,
+            optical,
+            udp,
             http,
             scenario,
             duration,
@@ -192,6 +202,8 @@ impl Station {
         let remembered = beginning_of(world_file.read(), seed, start)?;
         let (wrapper, wrapper_socket) = listen("--wrapper", wrapper)?;
         let (hdlc, hdlc_socket) = listen("--hdlc", hdlc)?;
+        let (optical, optical_socket) = optical.map(|it| listen("--optical", it)).transpose()?.unzip();
+        let (udp, udp_socket) = udp.map(listen_datagrams).transpose()?.unzip();
         let (http, http_socket) = listen("--http", http)?;
 
         let syncer = flash.syncer();
@@ -200,6 +212,8 @@ impl Station {
         let announcement = Announcement {
             wrapper,
             hdlc,
+            optical,
+            udp,
             http,
             state,
             system_title: config
@@ -229,7 +243,13 @@ impl Station {
         say_losses(&report);
 
         let bench = Arc::new(Bench::new(meter));
-        let links = Links::serve(&bench, wrapper_socket, hdlc_socket, trace.as_ref()).map_err(StartError::System)?;
+        let sockets = Sockets {
+            wrapper: wrapper_socket,
+            hdlc: hdlc_socket,
+            optical: optical_socket,
+            udp: udp_socket,
+        };
+        let links = Links::serve(&bench, sockets, trace.as_ref()).map_err(StartError::System)?;
         let stop = Arc::new(AtomicBool::new(false));
         let (stop_http, stopped) = watch::channel(false);
         let (ending, ends) = channel();
@@ -364,14 +384,20 @@ impl Announcement {
     /// The first line of `--json`.
     #[must_use]
     pub fn json(&self, clients: &Value) -> Value {
-        json!({
+        let mut says = json!({
             "wrapper": self.wrapper.to_string(),
             "hdlc": self.hdlc.to_string(),
             "http": self.http.to_string(),
             "state": self.state,
             "system_title": self.system_title,
             "clients": clients,
-        })
+        });
+        for (name, address) in [("optical", self.optical), ("udp", self.udp)] {
+            if let Some(address) = address {
+                says[name] = json!(address.to_string());
+            }
+        }
+        says
     }
 }
 
@@ -418,6 +444,16 @@ fn open_flash(state: &Path, size: FlashSize) -> Result<(FlashFile, bool), StartE
 fn listen(option: &'static str, address: SocketAddr) -> Result<(SocketAddr, TcpListener), StartError> {
     let failed = |error| StartError::Listen { option, address, error };
     let socket = TcpListener::bind(address).map_err(failed)?;
+    Ok((socket.local_addr().map_err(failed)?, socket))
+}
+
+fn listen_datagrams(address: SocketAddr) -> Result<(SocketAddr, UdpSocket), StartError> {
+    let failed = |error| StartError::Listen {
+        option: "--udp",
+        address,
+        error,
+    };
+    let socket = UdpSocket::bind(address).map_err(failed)?;
     Ok((socket.local_addr().map_err(failed)?, socket))
 }
 

@@ -519,7 +519,8 @@ impl VirtualMeter {
 
     /// A link for a new connection, if the meter has power.
     pub(crate) fn open_link(&self, framing: Framing) -> Option<Conversation> {
-        self.is_on().then(|| Conversation::new(framing, self.remembered.boots))
+        self.is_on()
+            .then(|| Conversation::new(framing, self.remembered.boots, self.meter.model()))
     }
 
     /// Serves octets of a client; the answer is appended.

@@ -8,6 +8,7 @@ use heapless::Vec;
 
 use crate::limits::{CHECKPOINT_SECONDS, HLS_SECRET_OCTETS, PASSWORD_OCTETS};
 use crate::memory::FlashSize;
+use crate::readout::ReadOut;
 
 /// The members of the family (V1 to V3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -110,6 +111,9 @@ pub struct Config {
     pub algorithms: &'static dyn Algorithms,
     /// Certificates (DER) that it leaves the factory with: trust anchors, its own, its clients'.
     pub certificates: &'static [&'static [u8]],
+    /// What the optical port reads out in modes A and C of IEC 62056-21, in this order.
+    /// None for the usual list.
+    pub read_out: Option<ReadOut>,
 }
 
 /// Keys and passwords as the factory set them. They are never printed.
@@ -199,6 +203,7 @@ impl Config {
             client_system_title: None,
             algorithms: SYMMETRIC,
             certificates: &[],
+            read_out: None,
         }
     }
 

@@ -22,6 +22,7 @@ use crate::interval::Intervals;
 use crate::keys::Keys;
 use crate::legal::Legal;
 use crate::limits::DEVICE_ID_OCTETS;
+use crate::local_ports::LocalPorts;
 use crate::mbus::{Channels, Reading, Source};
 use crate::outage::Outages;
 use crate::port_protection::PortProtection;
@@ -99,6 +100,8 @@ pub struct Model {
     pub keys: Keys,
     /// Who guesses passwords is locked out.
     pub port_protection: PortProtection,
+    /// Optical port and HDLC lines.
+    pub ports: LocalPorts,
     /// Identifications 1 to 7 (0-0:96.1.x) that a client may write.
     pub device_ids: [Vec<u8, DEVICE_ID_OCTETS>; 7],
     /// The client whose request is being served, or was served last.
@@ -223,6 +226,7 @@ impl Model {
             security: Security::default(),
             keys: Keys::new(&config.secrets),
             port_protection: PortProtection::default(),
+            ports: LocalPorts::new(config),
             device_ids,
             partner: None,
             error_register: 0,

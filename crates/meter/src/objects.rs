@@ -13,6 +13,7 @@ mod identification;
 mod instantaneous;
 mod interval;
 mod legal;
+mod local_ports;
 mod logs;
 mod mbus;
 mod nominal;
@@ -39,6 +40,7 @@ pub static DIRECTORY: Directory<Model> = Directory::new(&[
     association::OBJECTS,
     security::OBJECTS,
     port_protection::OBJECTS,
+    local_ports::OBJECTS,
     contacts::OBJECTS,
     logs::OBJECTS,
     alarms::OBJECTS,

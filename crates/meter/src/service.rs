@@ -5,6 +5,7 @@ use cosem::buffer::RowForm;
 use cosem::class::Stream;
 use cosem::{AccessError, ActionError, Attribute, Cursor, Method, Returned, Role, Selection, Step};
 use dlms::acse::{Context, Diagnostic, Mechanism};
+use dlms::iec62056_21::Text;
 use dlms::initiate::Conformance;
 use dlms::security::{
     Algorithms, CERTIFICATE_MAX, CertificateFault, Dialect, Key, KeySet, Keys, Policy, PrivateKey, PublicKey, Purpose,
@@ -324,6 +325,10 @@ impl Application for Service<'_> {
 
     fn entropy(&mut self, out: &mut [u8]) {
         self.core.chance.fill(out);
+    }
+
+    fn read_out(&self, line: usize, text: &mut Text) -> bool {
+        crate::readout::write_line(&self.core.model, line, text)
     }
 
     fn observe(&mut self, client: u16, event: SecurityEvent) {

@@ -377,6 +377,10 @@ impl<'b> Client<'b> {
                 return Ok(());
             };
             let Some(Ok(frame)) = deframer.take(octet) else {
+                if let Some(waiting) = self.waiting.as_mut().filter(|_| deframer.is_under_way()) {
+                    // A frame is coming; on a slow line that takes longer than an answer may keep us waiting.
+                    waiting.until = waiting.until.max(now + self.patience.answer);
+                }
                 continue;
             };
             let from_meter = frame.source.upper() == meter.upper() && frame.destination == client;

@@ -7,6 +7,7 @@ use cosem::{AccessError, ActionError, Attribute, Cursor, Method, Returned, Selec
 
 use crate::acse::{Context, Diagnostic, Mechanism};
 use crate::apdu::LongInvoke;
+use crate::iec62056_21::Text;
 use crate::initiate::Conformance;
 use crate::security::{
     Algorithms, CertificateFault, Dialect, Key, KeySet, Keys, Policy, PrivateKey, Protection, PublicKey, Purpose,
@@ -268,6 +269,13 @@ pub trait Application {
     /// A client has confirmed the DataNotification with this long invoke id.
     fn confirmed(&mut self, caller: &Caller, invoke: LongInvoke) {
         let _nobody_waits = (caller, invoke);
+    }
+
+    /// Appends line number `line` of the optical port's read-out (IEC 62056-21), such as `1.8.0(00001234.567*kWh)`;
+    /// answers false when there are no more. Whoever stands before the meter may read it.
+    fn read_out(&self, line: usize, text: &mut Text) -> bool {
+        let _nothing_is_read_out = (line, text);
+        false
     }
 
     /// Services that this client may use although they were not negotiated. The standard's form is none; some clients

@@ -114,6 +114,12 @@ impl<const CLIENTS: usize> HdlcLink<CLIENTS> {
         }
     }
 
+    /// Whether a client is connected.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.places.iter().any(|place| place.station.is_connected())
+    }
+
     /// The sessions on it, one per place.
     pub fn sessions(&self) -> impl Iterator<Item = &Session> {
         self.places.iter().map(|place| &place.session)

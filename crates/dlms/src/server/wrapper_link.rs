@@ -156,6 +156,26 @@ impl<const CLIENTS: usize> WrapperLink<CLIENTS> {
         Ok(())
     }
 
+    /// Takes a datagram: the PDUs in it are served one after the other. What is no wrapper, too long or cut short is passed
+    /// over with what follows it.
+    pub fn receive_datagram(
+        &mut self,
+        now: Instant,
+        mut octets: &[u8],
+        app: &mut dyn Application,
+        out: &mut dyn FnMut(&[u8]),
+    ) {
+        self.held = 0;
+        while let Ok(Some(header)) = Header::parse(octets) {
+            let length = usize::from(header.length);
+            let (Some((pdu, rest)), true) = (octets.split_at_checked(HEADER_LENGTH + length), length <= PDU_MAX) else {
+                return;
+            };
+            let _whole = self.receive(now, pdu, app, out);
+            octets = rest;
+        }
+    }
+
     /// Takes what is missing of the header; answers the rest.
     fn take_header<'o>(&mut self, octets: &'o [u8]) -> &'o [u8] {
         let (piece, rest) = octets.split_at(octets.len().min(HEADER_LENGTH - self.held));

@@ -40,6 +40,13 @@ pub(super) const SECURITY_SETUP: Policy = policy(
 );
 /// The security setup of the plain associations, which cannot be made stronger: it is what it is.
 pub(super) const SECURITY_SETUP_OPEN: Policy = policy(Grant::NONE.reading_only(&[3, 4, 5]), Grant::READ);
+/// The optical port's set-up; passwords of a programming mode that there is not are nobody's.
+pub(super) const LOCAL_PORT: Policy = policy(
+    Grant::NONE,
+    Grant::NONE.reading_only(&[2, 3, 4, 5, 6]).writing(&[2, 3, 4, 5, 6]),
+);
+/// The set-up of HDLC lines.
+pub(super) const HDLC_SETUP: Policy = policy(Grant::NONE, Grant::READ.writing(&[2, 3, 4, 5, 6, 7, 8, 9]));
 /// The switch in the supply.
 pub(super) const SWITCH: Policy = policy(Grant::NONE, Grant::READ.writing(&[4]).invoking(&[1, 2]));
 /// A load profile.

@@ -1,0 +1,725 @@
+//! `ferraris read`: reads a meter over TCP, UDP, HDLC, an optical head, and shows what it says. See docs/read.md.
+
+mod counters;
+mod failure;
+mod meaning;
+mod moment;
+mod objects;
+mod output;
+mod profile;
+mod secrets;
+mod sign_on;
+mod talk;
+mod value;
+mod wire;
+
+use core::time::Duration;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use base::Micros;
+use clap::Args;
+use cosem::{Attribute, Obis, Selection};
+use dlms::client::{Client, Framing, Patience};
+use dlms::hdlc::{Address, Limits};
+use dlms::iec62056_21::Goal;
+
+use counters::Counters;
+use failure::{Attempt, Failure};
+use moment::{Moment, RangeDeviation};
+use objects::{Identity, Objects};
+use output::{Format, Reply, Report};
+use profile::{Reading, Wanted};
+use secrets::{Asked, Authentication, Secrets};
+use talk::{Broken, Talk};
+use value::{DeviationSign, Value};
+use wire::{LineMode, Place, Wire};
+
+/// Read a meter: clock and registers, single attributes, or a profile
+#[derive(Args)]
+pub(crate) struct ReadArgs {
+    /// HOST:PORT, or a serial device such as /dev/ttyUSB0 (HDLC)
+    #[arg(value_name = "HOST:PORT|DEVICE")]
+    target: String,
+
+    /// HDLC instead of the wrapper, as behind a serial server
+    #[arg(long, conflicts_with = "udp")]
+    hdlc: bool,
+
+    /// The wrapper over UDP
+    #[arg(long, conflicts_with = "mode_e")]
+    udp: bool,
+
+    /// Sign on as at an optical port (IEC 62056-21, mode E), then HDLC
+    #[arg(long)]
+    mode_e: bool,
+
+    /// Sign on and print the read-out of plain text (IEC 62056-21, mode C); needs no association
+    #[arg(long, conflicts_with_all = ["udp", "hdlc", "mode_e", "obis", "profile", "list", "all"])]
+    mode_c: bool,
+
+    /// Modes C and E: the address that the meter is called by [default: whoever is there]
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    device_address: String,
+
+    /// The client's number [default: 16 without secrets, 1 with]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    client: Option<u16>,
+
+    /// The logical device
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    server: u16,
+
+    /// HDLC: the physical address of the meter on its bus [default: whoever is there]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=0x3FFF))]
+    physical: Option<u16>,
+
+    /// HDLC: octets of the meter's address
+    #[arg(long, value_name = "1|2|4", value_parser = ["1", "2", "4"])]
+    address_octets: Option<String>,
+
+    /// HDLC: longest information field, 32 to 2030
+    #[arg(long, value_name = "OCTETS", default_value_t = 1024, value_parser = clap::value_parser!(u16).range(32..=2030))]
+    information: u16,
+
+    /// HDLC: frames in a row, 1 to 7
+    #[arg(long, value_name = "FRAMES", default_value_t = 7, value_parser = clap::value_parser!(u8).range(1..=7))]
+    window: u8,
+
+    /// A serial line's speed
+    #[arg(long, value_name = "BAUD", default_value_t = 9600)]
+    baud: u32,
+
+    /// How to show who it is [default: keys mean hls5, a password lls, neither none]
+    #[arg(long, value_enum)]
+    auth: Option<Authentication>,
+
+    /// The password of LLS; better in --keys, where other users of this machine do not see it
+    #[arg(long, value_name = "TEXT")]
+    password: Option<String>,
+
+    /// Password, keys, client and system title as a TOML file, or the first line of `ferraris meter --json`
+    #[arg(long, value_name = "FILE")]
+    keys: Option<PathBuf>,
+
+    /// The object whose value is the last counter that the meter accepted [default: 0-0:43.1.0]
+    #[arg(long, value_name = "OBIS", value_parser = obis, default_value = "0-0:43.1.0")]
+    counter: Obis,
+
+    /// An attribute: OBIS, with /CLASS and :ATTRIBUTE where they are not as listed and 2; may be given many times
+    #[arg(long, value_name = "OBIS[/CLASS][:ATTRIBUTE]", value_parser = asked_attribute)]
+    obis: Vec<AskedAttribute>,
+
+    /// Every attribute that this client may read
+    #[arg(long, conflicts_with_all = ["obis", "profile"])]
+    all: bool,
+
+    /// The object list
+    #[arg(long, conflicts_with_all = ["obis", "profile", "all"])]
+    list: bool,
+
+    /// A profile: 1, 2, .. for the load profiles, or its OBIS
+    #[arg(long, value_name = "N|OBIS", value_parser = profile_name)]
+    profile: Option<Obis>,
+
+    /// Rows from here on: 2026-01-05, 2026-01-05T12:00, with Z or +01:00 where it is not the meter's own time
+    #[arg(long, value_name = "TIME", value_parser = moment, requires = "profile")]
+    from: Option<Moment>,
+
+    /// Rows up to here, with it
+    #[arg(long, value_name = "TIME", value_parser = moment, requires = "profile")]
+    to: Option<Moment>,
+
+    /// The last N entries
+    #[arg(long, value_name = "N", requires = "profile", conflicts_with_all = ["from", "to"], value_parser = clap::value_parser!(u32).range(1..))]
+    last: Option<u32>,
+
+    /// Whether the bounds of a range carry a deviation
+    #[arg(long, value_enum, default_value = "as-written")]
+    range_deviation: RangeDeviation,
+
+    /// How the meter's deviations are to be read
+    #[arg(long, value_enum, default_value = "standard")]
+    deviation_sign: DeviationSign,
+
+    /// The form of the output
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+
+    /// Seconds to wait for each answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
+    timeout: u64,
+
+    /// How often a frame is sent again, and a broken transfer taken up again
+    #[arg(long, value_name = "TIMES", default_value_t = 3)]
+    retries: u8,
+
+    /// The longest PDU that is taken; 0 for any
+    #[arg(long, value_name = "OCTETS", default_value_t = 0)]
+    pdu: u16,
+
+    /// Read the object list even if it is known
+    #[arg(long)]
+    refresh: bool,
+
+    /// The folder of counters and object lists [default: ~/.local/state/ferraris]
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+
+    /// No progress on standard error
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// An attribute as it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct AskedAttribute {
+    name: Obis,
+    class: Option<u16>,
+    index: i8,
+}
+
+/// What is read in one call, and what of it has come. It outlives a broken association.
+#[derive(Default)]
+struct Haul {
+    identity: Option<(String, String)>,
+    replies: Vec<Reply>,
+    reading: Option<Reading>,
+    list: Vec<objects::Listed>,
+}
+
+/// A reader of one meter.
+struct Reader<'a> {
+    args: &'a ReadArgs,
+    place: Place,
+    secrets: Secrets,
+    state: PathBuf,
+    counters: Option<Counters>,
+    lent: Vec<u8>,
+    progress: Progress,
+}
+
+/// Where long values are put together.
+const LONGEST_VALUE: usize = 32 << 20;
+
+pub(crate) fn run(args: &ReadArgs) -> ExitCode {
+    match read(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("ferraris: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+fn read(args: &ReadArgs) -> Result<(), Failure> {
+    let state = match &args.state {
+        Some(state) => state.clone(),
+        None => usual_state()?,
+    };
+    let place = if wire::is_device(&args.target) {
+        Place::Serial(PathBuf::from(&args.target))
+    } else if !args.target.contains(':') {
+        let why = format!("{} is neither HOST:PORT nor a device of this machine", args.target);
+        return Err(Failure::Usage(why));
+    } else if args.udp {
+        Place::Udp(args.target.clone())
+    } else {
+        Place::Tcp(args.target.clone())
+    };
+    if args.mode_c {
+        let mut wire = Wire::open(&place, sign_on::START, Duration::from_secs(args.timeout))?;
+        let text = sign_on::sign_on(&mut wire, &place.text(), &args.device_address, Goal::ReadOut)?;
+        let mut out = std::io::stdout().lock();
+        // Whoever closes the pipe has seen enough.
+        let _reader_gone = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        return Ok(());
+    }
+    let secrets = Secrets::gather(&Asked {
+        client: args.client,
+        authentication: args.auth,
+        password: args.password.as_deref(),
+        keys: args.keys.as_deref(),
+        state: &state,
+    })?;
+    let counters = match secrets.is_ciphered() {
+        true => Some(Counters::open(&state, &secrets.fingerprint)?),
+        false => None,
+    };
+    let mut reader = Reader {
+        args,
+        place,
+        secrets,
+        state,
+        counters,
+        lent: vec![0; LONGEST_VALUE],
+        progress: Progress::new(args.quiet),
+    };
+    let mut haul = Haul::default();
+    let ended = reader.haul(&mut haul);
+    reader.progress.end();
+    reader.show(&haul, ended)
+}
+
+impl Reader<'_> {
+    /// Reads what was asked for, in as many associations as it takes.
+    fn haul(&mut self, haul: &mut Haul) -> Result<(), Failure> {
+        let mut left = self.args.retries;
+        loop {
+            let before = haul.weight();
+            match self.associate_and_haul(haul) {
+                Ok(()) => return Ok(()),
+                Err(Broken { failure, again }) => {
+                    if before < haul.weight() {
+                        left = self.args.retries;
+                    }
+                    left = match left.checked_sub(1) {
+                        Some(left) if again => left,
+                        _ => return Err(failure),
+                    };
+                    self.progress.say(&format!("{failure}; once more"));
+                }
+            }
+        }
+    }
+
+    fn associate_and_haul(&mut self, haul: &mut Haul) -> Result<(), Broken> {
+        let patience = Duration::from_secs(self.args.timeout);
+        let accepted = match self.counters.is_some() {
+            true => self.accepted_counter(),
+            false => None,
+        };
+        let mut counter = 1;
+        if let Some(counters) = &mut self.counters {
+            counter = counters.reserve(accepted)?;
+        }
+        let mut wire = self.open(patience)?;
+        let (framing, patience) = (self.framing(), self.patience());
+        let settings = self.secrets.settings(self.args.server, self.args.pdu)?;
+        let progress = &mut self.progress;
+        let mut tell = |received| progress.octets(received);
+        let client = Client::new(settings, framing, patience, counter, &mut self.lent);
+        let attempt = Attempt {
+            place: self.place.text(),
+            client: self.secrets.client,
+            means: self.secrets.means(),
+            associating: true,
+        };
+        let mut talk = Talk::new(client, &mut wire, self.counters.as_mut(), attempt, &mut tell);
+        let hauled = talk
+            .associate()
+            .and_then(|()| haul.take(&mut talk, self.args, &self.state, self.secrets.client));
+        if talk.client.is_associated() {
+            talk.release();
+        }
+        let next = talk.client.next_counter();
+        if let Some(counters) = &mut self.counters {
+            counters.settle(next)?;
+        }
+        hauled
+    }
+
+    /// The greatest counter that the meter has accepted, read through its public client; none where it does not say.
+    fn accepted_counter(&mut self) -> Option<u32> {
+        let mut wire = self.open(Duration::from_secs(self.args.timeout)).ok()?;
+        let settings = dlms::client::Settings::public(16, self.args.server, secrets::WANTED);
+        let client = Client::new(settings, self.framing(), self.patience(), 1, &mut self.lent);
+        let attempt = Attempt {
+            place: self.place.text(),
+            client: 16,
+            means: "no authentication",
+            associating: true,
+        };
+        let mut nothing = |_| {};
+        let mut talk = Talk::new(client, &mut wire, None, attempt, &mut nothing);
+        talk.associate().ok()?;
+        let attribute = Attribute::new(1, self.args.counter, 2);
+        let answer = talk.get(attribute, Selection::Whole).ok()?;
+        talk.release();
+        let value = Value::parse(&answer.ok()?).ok()?;
+        u32::try_from(value.integer()?).ok()
+    }
+
+    fn open(&self, patience: Duration) -> Result<Wire, Failure> {
+        if self.args.mode_e {
+            let mut wire = Wire::open(&self.place, sign_on::START, patience)?;
+            sign_on::sign_on(&mut wire, &self.place.text(), &self.args.device_address, Goal::Hdlc)?;
+            return Ok(wire);
+        }
+        let mode = LineMode {
+            baud: self.args.baud,
+            seven_even: false,
+        };
+        Wire::open(&self.place, mode, patience)
+    }
+
+    fn patience(&self) -> Patience {
+        Patience {
+            answer: Micros::from_secs(self.args.timeout),
+            retries: self.args.retries,
+        }
+    }
+
+    fn framing(&self) -> Framing {
+        let args = self.args;
+        if !args.hdlc && !args.mode_e && !matches!(self.place, Place::Serial(_)) {
+            return Framing::Wrapper;
+        }
+        let octets = match (args.address_octets.as_deref(), args.physical) {
+            (Some("1"), _) => 1,
+            (Some("2"), _) => 2,
+            (Some(_), _) => 4,
+            // Without a physical address one octet is understood by every meter that is alone on its line.
+            (None, None) if args.server < 0x80 => 1,
+            (None, Some(physical)) if physical < 0x80 && args.server < 0x80 => 2,
+            (None, _) => 4,
+        };
+        let short = |number: u16| u8::try_from(number & 0x7F).unwrap_or_default();
+        let meter = match octets {
+            1 => Address::One(short(args.server)),
+            2 => Address::Two(short(args.server), args.physical.map_or(0x7E, short)),
+            _ => Address::Four(args.server & 0x3FFF, args.physical.unwrap_or(0x3FFE)),
+        };
+        let limits = Limits {
+            transmit: args.information,
+            receive: args.information,
+            transmit_window: args.window,
+            receive_window: args.window,
+        };
+        Framing::Hdlc(meter, limits)
+    }
+
+    /// Prints what has come, whole or not.
+    fn show(&self, haul: &Haul, ended: Result<(), Failure>) -> Result<(), Failure> {
+        let Some((logical_device_name, firmware)) = &haul.identity else {
+            return ended;
+        };
+        let place = self.place.text();
+        let profile = self.args.profile.as_ref().zip(haul.reading.as_ref());
+        let report = Report {
+            place: &place,
+            logical_device_name,
+            firmware,
+            client: self.secrets.client,
+            replies: &haul.replies,
+            profile: profile.filter(|(_, reading)| !reading.columns.is_empty()),
+            sign: self.args.deviation_sign,
+        };
+        let something = !haul.replies.is_empty() || report.profile.is_some_and(|(_, it)| !it.rows.is_empty());
+        if let (Err(failure), false) = (&ended, something) {
+            return Err(match failure {
+                Failure::Usage(why) => Failure::Usage(why.clone()),
+                Failure::Unreachable(why) => Failure::Unreachable(why.clone()),
+                Failure::Refused(why) => Failure::Refused(why.clone()),
+                Failure::Failed(why) => Failure::Failed(why.clone()),
+                Failure::Partial(why) => Failure::Partial(why.clone()),
+            });
+        }
+        let text = match self.args.list {
+            true => listing(&haul.list, self.args.format),
+            false => report.text(self.args.format),
+        };
+        let mut out = std::io::stdout().lock();
+        // Whoever closes the pipe has seen enough.
+        let _reader_gone = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        if let Some((name, reading)) = report.profile {
+            let missing: i64 = reading.gaps.iter().map(|gap| gap.rows).sum();
+            if 0 < reading.refilled {
+                self.progress
+                    .say(&format!("profile {name}: {} rows were read again", reading.refilled));
+            }
+            if 0 < missing {
+                let holes = reading.gaps.len();
+                self.progress.say(&format!(
+                    "profile {name}: {missing} rows in {holes} gaps are not in the meter"
+                ));
+            }
+        }
+        if let Err(failure) = ended {
+            return Err(Failure::Partial(format!("not everything was read: {failure}")));
+        }
+        let refused = haul.replies.iter().filter(|reply| reply.value.is_err()).count();
+        match refused {
+            0 => Ok(()),
+            _ if refused == haul.replies.len() && report.profile.is_none() => Err(Failure::Refused(format!(
+                "{place}: the meter gives client {} none of what was asked for; see the reason beside each name",
+                self.secrets.client
+            ))),
+            _ => Err(Failure::Partial(format!(
+                "{place}: {refused} of {} attributes were refused; see the reason beside each name",
+                haul.replies.len()
+            ))),
+        }
+    }
+}
+
+impl Haul {
+    /// Grows with everything that was read.
+    fn weight(&self) -> usize {
+        usize::from(self.identity.is_some())
+            + self.replies.len()
+            + self.reading.as_ref().map_or(0, |reading| 1 + reading.rows.len())
+    }
+
+    fn take(
+        &mut self,
+        talk: &mut Talk<'_, '_>,
+        args: &ReadArgs,
+        state: &std::path::Path,
+        client: u16,
+    ) -> Result<(), Broken> {
+        if self.identity.is_none() {
+            let names = [
+                Attribute::new(1, Obis::new("0-0:42.0.0"), 2),
+                Attribute::new(1, Obis::new("1-0:0.2.0"), 2),
+            ];
+            let texts = talk.get_all(&names)?.into_iter().map(|answer| match answer {
+                Ok(octets) => {
+                    Value::parse(&octets).map_or_else(|_| "-".to_owned(), |it| it.text(None, args.deviation_sign))
+                }
+                Err(_) => "-".to_owned(),
+            });
+            let mut texts = texts;
+            self.identity = texts.next().zip(texts.next());
+        }
+        let (logical_device_name, firmware) = self.identity.clone().unwrap_or_default();
+        let identity = Identity {
+            logical_device_name: &logical_device_name,
+            firmware: &firmware,
+            client,
+        };
+        // Names with their class need no list; everything else does.
+        let listless = !args.list
+            && !args.all
+            && args.profile.is_none()
+            && !args.obis.is_empty()
+            && args.obis.iter().all(|it| it.class.is_some());
+        let mut objects = match listless {
+            true => Objects::unknown(),
+            false => Objects::of(talk, state, &identity, args.refresh)?,
+        };
+        if objects.remembered && args.list && !args.quiet {
+            eprintln!("ferraris: the list is the one that was kept; --refresh reads it again");
+        }
+        let taken = self.take_all(talk, args, &mut objects);
+        objects.keep();
+        taken
+    }
+
+    fn take_all(&mut self, talk: &mut Talk<'_, '_>, args: &ReadArgs, objects: &mut Objects) -> Result<(), Broken> {
+        self.list.clone_from(&objects.known.objects);
+        if args.list {
+            return Ok(());
+        }
+        let wanted = wanted(args, objects)?;
+        let done = self.replies.len();
+        for piece in wanted.get(done..).unwrap_or_default().chunks(16) {
+            let answers = talk.get_all(piece)?;
+            let measures = objects.measures(talk, piece)?;
+            for ((attribute, answer), measure) in piece.iter().zip(answers).zip(measures) {
+                let value = match answer {
+                    Ok(octets) => Ok(Value::parse(&octets).map_err(|error| {
+                        Failure::Failed(format!("{}: the meter's value is none: {error}", attribute.name))
+                    })?),
+                    Err(error) => Err(error),
+                };
+                self.replies.push(Reply {
+                    attribute: *attribute,
+                    value,
+                    measure,
+                });
+            }
+        }
+        let Some(name) = args.profile else { return Ok(()) };
+        let reading = self.reading.get_or_insert_with(|| {
+            Reading::new(Wanted {
+                name,
+                from: args.from,
+                to: args.to,
+                last: args.last,
+                deviation: args.range_deviation,
+            })
+        });
+        let quiet = args.quiet;
+        let mut told = |rows, pieces| {
+            if !quiet && 0 < pieces {
+                eprintln!("profile {name}: {rows} rows, {pieces} pieces to go");
+            }
+        };
+        reading.go_on(talk, objects, &mut told)
+    }
+}
+
+/// The attributes that are read beside a profile.
+fn wanted(args: &ReadArgs, objects: &Objects) -> Result<Vec<Attribute>, Failure> {
+    if args.all {
+        let all = objects.known.objects.iter().flat_map(|object| {
+            // Buffers and lists are asked for by name.
+            let large = |index: &i8| matches!((object.class, index), (7 | 15, 2));
+            let readable = object.readable.iter().filter(move |index| !large(index));
+            readable.map(|index| Attribute::new(object.class, object.obis(), *index))
+        });
+        return Ok(all.collect());
+    }
+    if args.obis.is_empty() && args.profile.is_none() {
+        let usual = objects
+            .known
+            .objects
+            .iter()
+            .filter(|object| object.readable.contains(&2) && (object.class == 8 || matches!(object.class, 3..=5)));
+        return Ok(usual
+            .map(|object| Attribute::new(object.class, object.obis(), 2))
+            .collect());
+    }
+    args.obis
+        .iter()
+        .map(|asked| {
+            let class = asked.class.or_else(|| objects.class_of(asked.name));
+            let class = class.ok_or_else(|| {
+                Failure::Refused(format!(
+                    "{} is not in the object list of this client; see --list, or name its class: {}/3",
+                    asked.name, asked.name
+                ))
+            })?;
+            Ok(Attribute::new(class, asked.name, asked.index))
+        })
+        .collect()
+}
+
+/// The object list for people and programs.
+fn listing(list: &[objects::Listed], format: Format) -> String {
+    let mut text = String::new();
+    if format == Format::Json {
+        let list = list.iter().map(|it| {
+            serde_json::json!({ "obis": it.obis().to_string(), "class": it.class, "version": it.version, "readable": it.readable,
+                "meaning": meaning::meaning(it.obis()) })
+        });
+        return format!("{:#}\n", serde_json::Value::from_iter(list));
+    }
+    for it in list {
+        let readable: Vec<_> = it.readable.iter().map(ToString::to_string).collect();
+        let (name, meaning) = (it.obis().to_string(), meaning::meaning(it.obis()));
+        let line = match format {
+            Format::Csv => format!(
+                "{name},{},{},{},\"{meaning}\"",
+                it.class,
+                it.version,
+                readable.join(" ")
+            ),
+            _ => format!(
+                "{name:<16} {:>4}/{} {:<24} {meaning}",
+                it.class,
+                it.version,
+                readable.join(" ")
+            ),
+        };
+        text += line.trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+/// What is told on standard error of a long reading.
+struct Progress {
+    quiet: bool,
+    terminal: bool,
+    begun: Instant,
+    told: Instant,
+    shown: bool,
+}
+
+impl Progress {
+    fn new(quiet: bool) -> Self {
+        Self {
+            quiet,
+            terminal: std::io::stderr().is_terminal(),
+            begun: Instant::now(),
+            told: Instant::now(),
+            shown: false,
+        }
+    }
+
+    /// Octets have come: said twice a second on a terminal, once in ten elsewhere.
+    fn octets(&mut self, received: u64) {
+        let pause = Duration::from_millis(if self.terminal { 500 } else { 10_000 });
+        if self.quiet || self.told.elapsed() < pause {
+            return;
+        }
+        self.told = Instant::now();
+        self.shown = true;
+        let seconds = self.begun.elapsed().as_secs();
+        if self.terminal {
+            eprint!("\r{} kB in {seconds} s ", received / 1000);
+        } else {
+            eprintln!("{} kB in {seconds} s", received / 1000);
+        }
+    }
+
+    fn say(&self, text: &str) {
+        if !self.quiet {
+            eprintln!("ferraris: {text}");
+        }
+    }
+
+    fn end(&self) {
+        if self.terminal && self.shown {
+            eprintln!();
+        }
+    }
+}
+
+fn usual_state() -> Result<PathBuf, Failure> {
+    let set = |name: &str| std::env::var_os(name).filter(|it| !it.is_empty()).map(PathBuf::from);
+    let folder = set("XDG_STATE_HOME").or_else(|| Some(set("HOME")?.join(".local/state")));
+    folder
+        .map(|folder| folder.join("ferraris"))
+        .ok_or_else(|| Failure::Usage("there is no home folder: say with --state where counters are kept".to_owned()))
+}
+
+fn obis(text: &str) -> Result<Obis, String> {
+    Obis::parse(text).ok_or_else(|| "allowed are names such as 1-0:1.8.0 or 1-0:1.8.0.255".to_owned())
+}
+
+fn asked_attribute(text: &str) -> Result<AskedAttribute, String> {
+    let wrong =
+        || "allowed are names such as 1-0:1.8.0, 1-0:1.8.0/3 with a class, 1-0:1.8.0:3 with an attribute".to_owned();
+    // The name has a colon of its own.
+    let colon = text.find(':').ok_or_else(wrong)? + 1;
+    let (head, tail) = text.split_at(colon);
+    let (rest, index) = match tail.split_once(':') {
+        Some((rest, index)) => (rest, index.parse().map_err(|_| wrong())?),
+        None => (tail, 2),
+    };
+    let (rest, class) = match rest.split_once('/') {
+        Some((rest, class)) => (rest, Some(class.parse().map_err(|_| wrong())?)),
+        None => (rest, None),
+    };
+    let name = Obis::parse(&format!("{head}{rest}")).ok_or_else(wrong)?;
+    Ok(AskedAttribute { name, class, index })
+}
+
+fn profile_name(text: &str) -> Result<Obis, String> {
+    match text.parse::<u8>() {
+        Ok(number @ 1..=2) => Ok(Obis::from_octets([1, 0, 99, number, 0, 255])),
+        Ok(_) => Err("allowed are 1 and 2 for the load profiles; others by their name, such as 1-0:98.1.0".to_owned()),
+        Err(_) => obis(text),
+    }
+}
+
+fn moment(text: &str) -> Result<Moment, String> {
+    Moment::parse(text)
+        .ok_or_else(|| "allowed are times such as 2026-01-05, 2026-01-05T12:00, 2026-01-05T12:00:00+01:00".to_owned())
+}
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  ferraris read 192.0.2.7:4059                             what is public: clock and counters
+  ferraris read 192.0.2.7:4059 --password 12345678         clock and registers as client 1
+  ferraris read 192.0.2.7:4059 --keys meter.toml --obis 1-0:1.8.0 --obis 1-0:32.7.0 --format json
+  ferraris read 192.0.2.7:4060 --hdlc --physical 17 --keys meter.toml --profile 1 --from 2026-01-05 --to 2026-01-06 --format csv
+  ferraris read /dev/ttyUSB0 --mode-e                      through an optical head
+  ferraris read /dev/ttyUSB0 --mode-c                      the read-out of plain text
+
+Exit codes: 0 all was read, 1 failed, 2 wrong usage, 3 nobody answers there, 4 the meter refuses, 5 some was read and some was not";

@@ -1,0 +1,156 @@
+//! What can go wrong while a meter is read: what, where, why, and what to try. The exit code tells the kinds apart.
+
+use core::fmt;
+use std::process::ExitCode;
+
+use dlms::acse::Diagnostic;
+use dlms::apdu::{Exception, ServiceFault};
+use dlms::client::ClientError;
+
+/// Why a reading did not come to its end.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// It was asked for what makes no sense.
+    Usage(String),
+    /// Nobody answers there.
+    Unreachable(String),
+    /// The meter does not want to.
+    Refused(String),
+    /// What came cannot be used, or something on this side does not work.
+    Failed(String),
+    /// Some of what was asked for was read, and some was not.
+    Partial(String),
+}
+
+impl Failure {
+    /// See docs/read.md.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Failed(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Unreachable(_) => 3,
+            Self::Refused(_) => 4,
+            Self::Partial(_) => 5,
+        })
+    }
+
+    /// A file or a device of this machine.
+    pub(crate) fn file(path: &std::path::Path, error: &dyn fmt::Display) -> Self {
+        Self::Failed(format!("{}: {error}", path.display()))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Usage(text)
+        | Self::Unreachable(text)
+        | Self::Refused(text)
+        | Self::Failed(text)
+        | Self::Partial(text)) = self;
+        f.write_str(text)
+    }
+}
+
+/// As whom, and how, somebody tried.
+#[derive(Clone, Debug)]
+pub(crate) struct Attempt {
+    /// Where the meter is.
+    pub(crate) place: String,
+    /// The client's number.
+    pub(crate) client: u16,
+    /// How it showed who it is.
+    pub(crate) means: &'static str,
+    /// True while the association is being asked for.
+    pub(crate) associating: bool,
+}
+
+/// Whether it is worth to connect again and to go on: the transfer broke, but nobody said no.
+pub(crate) const fn is_worth_another_try(error: &ClientError) -> bool {
+    matches!(
+        error,
+        ClientError::NoAnswer
+            | ClientError::Disconnected
+            | ClientError::Rejected(_)
+            | ClientError::Protocol(_)
+            | ClientError::Replayed
+    )
+}
+
+/// Says what a client's error means.
+pub(crate) fn explain(error: &ClientError, attempt: &Attempt) -> Failure {
+    let Attempt {
+        place,
+        client,
+        means,
+        associating,
+    } = attempt;
+    match error {
+        ClientError::NoAnswer => Failure::Unreachable(format!(
+            "{place}: {error}. Check address and framing (--hdlc, --udp, --mode-e), the logical device (--server) and, on a bus, --physical; \
+             a slow line needs a longer --timeout"
+        )),
+        ClientError::Disconnected if *associating => Failure::Unreachable(format!(
+            "{place}: the meter ended the connection before it answered. Is it the port with this framing? HDLC needs --hdlc"
+        )),
+        ClientError::Disconnected => Failure::Unreachable(format!(
+            "{place}: {error}. What is between may cut long transfers: try a smaller --pdu, or ask for less at once"
+        )),
+        ClientError::Refused {
+            diagnostic, initiate, ..
+        } => {
+            let initiate = initiate.map_or_else(String::new, |error| format!("; initiate request: {error:?}"));
+            Failure::Refused(format!(
+                "{place}: AARE rejected: {diagnostic}{initiate}. You are client {client} and used {means}. {}",
+                advice(*diagnostic, *client, means)
+            ))
+        }
+        ClientError::Exception(exception) => Failure::Refused(format!("{place}: {error}. {}", hint(*exception, means))),
+        ClientError::Impostor => Failure::Refused(format!(
+            "{place}: {error}. Wrong keys, or not the meter that they are for; nothing was read"
+        )),
+        ClientError::Deciphering | ClientError::Unprotected => Failure::Refused(format!(
+            "{place}: {error}. Check encryption_key and authentication_key in --keys, and the suite"
+        )),
+        ClientError::Keys => Failure::Usage(format!(
+            "{error}; {means} needs encryption_key and authentication_key (--keys FILE)"
+        )),
+        ClientError::TooLong => Failure::Failed(format!("{place}: {error}; ask for less at once (--from, --to)")),
+        _ => Failure::Failed(format!("{place}: {error}")),
+    }
+}
+
+/// What to try after a refused association.
+fn advice(diagnostic: Diagnostic, client: u16, means: &str) -> String {
+    match diagnostic {
+        Diagnostic::AuthenticationFailure => format!(
+            "The meter knows client {client} but does not accept this secret, or expects another mechanism than {means}: check --password or \
+             --keys, and --auth"
+        ),
+        Diagnostic::MechanismNotRecognised => format!(
+            "The meter expects another mechanism than {means} on client {client}: try --keys FILE (HLS 5), --password (LLS), or --client 16 \
+             without either"
+        ),
+        Diagnostic::MechanismRequired | Diagnostic::AuthenticationRequired => {
+            format!("Client {client} must authenticate: give --password (LLS) or --keys FILE (HLS 5)")
+        }
+        Diagnostic::ContextNotSupported => format!(
+            "Client {client} is not served in this context: with keys it is ciphered, without it is plain; try the other one"
+        ),
+        Diagnostic::CallingTitleNotRecognised => "The meter expects another client_system_title in --keys".to_owned(),
+        _ => format!("The meter may not have client {client}: try --client 16 for what is public, or another number"),
+    }
+}
+
+/// What to try after an exception.
+fn hint(exception: Exception, means: &str) -> String {
+    match exception.service {
+        ServiceFault::Counter(expected) => format!(
+            "Its counter for this client stands at {expected}: the counter was used before. Run it again; the counter is then read from the meter"
+        ),
+        ServiceFault::Deciphering => format!("The keys of {means} do not open: check --keys"),
+        ServiceFault::PduTooLong => "Ask for less at once".to_owned(),
+        ServiceFault::NotPossible | ServiceFault::NotSupported | ServiceFault::Other => {
+            "The meter does not serve this to this client, or not yet".to_owned()
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! What was read, as a table for people, and as JSON and CSV for programs.
+
+use core::fmt::Write as _;
+
+use cosem::{AccessError, Attribute};
+use serde_json::{Value as Json, json};
+
+use super::meaning::meaning;
+use super::profile::Reading;
+use super::value::{DeviationSign, Measure, Value};
+
+/// The form of the output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// Columns for people.
+    #[default]
+    Table,
+    /// One JSON object.
+    Json,
+    /// Lines of values with a comma between them.
+    Csv,
+}
+
+/// One attribute that was asked for.
+pub(crate) struct Reply {
+    pub(crate) attribute: Attribute,
+    pub(crate) value: Result<Value, AccessError>,
+    pub(crate) measure: Option<Measure>,
+}
+
+/// Everything that one call brought.
+pub(crate) struct Report<'a> {
+    pub(crate) place: &'a str,
+    pub(crate) logical_device_name: &'a str,
+    pub(crate) firmware: &'a str,
+    pub(crate) client: u16,
+    pub(crate) replies: &'a [Reply],
+    pub(crate) profile: Option<(&'a cosem::Obis, &'a Reading)>,
+    pub(crate) sign: DeviationSign,
+}
+
+impl Reply {
+    /// The value as what its attribute is: octets of a clock or a stamp as date and time.
+    fn shown(&self) -> Result<Value, AccessError> {
+        self.value.clone().map(|value| shown(self.attribute, value))
+    }
+}
+
+/// Attributes that hold a date-time in an octet-string: the clock's time, and the capture times of registers.
+fn shown(attribute: Attribute, value: Value) -> Value {
+    let stamp = matches!((attribute.class_id, attribute.index), (8, 2) | (4, 5) | (5, 6 | 7));
+    match value.date_time() {
+        Some(at) if stamp => Value::DateTime(at),
+        _ => value,
+    }
+}
+
+impl Report<'_> {
+    /// In the form that was asked for.
+    pub(crate) fn text(&self, format: Format) -> String {
+        match format {
+            Format::Table => self.table(),
+            Format::Json => format!("{:#}\n", self.json()),
+            Format::Csv => self.csv(),
+        }
+    }
+
+    fn table(&self) -> String {
+        let mut text = format!(
+            "{} at {}, firmware {}\n",
+            self.logical_device_name, self.place, self.firmware
+        );
+        let lines: Vec<[String; 3]> = self.replies.iter().map(|it| self.line(it)).collect();
+        if !lines.is_empty() {
+            text.push('\n');
+            text += &aligned(&lines, &[false, true, false]);
+        }
+        if let Some((name, reading)) = self.profile {
+            let _fits = write!(
+                text,
+                "\nprofile {name}, {}, {} rows\n",
+                meaning(*name),
+                reading.rows.len()
+            );
+            let heads = reading
+                .columns
+                .iter()
+                .map(|column| title(column.attribute, column.measure));
+            let mut lines: Vec<Vec<String>> = vec![heads.collect()];
+            let mut gaps = reading.gaps.iter().peekable();
+            for (index, row) in reading.rows.iter().enumerate() {
+                lines.push(self.row(reading, row, |value, measure, sign| {
+                    value.text(measure.map(|it| Measure { unit: 255, ..it }), sign)
+                }));
+                if let Some(gap) = gaps.next_if(|gap| gap.after == index) {
+                    lines.push(vec![format!("({} rows are not in the meter)", gap.rows)]);
+                }
+            }
+            let right: Vec<bool> = reading.columns.iter().map(|it| it.measure.is_some()).collect();
+            text += &aligned(&lines, &right);
+        }
+        text
+    }
+
+    /// Name, value, meaning.
+    fn line(&self, reply: &Reply) -> [String; 3] {
+        let value = match reply.shown() {
+            Ok(value) => value.text(reply.measure, self.sign),
+            Err(error) => format!("({error})"),
+        };
+        [label(reply.attribute), value, meaning(reply.attribute.name)]
+    }
+
+    fn row(
+        &self,
+        reading: &Reading,
+        row: &[Value],
+        form: impl Fn(&Value, Option<Measure>, DeviationSign) -> String,
+    ) -> Vec<String> {
+        let fields = row
+            .iter()
+            .zip(&reading.columns)
+            .map(|(value, column)| form(&shown(column.attribute, value.clone()), column.measure, self.sign));
+        fields.collect()
+    }
+
+    fn json(&self) -> Json {
+        let values = self.replies.iter().map(|reply| {
+            let mut json = json!({
+                "obis": reply.attribute.name.to_string(),
+                "class": reply.attribute.class_id,
+                "attribute": reply.attribute.index,
+                "meaning": meaning(reply.attribute.name),
+            });
+            match reply.shown() {
+                Ok(value) => json["value"] = value.json(reply.measure, self.sign),
+                Err(error) => json["error"] = json!({ "code": error.code(), "text": error.to_string() }),
+            }
+            if let Some(measure) = reply.measure {
+                json["unit"] = json!(measure.symbol());
+            }
+            json
+        });
+        let mut json = json!({
+            "meter": {
+                "place": self.place,
+                "logical_device_name": self.logical_device_name,
+                "firmware": self.firmware,
+                "client": self.client,
+            },
+            "values": values.collect::<Vec<_>>(),
+        });
+        if let Some((name, reading)) = self.profile {
+            let columns = reading.columns.iter().map(|column| {
+                json!({
+                    "obis": column.attribute.name.to_string(),
+                    "class": column.attribute.class_id,
+                    "attribute": column.attribute.index,
+                    "meaning": meaning(column.attribute.name),
+                    "unit": column.measure.map(Measure::symbol),
+                })
+            });
+            let rows = reading.rows.iter().map(|row| {
+                let fields = row
+                    .iter()
+                    .zip(&reading.columns)
+                    .map(|(value, column)| shown(column.attribute, value.clone()).json(column.measure, self.sign));
+                fields.collect::<Vec<_>>()
+            });
+            let gaps = reading
+                .gaps
+                .iter()
+                .map(|gap| json!({ "after_row": gap.after, "rows": gap.rows }));
+            json["profile"] = json!({
+                "obis": name.to_string(),
+                "period_s": reading.period_seconds,
+                "entries_in_use": reading.entries_in_use,
+                "columns": columns.collect::<Vec<_>>(),
+                "rows": rows.collect::<Vec<_>>(),
+                "gaps": gaps.collect::<Vec<_>>(),
+            });
+        }
+        json
+    }
+
+    /// The values, or the rows of the profile where there is one.
+    fn csv(&self) -> String {
+        let mut text = String::new();
+        let mut put = |fields: Vec<String>| {
+            let fields: Vec<_> = fields.iter().map(|field| quoted(field)).collect();
+            text += &fields.join(",");
+            text += "\r\n";
+        };
+        let plain = |value: &Value, measure: Option<Measure>, sign| match (value, measure) {
+            (Value::Null, _) => String::new(),
+            // With all the digits that the scaler gives.
+            (Value::Integer(number), Some(measure)) => measure.decimal(*number),
+            _ => value.text(None, sign),
+        };
+        if !self.replies.is_empty() {
+            put(["obis", "class", "attribute", "value", "unit", "meaning", "error"]
+                .map(str::to_owned)
+                .to_vec());
+        }
+        for reply in self.replies {
+            let (value, error) = match reply.shown() {
+                Ok(value) => (plain(&value, reply.measure, self.sign), String::new()),
+                Err(error) => (String::new(), error.to_string()),
+            };
+            put(vec![
+                reply.attribute.name.to_string(),
+                reply.attribute.class_id.to_string(),
+                reply.attribute.index.to_string(),
+                value,
+                reply.measure.map(Measure::symbol).unwrap_or_default(),
+                meaning(reply.attribute.name),
+                error,
+            ]);
+        }
+        if let Some((_, reading)) = self.profile {
+            put(reading
+                .columns
+                .iter()
+                .map(|column| title(column.attribute, column.measure))
+                .collect());
+            for row in &reading.rows {
+                put(self.row(reading, row, plain));
+            }
+        }
+        text
+    }
+}
+
+/// `1-0:1.8.0`, with class and attribute where the attribute is not the usual one.
+fn label(attribute: Attribute) -> String {
+    match attribute.index {
+        2 => attribute.name.to_string(),
+        index => format!("{}/{}:{index}", attribute.name, attribute.class_id),
+    }
+}
+
+/// The head of a column: name and unit.
+fn title(attribute: Attribute, measure: Option<Measure>) -> String {
+    let unit = measure.map(Measure::symbol).filter(|unit| !unit.is_empty());
+    unit.map_or_else(|| label(attribute), |unit| format!("{} [{unit}]", label(attribute)))
+}
+
+/// Lines with their columns under each other.
+fn aligned<L: AsRef<[String]>>(lines: &[L], right: &[bool]) -> String {
+    let mut widths: Vec<usize> = Vec::new();
+    // A line of one field is a remark and widens nothing.
+    for line in lines
+        .iter()
+        .map(AsRef::as_ref)
+        .filter(|line| 1 < line.len() || right.len() == 1)
+    {
+        widths.resize(widths.len().max(line.len()), 0);
+        for (width, field) in widths.iter_mut().zip(line) {
+            *width = (*width).max(field.chars().count());
+        }
+    }
+    let mut text = String::new();
+    for line in lines.iter().map(AsRef::as_ref) {
+        let mut one = String::new();
+        for (index, field) in line.iter().enumerate() {
+            let width = widths.get(index).copied().unwrap_or(0);
+            let pad = " ".repeat(width.saturating_sub(field.chars().count()));
+            let gap = if index == 0 { "" } else { "  " };
+            one += gap;
+            if right.get(index) == Some(&true) {
+                one += &pad;
+                one += field;
+            } else {
+                one += field;
+                one += &pad;
+            }
+        }
+        text += one.trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+/// RFC 4180.
+fn quoted(field: &str) -> String {
+    if field.contains([',', '"', '\r', '\n']) {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_stand_under_each_other_and_remarks_widen_nothing() {
+        let lines = [
+            vec!["a".to_owned(), "10".to_owned()],
+            vec!["a long remark".to_owned()],
+            vec!["bbb".to_owned(), "1".to_owned()],
+        ];
+        assert_eq!(aligned(&lines, &[false, true]), "a    10\na long remark\nbbb   1\n");
+    }
+
+    #[test]
+    fn fields_with_commas_are_quoted() {
+        assert_eq!(quoted("a,b"), "\"a,b\"");
+        assert_eq!(quoted("say \"x\""), "\"say \"\"x\"\"\"");
+        assert_eq!(quoted("plain"), "plain");
+    }
+}
