@@ -411,7 +411,7 @@ fn wanted<'a>(reader: &mut Reader<'a>) -> Result<Wanted<'a>, ActionError> {
                 2 => Entity::Authority,
                 _ => return Err(ActionError::ObjectUndefined),
             };
-            let purpose = Purpose::from_id(id).or((entity == Entity::Authority).then_some(Purpose::Signature));
+            let purpose = Purpose::from_id(id).or_else(|| (entity == Entity::Authority).then_some(Purpose::Signature));
             Ok(Wanted::By(entity, purpose.ok_or(ActionError::ObjectUndefined)?, title))
         }
         1 => {

@@ -1,8 +1,8 @@
 //! Our own client over both ports: every service of the meter's server on the real object model (issue 5, item 1).
 
+use core::time::Duration;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
 
 use base::Instant;
 use cosem::axdr::Reader;
