@@ -47,7 +47,8 @@ pub struct VoltageEvent {
     /// The end of the latest Urms(1/2) in it: of the one that ended it, once it has ended.
     pub to: Position,
     /// How long it lasted, in 1/65 536 sample: from the middle of the Urms(1/2) that began it to the middle of the one that ended
-    /// it. The stamps are up to a cycle and a half further apart than the event was long; this is within a cycle of it.
+    /// it, of an interruption from stamp to stamp. The stamps of the others are up to a cycle and a half further apart than the event was
+    /// long; this is within a cycle of it.
     pub duration_raw: u64,
     /// The residual voltage of a dip or an interruption, the greatest voltage of a swell, in microvolts.
     pub extreme_microvolts: u64,
@@ -233,7 +234,12 @@ impl VoltageWatch {
                 Some(event) => {
                     // Cycles of different phases have the same length, nearly: half of it at either end.
                     event.to = cycle.to;
-                    event.duration_raw = (cycle.to - event.from).saturating_sub(cycle.to - cycle.from);
+                    // The cycle that begins an interruption lies wholly within it, and the one that ends it hardly.
+                    let beyond = match limits.kind {
+                        VoltageEventKind::Interruption => 0,
+                        VoltageEventKind::Dip | VoltageEventKind::Swell => cycle.to - cycle.from,
+                    };
+                    event.duration_raw = (cycle.to - event.from).saturating_sub(beyond);
                     if limits.is_more_extreme(voltage, event.extreme_microvolts) {
                         event.extreme_microvolts = voltage;
                         event.phase = cycle.phase;

@@ -326,14 +326,8 @@ fn windows(
 
 fn harmonics(specimen: &Specimen, seed: u64, hertz: f64, of: Channels, what: OfSpectrum) -> Result<f64, SetupError> {
     let setup = &specimen.setup;
-    let comb: Vec<Tone> = (2..=50_u8)
-        .map(|order| {
-            (
-                f64::from(order),
-                0.01,
-                f64::from(u16::from(order) * u16::from(order) * 37 % 360),
-            )
-        })
+    let comb: Vec<Tone> = (2..=50_u32)
+        .map(|order| (f64::from(order), 0.01, f64::from(order * order * 37 % 360)))
         .collect();
     let course = Course {
         hertz,
@@ -422,7 +416,9 @@ fn event(
                     }
                     OfEvent::Duration => {
                         let seconds = event.duration_raw as f64 / 65_536.0 / setup.rate_hz;
-                        (seconds - (end - begin)) * 50.0
+                        // A moment is known to a sample.
+                        let samples = ((seconds - (end - begin)) * setup.rate_hz).round();
+                        samples / setup.rate_hz * 50.0
                     }
                 };
             }
