@@ -84,7 +84,7 @@ fn the_examples_of_the_manual_are_accepted() {
     assert_eq!(meter.state()["serial"], "40200002");
     assert_eq!(
         meter.says["clients"].as_array().map(Vec::len),
-        Some(2),
+        Some(3),
         "{}",
         meter.says["clients"]
     );
