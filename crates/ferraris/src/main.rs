@@ -33,7 +33,7 @@ struct Arguments {
 #[derive(clap::Subcommand)]
 enum Command {
     #[command(after_help = meter_command::EXAMPLES, args_override_self = true)]
-    Meter(MeterArgs),
+    Meter(Box<MeterArgs>),
     #[command(after_help = read::EXAMPLES)]
     Read(Box<read::ReadArgs>),
     Replay(replay::ReplayArgs),
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     let Arguments { command, meter } = Arguments::parse();
     let done = match command {
         None => meter_command::run(meter),
-        Some(Command::Meter(args)) => meter_command::run(args),
+        Some(Command::Meter(args)) => meter_command::run(*args),
         Some(Command::Read(args)) => return read::run(&args),
         Some(Command::Replay(args)) => replay::run(args).map_err(Failure::from),
         Some(Command::Bench(args)) => bench::run(args).map_err(Failure::from),

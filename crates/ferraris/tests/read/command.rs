@@ -1,10 +1,10 @@
 //! The command under test, and a wire in front of a meter that breaks.
 
+use core::sync::atomic::{AtomicUsize, Ordering};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Command, Output};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 

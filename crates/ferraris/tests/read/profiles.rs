@@ -1,6 +1,6 @@
 //! Load profiles: whole, by range, with holes, and over connections that break in the middle.
 
-use std::sync::atomic::Ordering;
+use core::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
 
