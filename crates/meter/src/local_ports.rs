@@ -40,11 +40,12 @@ impl LocalPorts {
             proposed: Speed::B9600,
             fast: false,
             address: config.serial_digits().into_iter().collect(),
+            // A window of 1 is the standard's default, and readers are in use that lose frames of greater ones. Class 23 allows up to 7.
             limits: Limits {
                 transmit: 2_030,
                 receive: 2_030,
-                transmit_window: 7,
-                receive_window: 7,
+                transmit_window: 1,
+                receive_window: 1,
             },
             octet_milliseconds: 25,
             silence_seconds: 120,
