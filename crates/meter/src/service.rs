@@ -367,6 +367,11 @@ impl Application for Service<'_> {
         }
     }
 
+    /// The client dlms-cosem proposes general blocks and cannot read them: it is served in the blocks of GET.
+    fn begins_general_blocks(&self, _client: u16) -> bool {
+        false
+    }
+
     fn attributes(&self, caller: &Caller, what: Attribute) -> Result<u8, AccessError> {
         let name = Attribute { index: 1, ..what };
         let (object, _) = DIRECTORY.readable(&self.core.model, role(caller.client), name)?;

@@ -285,6 +285,14 @@ pub trait Application {
         Conformance::NONE
     }
 
+    /// Whether a long answer to a request that came whole goes in general blocks when both these and the blocks of GET were negotiated.
+    /// The standard's form is yes; some clients propose general blocks and do not know them. A request that came in general blocks is
+    /// answered in general blocks anyway.
+    fn begins_general_blocks(&self, client: u16) -> bool {
+        let _anybody = client;
+        true
+    }
+
     /// How many attributes the object has whose attribute 0 is read or set.
     ///
     /// # Errors

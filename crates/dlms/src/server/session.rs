@@ -175,8 +175,12 @@ impl Session {
         let stands = if let Association::Open { .. } = self.association {
             let caller = self.association.caller(protection).ok_or(Exception::NOT_ALLOWED)?;
             let services = caller.conformance | app.tolerates(caller.client);
-            cover.general_blocks = heard.is_some() || services.has(Conformance::GENERAL_BLOCK_TRANSFER);
             let octets = self.inbox.get(apdu.clone()).unwrap_or(&[]);
+            // ACCESS has no blocks of its own.
+            let first = app.begins_general_blocks(caller.client)
+                || octets.first() == Some(&tag::ACCESS_REQUEST)
+                || !services.has(Conformance::BLOCKS_WITH_GET);
+            cover.general_blocks = heard.is_some() || first && services.has(Conformance::GENERAL_BLOCK_TRANSFER);
             match octets.first() {
                 Some(&tag::NOTIFICATION_CONFIRM) => {
                     let confirm = NotificationConfirm::parse(octets).map_err(|_| Exception::MALFORMED)?;
