@@ -13,7 +13,7 @@ fn run(board: Board, memory: &Memory, words: &[&str]) -> Ended {
 }
 
 /// Issue 3, figures: boot to the first measured value within a second, at 62.5 million instructions a second. The very first boot lays
-/// the memory out and waits for its erases, 45 ms each; that is the factory's.
+/// the memory out and waits for its erases, 45 ms each, of the second layout with more regions than the first had; that is the factory's.
 #[test]
 fn the_first_value_is_measured_within_a_second() {
     for board in Board::ALL {
@@ -26,7 +26,7 @@ fn the_first_value_is_measured_within_a_second() {
                 board.name(),
                 ended.numbers("stack_bytes")
             );
-            let patience = if life == 0 { 2_000_000 } else { 1_000_000 };
+            let patience = if life == 0 { 2_500_000 } else { 1_000_000 };
             assert!((1..=patience).contains(&micros), "{:#?}", ended.said);
             assert_eq!(
                 ended.numbers("halves").get(1..),

@@ -139,9 +139,12 @@ fn on_a_desk() -> Config {
     let key = |octets: &[u8; 16]| Key::new(octets).expect("16 octets are a key");
     let secrets = Secrets {
         lls_password: heapless::Vec::from_slice(b"demo-password").ok(),
-        ..Secrets::new(key(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]), key(&[
-            0xD0, 0xD1, 0xD2, 0xD3, 0xD4, 0xD5, 0xD6, 0xD7, 0xD8, 0xD9, 0xDA, 0xDB, 0xDC, 0xDD, 0xDE, 0xDF,
-        ]))
+        ..Secrets::new(
+            key(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]),
+            key(&[
+                0xD0, 0xD1, 0xD2, 0xD3, 0xD4, 0xD5, 0xD6, 0xD7, 0xD8, 0xD9, 0xDA, 0xDB, 0xDC, 0xDD, 0xDE, 0xDF,
+            ]),
+        )
     };
     Config::new(Variant::St402d, 40_200_001, secrets)
 }

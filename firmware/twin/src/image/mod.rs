@@ -97,7 +97,12 @@ fn memory() -> &'static mut [u8] {
         0x8000_0000_usize
     };
     // SAFETY: the board has 16 MB of RAM here, the linker script leaves it alone, and this is called once: the rooms are taken first.
-    unsafe { core::slice::from_raw_parts_mut(start as *mut u8, meter::FlashSize::Megabytes16.sectors() as usize * SECTOR_BYTES as usize) }
+    unsafe {
+        core::slice::from_raw_parts_mut(
+            start as *mut u8,
+            meter::FlashSize::Megabytes16.sectors() as usize * SECTOR_BYTES as usize,
+        )
+    }
 }
 
 fn give_up(why: &str) -> ! {
