@@ -19,7 +19,7 @@ fn the_first_value_is_measured_within_a_second() {
     for board in Board::ALL {
         let memory = Memory::erased(&format!("first-{}", board.name())).expect("a disk");
         for life in 0..2 {
-            let ended = run(board, &memory, &["rtc=1767225600", "exit-at=3000"]);
+            let ended = run(board, &memory, &["rtc=1767225600", "exit-at=4000"]);
             let micros = ended.number("first_measured_us");
             println!(
                 "{} life {life}: measured after {micros} us, stack {:?}",
