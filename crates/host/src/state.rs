@@ -298,7 +298,9 @@ impl VirtualMeter {
     fn profiles(&self) -> impl Iterator<Item = (usize, JournalId)> {
         let mbus = self.model().mbus;
         let has_source = move |id: JournalId| id.channel().is_none_or(|channel| mbus.is_installed(channel));
-        (1..).zip(JournalId::PROFILES).filter(move |(_, id)| has_source(*id))
+        (1..=PROFILE_NAMES.len())
+            .zip(JournalId::PROFILES)
+            .filter(move |(_, id)| has_source(*id))
     }
 
     fn profiles_json(&self) -> Map<String, Value> {
