@@ -14,6 +14,8 @@ use crate::workspace::Workspace;
 const SHORT_SECONDS: u64 = 30;
 /// Targets that run at once.
 const AT_ONCE: usize = 2;
+/// Address space of one fuzzer; an allocation beyond it fails, and the target breaks.
+const MEMORY_KILOBYTES: u32 = 2 << 20;
 /// Counters of edges and comparisons, as libFuzzer reads them; nothing of it needs a nightly compiler.
 const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
@@ -112,14 +114,17 @@ impl Run {
         let log = target_dir(house).join(format!("{name}.log"));
         let output = File::create(&log).map_err(|why| format!("{}: {why}", log.display()))?;
         let errors = output.try_clone().map_err(|why| format!("{}: {why}", log.display()))?;
-        let process = Command::new(binaries.join(name))
+        // libFuzzer's own limit reads the peak of the process, which starts at the peak of whoever started it: a big parent breaks it at once.
+        let process = Command::new("sh")
+            .args(["-c", &format!("ulimit -v {MEMORY_KILOBYTES} && exec \"$@\""), "sh"])
+            .arg(binaries.join(name))
             .arg(&place)
             .arg(format!("-max_total_time={seconds}"))
             .arg(format!("-artifact_prefix={}/{name}-", target_dir(house).display()))
             .args([
                 "-max_len=2048",
                 "-timeout=20",
-                "-rss_limit_mb=2048",
+                "-rss_limit_mb=0",
                 "-print_final_stats=1",
             ])
             .stdin(Stdio::null())
