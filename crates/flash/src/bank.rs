@@ -338,7 +338,11 @@ impl Bank {
             let at = self.start(erasing.place);
             let is_marked = self.region.program_checked(nor, at, &[&mark(KIND, 0)])?;
             self.set(erasing.place, if is_marked { Place::Clean } else { Place::Worn });
-            return Ok(Tended::More);
+            return if is_marked {
+                Ok(Tended::More)
+            } else {
+                Err(Fault::Worn(index).into())
+            };
         }
         self.erasing = Some(erasing);
         Ok(Tended::More)

@@ -308,15 +308,14 @@ impl Checkpoint {
     pub fn tend(&mut self, nor: &mut dyn Nor) -> Result<Tended, CheckpointError> {
         nor.resume_erase()?;
         let [first, second] = &mut self.sides;
-        // Each has its turn, also when another is worn: that is said when the others are done.
+        // Each has its turn, also when another meets a worn sector.
         let reserve = self.reserve.tend(nor).map_err(CheckpointError::from);
         let sides = [first.tend(nor), second.tend(nor)].map(|tended| tended.map_err(CheckpointError::from));
         let [first, second] = sides;
-        let all = [reserve, first, second];
-        if all.contains(&Ok(Tended::More)) {
-            return Ok(Tended::More);
+        match (reserve?, first?, second?) {
+            (Tended::Done, Tended::Done, Tended::Done) => Ok(Tended::Done),
+            _ => Ok(Tended::More),
         }
-        all.into_iter().find(Result::is_err).unwrap_or(Ok(Tended::Done))
     }
 
     /// Tends until done, waiting for the erases: for the boot and for tests.
@@ -324,10 +323,15 @@ impl Checkpoint {
     /// # Errors
     /// [`CheckpointError::Fault`].
     pub fn settle(&mut self, nor: &mut dyn Nor) -> Result<(), CheckpointError> {
-        while self.tend(nor)? == Tended::More {
-            core::hint::spin_loop();
+        let mut outcome = Ok(());
+        loop {
+            match self.tend(nor) {
+                Ok(Tended::More) => core::hint::spin_loop(),
+                Ok(Tended::Done) => return outcome,
+                Err(CheckpointError::Fault(Fault::Worn(sector))) => outcome = Err(Fault::Worn(sector).into()),
+                Err(error) => return Err(error),
+            }
         }
-        Ok(())
     }
 }
 
@@ -417,8 +421,11 @@ impl Reserve {
         if self.record.is_some() || (self.ready && self.place + 2 <= PLACES) {
             return Ok(Tended::Done);
         }
-        if self.attempts == ATTEMPTS {
-            return Err(Fault::Worn(0));
+        if ATTEMPTS <= self.attempts {
+            // Said once; until the next boot there is no reserve.
+            let is_news = self.attempts == ATTEMPTS;
+            self.attempts = ATTEMPTS + 1;
+            return if is_news { Err(Fault::Worn(0)) } else { Ok(Tended::Done) };
         }
         match self.region.start_erase(nor, 0) {
             Ok(()) => {

@@ -244,11 +244,15 @@ impl Journal {
         let (oldest, newest) = (journal.lowest(), journal.ring.newest);
         let mut expected = None;
         let mut first = None;
+        let mut missing = 0_u32;
         for ordinal in oldest..=newest {
             let Some(header) = journal.ring.header(nor, ordinal)? else {
-                mounted.lost_sectors += 1;
+                missing += 1;
                 continue;
             };
+            let unexplained = missing.saturating_sub(u32::from(header.left_out));
+            mounted.lost_sectors = mounted.lost_sectors.saturating_add(unexplained);
+            missing = 0;
             if first.is_none() {
                 first = Some((ordinal, header.first));
             }
@@ -281,8 +285,8 @@ impl Journal {
     /// Appends a row. When this returns `Ok` the row is durable. It takes at most three page programs more than the row itself, and no erase.
     ///
     /// # Errors
-    /// [`JournalError::Width`]; [`Fault::Busy`] when the sector is full and the spare is not ready: tend and try again;
-    /// [`Fault::Worn`] when three places in turn did not take the row; [`JournalError::Exhausted`].
+    /// [`JournalError::Width`]; [`Fault::Busy`] when the sector is full, or does not take rows any more, and the spare is not ready: tend
+    /// and try again; [`Fault::Worn`] when no sector takes the row; [`JournalError::Exhausted`].
     pub fn append(&mut self, nor: &mut dyn Nor, utc: Utc, row: &[u8]) -> Result<u32, JournalError> {
         if row.len() != usize::from(self.shape.width) {
             return Err(JournalError::Width);
@@ -294,11 +298,13 @@ impl Journal {
         } else {
             self.run
         };
+        let mut refused = 0;
         for _attempt in 0..ATTEMPTS {
             // Times too far from the sector's base need a sector of their own.
             let relative = i32::try_from(utc.seconds_since(Utc::from_unix(self.opened.base)));
             let Some(relative) = relative.ok().filter(|_| self.slot < self.shape.rows_per_sector()) else {
                 self.roll(nor, run, utc)?;
+                refused = 0;
                 continue;
             };
             let at = self.slot_at(self.ring.newest, self.slot);
@@ -313,6 +319,11 @@ impl Journal {
                 self.times = Some(Times::with(self.times, utc));
                 return Ok(sequence);
             }
+            refused += 1;
+            if refused == REFUSED {
+                // The sector is failing: what it holds stays there, and it takes no more.
+                self.slot = self.shape.rows_per_sector();
+            }
         }
         Err(Fault::Worn(self.ring.index(self.ring.newest)).into())
     }
@@ -320,17 +331,29 @@ impl Journal {
     /// Goes on erasing the spare. Never waits; call until [`Tended::Done`].
     ///
     /// # Errors
-    /// [`JournalError::Fault`].
+    /// [`Fault::Worn`] once for each sector that is left out: an alarm, and no reason not to tend again; other [`Fault`]s.
     pub fn tend(&mut self, nor: &mut dyn Nor) -> Result<Tended, JournalError> {
-        Ok(self.ring.tend(nor)?)
+        let tended = self.ring.tend(nor);
+        // Instead of a worn sector the one behind it is erased, with the oldest rows.
+        self.give_up(nor)?;
+        Ok(tended?)
     }
 
     /// Tends until done, waiting for the erases: for the boot and for tests.
     ///
     /// # Errors
-    /// [`JournalError::Fault`].
+    /// As [`Journal::tend`]; a sector that was left out is said when all is done.
     pub fn settle(&mut self, nor: &mut dyn Nor) -> Result<(), JournalError> {
-        Ok(self.ring.settle(nor)?)
+        nor.resume_erase()?;
+        let mut outcome = Ok(());
+        loop {
+            match self.tend(nor) {
+                Ok(Tended::More) => core::hint::spin_loop(),
+                Ok(Tended::Done) => return outcome,
+                Err(JournalError::Fault(Fault::Worn(sector))) => outcome = Err(Fault::Worn(sector).into()),
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Drops all rows at once and goes on with rows of the given shape. Durable when it returns; one or two page programs, no erase.
@@ -352,6 +375,7 @@ impl Journal {
             tag,
             run: self.run,
             base: self.last.unix(),
+            left_out: 0,
         };
         let opened = self.ring.open_next(nor, header)?;
         *self = Self::opened(self.ring.clone(), opened);
@@ -597,10 +621,22 @@ impl Journal {
     /// The lowest ordinal that is not given up.
     fn lowest(&self) -> u32 {
         let lap = self.ring.region.sectors();
-        self.ring
-            .floor
-            .max(self.ring.newest.saturating_sub(lap).saturating_add(2))
-            .min(self.ring.newest)
+        let kept = (self.ring.newest.saturating_add(self.ring.reach())).saturating_sub(lap);
+        self.ring.floor.max(kept.saturating_add(1)).min(self.ring.newest)
+    }
+
+    /// Gives up the oldest sectors as far as their places are needed; the next one that can be read becomes the oldest.
+    fn give_up(&mut self, nor: &dyn Nor) -> Result<(), JournalError> {
+        let lowest = self.lowest();
+        if self.oldest < lowest {
+            for ordinal in lowest..=self.ring.newest {
+                if let Some(header) = self.ring.header(nor, ordinal)? {
+                    (self.oldest, self.first) = (ordinal, header.first);
+                    break;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Reads the open sector into `next`, `slot`, `times`, `run` and `last`; answers how many of its places are not whole.
@@ -640,8 +676,8 @@ impl Journal {
 
     /// Writes the footer of the open sector and opens the next one for a row with this run and time.
     fn roll(&mut self, nor: &mut dyn Nor, run: u32, base: Utc) -> Result<(), JournalError> {
-        if self.ring.clean == 0 {
-            return Err(Fault::Busy.into());
+        if self.ring.n_clean() == 0 {
+            return Err(self.ring.unready().into());
         }
         let at = self.ring.start(self.ring.newest) + FOOTER_AT;
         // A footer torn by a cut stays as it is: the sector is then scanned when it is searched.
@@ -661,6 +697,8 @@ impl Journal {
                 .region
                 .program_checked(nor, at, &[&footer.bytes(self.ring.newest)])?;
         }
+        // Behind its footer a sector takes no more, also when the next one is not opened in this call.
+        self.slot = self.shape.rows_per_sector();
         let Shape { width, tag } = self.shape;
         let header = Header {
             ordinal: 0,
@@ -671,21 +709,12 @@ impl Journal {
             tag,
             run,
             base: base.unix(),
+            left_out: 0,
         };
         self.opened = self.ring.open_next(nor, header)?;
         (self.slot, self.times) = (0, None);
         (self.run, self.last) = (run, base);
-        // The oldest sector is given up; the next one that can be read becomes the oldest.
-        let lowest = self.lowest();
-        if self.oldest < lowest {
-            for ordinal in lowest..=self.ring.newest {
-                if let Some(header) = self.ring.header(nor, ordinal)? {
-                    (self.oldest, self.first) = (ordinal, header.first);
-                    break;
-                }
-            }
-        }
-        Ok(())
+        self.give_up(nor)
     }
 
     const fn slot_at(&self, ordinal: u32, slot: u32) -> u32 {
@@ -961,13 +990,23 @@ impl Laying {
     /// Goes on, without ever waiting, and answers the journal when it is there.
     ///
     /// # Errors
-    /// [`JournalError::Fault`].
+    /// As [`Journal::tend`]: while [`Laying::is_stuck`] is false, tend again.
     pub fn tend(&mut self, nor: &mut dyn Nor) -> Result<Option<Journal>, JournalError> {
         if self.ring.tend(nor)? == Tended::More {
             return Ok(None);
         }
-        let opened = self.ring.open_first(nor, first_header(self.shape))?;
-        Ok(Some(Journal::opened(self.ring.clone(), opened)))
+        match self.ring.open_first(nor, first_header(self.shape)) {
+            Ok(opened) => Ok(Some(Journal::opened(self.ring.clone(), opened))),
+            // The sector did not take its header, and is prepared once more.
+            Err(Fault::Busy) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether no sector of the region can be prepared.
+    #[must_use]
+    pub fn is_stuck(&self) -> bool {
+        self.ring.is_stuck()
     }
 }
 
@@ -1080,6 +1119,7 @@ const fn first_header(Shape { width, tag }: Shape) -> Header {
         tag,
         run: 0,
         base: BASE.unix(),
+        left_out: 0,
     }
 }
 
@@ -1094,7 +1134,10 @@ const SECTORS_LEAST: u32 = 2;
 const FOOTER: u32 = 40;
 const FOOTER_AT: u32 = SECTOR_BYTES - FOOTER;
 const FOOTER_MAGIC: u16 = 0x4A46;
-const ATTEMPTS: u32 = 4;
+/// Two sectors of two places each, and what it takes to open the second.
+const ATTEMPTS: u32 = 6;
+/// A sector that refuses so many rows in turn is left.
+const REFUSED: u32 = 2;
 /// 2020-01-01: times of the first sector are counted from here, before the first row has one.
 const BASE: Utc = Utc::from_unix(1_577_836_800);
 

@@ -22,6 +22,7 @@ pub struct Model<C, W> {
     powered: bool,
     erasing: Option<Erasing>,
     broken: Option<u32>,
+    ailing: Option<Ailing>,
     writes: Writes,
     reads: Cell<Reads>,
     visited: Cell<u32>,
@@ -107,6 +108,45 @@ pub struct Reads {
     pub sectors: u64,
 }
 
+/// Sectors that fail at random, each from a step of its own on and in a way of its own: the same ones for the same seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ailing {
+    /// Where chance comes from.
+    pub seed: u64,
+    /// Of so many sectors one fails.
+    pub one_in: u64,
+    /// At the latest at this step of the model's life.
+    pub within: u64,
+}
+
+/// How a sector fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ailment {
+    /// It takes neither programs nor erases, and says nothing of it.
+    Dead,
+    /// Programs come half way and are reported.
+    Refuses,
+    /// Programs lose bits, and nothing is said.
+    Forgets,
+    /// Erases leave bits behind.
+    StaysWritten,
+}
+
+impl Ailing {
+    fn of(self, sector: u32, step: u64) -> Option<Ailment> {
+        let mut chance = Chance(self.seed ^ u64::from(sector) << 32);
+        let is_hit = chance.below(self.one_in.max(1)) == 0;
+        let from = chance.below(self.within.max(1));
+        let ailment = match chance.below(4) {
+            0 => Ailment::Dead,
+            1 => Ailment::Refuses,
+            2 => Ailment::Forgets,
+            _ => Ailment::StaysWritten,
+        };
+        (is_hit && from <= step).then_some(ailment)
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Erasing {
     sector: u32,
@@ -126,6 +166,7 @@ impl<C: AsRef<[u8]> + AsMut<[u8]>, W: AsMut<[u32]>> Model<C, W> {
             powered: true,
             erasing: None,
             broken: None,
+            ailing: None,
             writes: Writes {
                 steps: 0,
                 programs: 0,
@@ -185,6 +226,19 @@ impl<C: AsRef<[u8]> + AsMut<[u8]>, W: AsMut<[u32]>> Model<C, W> {
         self.broken = sector;
     }
 
+    /// Lets sectors fail at random; `None` repairs them.
+    pub const fn ail(&mut self, ailing: Option<Ailing>) {
+        self.ailing = ailing;
+    }
+
+    /// What is wrong with a sector now.
+    fn ailment(&self, sector: u32) -> Option<Ailment> {
+        if self.broken == Some(sector) {
+            return Some(Ailment::Dead);
+        }
+        self.ailing?.of(sector, self.writes.steps)
+    }
+
     /// Lets idle time pass, in which a running erase goes on.
     pub fn pass(&mut self, time: Micros) {
         self.writes.elapsed += time;
@@ -196,7 +250,18 @@ impl<C: AsRef<[u8]> + AsMut<[u8]>, W: AsMut<[u32]>> Model<C, W> {
         if erasing.left == Micros::ZERO {
             let sector = erasing.sector;
             self.erasing = None;
-            self.erase_partly(sector, How::Done);
+            match self.ailment(sector) {
+                Some(Ailment::Dead) => {}
+                Some(Ailment::StaysWritten) => {
+                    self.erase_partly(sector, How::Done);
+                    let at = u64::from(sector) * u64::from(SECTOR_BYTES) + self.chance.below(u64::from(SECTOR_BYTES));
+                    let cells = self.cells.as_mut();
+                    if let Some(cell) = usize::try_from(at).ok().and_then(|at| cells.get_mut(at)) {
+                        *cell = 0x7F;
+                    }
+                }
+                Some(Ailment::Refuses | Ailment::Forgets) | None => self.erase_partly(sector, How::Done),
+            }
         }
     }
 
@@ -359,11 +424,17 @@ impl<C: AsRef<[u8]> + AsMut<[u8]>, W: AsMut<[u32]>> Nor for Model<C, W> {
             self.lose_power();
             return Err(NorError::Gone);
         }
-        if self.broken != Some(at / SECTOR_BYTES) {
-            self.program_partly(start, bytes, How::Done);
-        }
         // The part holds its erase meanwhile: its time does not run.
         self.writes.elapsed += self.timing.program;
+        match self.ailment(at / SECTOR_BYTES) {
+            Some(Ailment::Dead) => {}
+            Some(Ailment::Refuses) => {
+                self.program_partly(start, bytes, How::HalfDone);
+                return Err(NorError::Failed);
+            }
+            Some(Ailment::Forgets) => self.program_partly(start, bytes, How::Torn),
+            Some(Ailment::StaysWritten) | None => self.program_partly(start, bytes, How::Done),
+        }
         Ok(())
     }
 
@@ -385,7 +456,7 @@ impl<C: AsRef<[u8]> + AsMut<[u8]>, W: AsMut<[u32]>> Nor for Model<C, W> {
             self.erase_partly(sector, how);
             return Err(NorError::Gone);
         }
-        if self.broken != Some(sector) {
+        if self.ailment(sector) != Some(Ailment::Dead) {
             self.erasing = Some(Erasing {
                 sector,
                 left: self.timing.erase,

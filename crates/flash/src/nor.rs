@@ -211,9 +211,9 @@ impl Region {
     /// As [`Nor::program`], except [`NorError::Failed`].
     pub fn program_checked(self, nor: &mut dyn Nor, at: u32, parts: &[&[u8]]) -> Result<bool, NorError> {
         match self.program(nor, at, parts) {
-            Err(NorError::Failed) => Ok(false),
+            // What the part says of it counts less than what it holds: that is what a boot will find.
+            Err(NorError::Failed) | Ok(()) => self.holds(nor, at, parts),
             Err(error) => Err(error),
-            Ok(()) => self.holds(nor, at, parts),
         }
     }
 

@@ -8,6 +8,10 @@
 //! Ordinals rise by one with each opened sector, and sector `o % n` of the region holds ordinal `o`: so wear is even, a header in the wrong
 //! place is none, and no list of sectors is needed in RAM. What a cut left of an erase or of a header is never taken for a clean sector,
 //! because a clean one carries a mark that was programmed after its erase was seen to end.
+//!
+//! A sector that cannot be prepared three times is left out: its ordinal is never opened, the next one is prepared in its place, and the header
+//! that is opened behind it says how many were left out, so that nobody takes them for lost. No list of bad sectors is kept: each is tried again
+//! a lap later. What is left out is said once, by [`Fault::Worn`] from the call of `tend` that gives it up.
 
 use core::fmt;
 
@@ -22,6 +26,8 @@ const HEADER: u32 = 44;
 const MARK_MAGIC: u32 = 0x4645_5252;
 const VERSION: u8 = 1;
 const ATTEMPTS: u8 = 3;
+/// So far behind the newest sector clean ones are looked for at boot.
+const LOOKED_AHEAD: u32 = 15;
 
 /// Why a memory could not do what it was asked for; nothing acknowledged is lost by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +36,8 @@ pub enum Fault {
     Nor(NorError),
     /// No erased sector is ready: call `tend` until it is done, then try again.
     Busy,
-    /// A sector, numbered within its region, does not take what is programmed or stays unerased: an alarm is due.
+    /// A sector, numbered within its region, does not take what is programmed or stays unerased: an alarm is due. It is left out, and
+    /// the memory goes on with the next one as long as there is one.
     Worn(u32),
     /// The region is too small or too large for the shape.
     Region,
@@ -68,6 +75,8 @@ pub enum Tended {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) ordinal: u32,
+    /// So many ordinals before this one were never opened, since their sectors are worn.
+    pub(crate) left_out: u16,
     pub(crate) epoch: u32,
     /// Sectors with lower ordinals held nothing of value when this one was opened.
     pub(crate) floor: u32,
@@ -88,12 +97,16 @@ pub(crate) struct Ring {
     pub(crate) newest: u32,
     pub(crate) epoch: u32,
     pub(crate) floor: u32,
-    /// Sectors after the newest that are erased and marked.
-    pub(crate) clean: u32,
-    /// Sectors that ought to be.
+    /// Sectors after the newest that are erased and marked, a bit each; the lowest bit is the next one.
+    clean: u32,
+    /// Those that are worn and left out.
+    worn: u32,
+    /// Sectors that ought to be clean.
     spares: u32,
-    erasing: bool,
-    attempts: u8,
+    /// The ordinal whose sector is being erased.
+    erasing: Option<u32>,
+    /// The ordinal that was tried last, and how often.
+    tried: (u32, u8),
 }
 
 impl Ring {
@@ -122,11 +135,12 @@ impl Ring {
             epoch,
             floor,
             clean: 0,
+            worn: 0,
             spares,
-            erasing: false,
-            attempts: 0,
+            erasing: None,
+            tried: (0, 0),
         };
-        ring.count_clean(nor)?;
+        ring.find_clean(nor)?;
         Ok(Some((ring, header)))
     }
 
@@ -140,16 +154,25 @@ impl Ring {
         header: Header,
     ) -> Result<(Self, Header), Fault> {
         let mut ring = Self::begin(nor, region, kind)?;
-        ring.settle(nor)?;
+        let header = loop {
+            // Worn sectors are left out; what is left must suffice.
+            ring.prepare(nor)?;
+            match ring.open_first(nor, header) {
+                Err(Fault::Busy) => {}
+                opened => break opened?,
+            }
+        };
         ring.spares = spares;
-        let header = ring.open_first(nor, header)?;
-        ring.settle(nor)?;
+        ring.prepare(nor)?;
         Ok((ring, header))
     }
 
     /// Begins a new epoch above anything that is found in the region, and writes nothing yet: when tending has prepared a sector,
     /// [`Ring::open_first`] makes it the first one.
     pub(crate) fn begin(nor: &dyn Nor, region: Region, kind: u8) -> Result<Self, Fault> {
+        if u32::from(u16::MAX) < region.sectors() {
+            return Err(Fault::Region);
+        }
         // Ordinals begin at one lap, so that "a lap ago" always exists.
         let (newest, epoch) = match Self::mount(nor, region, kind, 1)? {
             Some((_, found)) => (found.ordinal, found.epoch.saturating_add(1)),
@@ -162,9 +185,10 @@ impl Ring {
             epoch,
             floor: newest.saturating_add(1),
             clean: 0,
+            worn: 0,
             spares: 1,
-            erasing: false,
-            attempts: 0,
+            erasing: None,
+            tried: (0, 0),
         })
     }
 
@@ -193,54 +217,107 @@ impl Ring {
 
     /// Whether an erase is under way, so that the sector it wants is no longer in doubt.
     pub(crate) const fn is_erasing(&self) -> bool {
-        self.erasing
+        self.erasing.is_some()
+    }
+
+    /// How many clean sectors there are.
+    pub(crate) const fn n_clean(&self) -> u32 {
+        self.clean.count_ones()
+    }
+
+    /// How many sectors behind the newest are no longer what they were a lap ago: at least one spare.
+    pub(crate) fn reach(&self) -> u32 {
+        let touched = u32::BITS - (self.clean | self.worn).leading_zeros();
+        let wanted = self.offset_wanted().map_or(0, |offset| offset + 1);
+        touched.max(wanted).max(1)
+    }
+
+    /// Whether every sector that might be prepared is worn.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.clean == 0 && self.offset_wanted().is_none()
+    }
+
+    /// Why no sector can be opened: none is ready yet, or all are worn.
+    pub(crate) fn unready(&self) -> Fault {
+        if self.is_stuck() {
+            Fault::Worn(self.index(self.ordinal_at(0)))
+        } else {
+            Fault::Busy
+        }
     }
 
     /// The ordinal whose sector must be erased next, while spares are missing.
-    pub(crate) const fn wants(&self) -> Option<u32> {
-        if self.clean < self.spares {
-            Some(self.newest.saturating_add(1).saturating_add(self.clean))
-        } else {
-            None
-        }
+    pub(crate) fn wants(&self) -> Option<u32> {
+        Some(self.ordinal_at(self.offset_wanted()?))
+    }
+
+    fn offset_wanted(&self) -> Option<u32> {
+        // What lies before a clean sector is tried first, so that none is left out that is good.
+        let offset = (self.clean | self.worn).trailing_ones();
+        let is_needed = self.n_clean() < self.spares || self.clean >> offset.min(31) != 0;
+        (is_needed && offset <= self.farthest()).then_some(offset)
+    }
+
+    /// The farthest offset that is not the newest sector itself.
+    const fn farthest(&self) -> u32 {
+        let last = self.region.sectors().saturating_sub(2);
+        if last < u32::BITS - 1 { last } else { u32::BITS - 1 }
+    }
+
+    /// The ordinal of a bit of `clean` and `worn`.
+    const fn ordinal_at(&self, offset: u32) -> u32 {
+        self.newest.saturating_add(1).saturating_add(offset)
     }
 
     /// Makes the next clean sector the newest. The header is durable when this returns.
     pub(crate) fn open_next(&mut self, nor: &mut dyn Nor, header: Header) -> Result<Header, Fault> {
         if self.clean == 0 {
+            return Err(self.unready());
+        }
+        let offset = self.clean.trailing_zeros();
+        let ordinal = self.newest.checked_add(1 + offset).ok_or(Fault::Region)?;
+        let left_out = u16::try_from(offset).map_err(|_| Fault::Region)?;
+        let header = Header {
+            ordinal,
+            left_out,
+            ..header
+        };
+        let bytes = header.bytes(self.kind, self.region);
+        // Whatever happens, this sector is no longer clean.
+        self.clean &= !(1 << offset);
+        let whole = self
+            .region
+            .program_checked(nor, self.start(ordinal) + MARK, &[&bytes, &bytes])?;
+        // One good copy is a header: it would be found at the next boot, so it counts now.
+        if !whole && read_header(nor, self.region, self.kind, self.index(ordinal))? != Some(header) {
+            // Its sector is prepared again, as often as any.
             return Err(Fault::Busy);
         }
-        let ordinal = self.newest.checked_add(1).ok_or(Fault::Region)?;
-        let header = Header { ordinal, ..header };
-        let bytes = header.bytes(self.kind, self.region);
-        let at = self.start(ordinal) + MARK;
-        // Whatever happens, this sector is no longer clean, and those behind it no longer follow a clean one.
-        let clean = core::mem::take(&mut self.clean);
-        let erasing = core::mem::take(&mut self.erasing);
-        if !self.region.program_checked(nor, at, &[&bytes, &bytes])? {
-            return Err(Fault::Worn(self.index(ordinal)));
-        }
-        self.clean = clean - 1;
-        self.erasing = erasing;
+        self.clean = self.clean.checked_shr(offset + 1).unwrap_or(0);
+        self.worn = self.worn.checked_shr(offset + 1).unwrap_or(0);
+        // An erase of a sector that was passed over goes on by itself; nobody waits for it.
+        self.erasing = self.erasing.filter(|erasing| ordinal < *erasing);
         self.newest = ordinal;
         self.epoch = header.epoch;
         self.floor = header.floor;
         Ok(header)
     }
 
-    /// Goes on preparing spare sectors; never waits.
+    /// Goes on preparing spare sectors; never waits. A sector that is left out now is said once, by [`Fault::Worn`]: tend again.
     pub(crate) fn tend(&mut self, nor: &mut dyn Nor) -> Result<Tended, Fault> {
-        let Some(ordinal) = self.wants() else {
+        let Some(offset) = self.offset_wanted() else {
             return Ok(Tended::Done);
         };
+        let ordinal = self.ordinal_at(offset);
         let index = self.index(ordinal);
-        if !self.erasing {
-            if self.attempts == ATTEMPTS {
+        if self.erasing != Some(ordinal) {
+            if self.tried == (ordinal, ATTEMPTS) {
+                self.worn |= 1 << offset;
                 return Err(Fault::Worn(index));
             }
             return match self.region.start_erase(nor, index) {
                 Ok(()) => {
-                    self.erasing = true;
+                    self.erasing = Some(ordinal);
                     Ok(Tended::More)
                 }
                 // Another memory of the same chip erases; ours comes later.
@@ -251,41 +328,56 @@ impl Ring {
         if self.region.is_erasing(nor, index)? {
             return Ok(Tended::More);
         }
-        self.erasing = false;
-        self.attempts += 1;
+        self.erasing = None;
+        let times = if self.tried.0 == ordinal { self.tried.1 } else { 0 };
+        self.tried = (ordinal, times + 1);
         let at = index * SECTOR_BYTES;
         let mark = mark(self.kind, ordinal);
         if self.region.is_blank(nor, at, SECTOR_BYTES)? && self.region.program_checked(nor, at, &[&mark])? {
-            self.attempts = 0;
-            self.count_clean(nor)?;
+            self.clean |= 1 << offset;
         }
-        Ok(if self.clean < self.spares {
+        Ok(if self.offset_wanted().is_some() {
             Tended::More
         } else {
             Tended::Done
         })
     }
 
-    /// Tends until all spares are ready, waiting for the erases.
+    /// Tends until all spares are ready, waiting for the erases. A sector that was left out meanwhile is said at the end.
     pub(crate) fn settle(&mut self, nor: &mut dyn Nor) -> Result<(), Fault> {
         nor.resume_erase()?;
-        while self.tend(nor)? == Tended::More {
-            core::hint::spin_loop();
+        let mut outcome = Ok(());
+        loop {
+            match self.tend(nor) {
+                Ok(Tended::More) => core::hint::spin_loop(),
+                Ok(Tended::Done) => return outcome,
+                Err(Fault::Worn(sector)) => outcome = Err(Fault::Worn(sector)),
+                Err(error) => return Err(error),
+            }
         }
-        Ok(())
     }
 
-    /// Counts the clean sectors that follow the newest one.
-    fn count_clean(&mut self, nor: &dyn Nor) -> Result<(), NorError> {
-        self.clean = 0;
-        while let Some(ordinal) = self.wants() {
+    /// The same, where worn sectors do not matter as long as one is left.
+    fn prepare(&mut self, nor: &mut dyn Nor) -> Result<(), Fault> {
+        match self.settle(nor) {
+            Err(Fault::Worn(_)) if !self.is_stuck() => Ok(()),
+            settled => settled,
+        }
+    }
+
+    /// Finds the clean sectors that follow the newest one.
+    fn find_clean(&mut self, nor: &dyn Nor) -> Result<(), NorError> {
+        for offset in 0..=self.farthest().min(LOOKED_AHEAD) {
+            let ordinal = self.ordinal_at(offset);
             let at = self.start(ordinal);
-            if !self.region.holds(nor, at, &[&mark(self.kind, ordinal)])?
-                || !self.region.is_blank(nor, at + MARK, 2 * HEADER)?
+            if self.region.holds(nor, at, &[&mark(self.kind, ordinal)])?
+                && self.region.is_blank(nor, at + MARK, 2 * HEADER)?
             {
-                break;
+                self.clean |= 1 << offset;
+                if self.n_clean() == self.spares {
+                    break;
+                }
             }
-            self.clean += 1;
         }
         Ok(())
     }
@@ -296,7 +388,8 @@ impl Header {
         let body: [u8; HEADER as usize - 4] = Fields::new()
             .put(&[kind, VERSION])
             .put(&self.width.to_le_bytes())
-            .put(&region.sectors().to_le_bytes())
+            .put(&u16::try_from(region.sectors()).unwrap_or(u16::MAX).to_le_bytes())
+            .put(&self.left_out.to_le_bytes())
             .put(&self.ordinal.to_le_bytes())
             .put(&self.epoch.to_le_bytes())
             .put(&self.floor.to_le_bytes())
@@ -317,9 +410,10 @@ impl Header {
         let mut fields = Taken(body);
         let head = [fields.u8(), fields.u8()];
         let width = fields.u16();
-        let sectors = fields.u32();
+        let (sectors, left_out) = (u32::from(fields.u16()), fields.u16());
         let header = Self {
             width,
+            left_out,
             ordinal: fields.u32(),
             epoch: fields.u32(),
             floor: fields.u32(),

@@ -121,11 +121,15 @@ impl<const KEYS: usize> Store<KEYS> {
 
         let mut mounted = StoreMounted::default();
         let mut expected: Option<u32> = None;
+        let mut missing = 0_u32;
         for ordinal in store.ring.floor..=newest {
             let Some(header) = store.ring.header(nor, ordinal)? else {
-                mounted.lost_sectors += 1;
+                missing += 1;
                 continue;
             };
+            let unexplained = missing.saturating_sub(u32::from(header.left_out));
+            mounted.lost_sectors = mounted.lost_sectors.saturating_add(unexplained);
+            missing = 0;
             let gap = expected.map_or(0, |expected| header.first.saturating_sub(expected));
             mounted.lost_records = mounted.lost_records.saturating_add(gap);
             let mut next = header.first.max(expected.unwrap_or(0));
@@ -188,6 +192,7 @@ impl<const KEYS: usize> Store<KEYS> {
             tag: 0,
             run: 0,
             base: 0,
+            left_out: 0,
         };
         let (ring, opened) = Ring::format(nor, region, KIND, SPARES, header)?;
         Self::opened(ring, opened)
@@ -272,7 +277,7 @@ impl<const KEYS: usize> Store<KEYS> {
     /// Goes on making room: moves at most one record, or does one thing for the next erase. Never waits; call until [`Tended::Done`].
     ///
     /// # Errors
-    /// [`StoreError::Fault`].
+    /// [`Fault::Worn`] once for each sector that is left out: an alarm, and no reason not to tend again; other [`Fault`]s.
     pub fn tend(&mut self, nor: &mut dyn Nor) -> Result<Tended, StoreError> {
         // That a key is lost must outlive the sector that tells of it.
         if let Some(key) = self.index.first_at(|place| place == LOST) {
@@ -283,7 +288,7 @@ impl<const KEYS: usize> Store<KEYS> {
             };
             match self.write(nor, record, &[], CLEAN_FOR_MOVES) {
                 // First a sector must be freed.
-                Err(StoreError::Fault(Fault::Busy)) => {}
+                Err(StoreError::Fault(Fault::Busy | Fault::Worn(_))) => {}
                 place => {
                     self.index.put(key, place?)?;
                     return Ok(Tended::More);
@@ -293,14 +298,14 @@ impl<const KEYS: usize> Store<KEYS> {
         let lap = self.ring.region.sectors();
         if let Some(wanted) = self.ring.wants()
             && !self.ring.is_erasing()
-            && self.ring.floor <= wanted.saturating_sub(lap)
+            && !self.is_freed()
         {
             let oldest = self.ring.index(wanted);
-            match self
+            let freed = match self
                 .index
                 .first_at(|place| place != LOST && u32::from(place) / UNITS == oldest)
             {
-                Some(key) => self.carry(nor, key)?,
+                Some(key) => self.carry(nor, key),
                 None => {
                     let floor = wanted.saturating_sub(lap).saturating_add(1);
                     let record = Record {
@@ -308,11 +313,15 @@ impl<const KEYS: usize> Store<KEYS> {
                         sequence: self.next,
                         ..Record::of(Key(floor), &[])
                     };
-                    self.write(nor, record, &[], CLEAN_FOR_MOVES)?;
-                    self.ring.floor = floor;
+                    self.write(nor, record, &[], CLEAN_FOR_MOVES)
+                        .map(|_place| self.ring.floor = floor)
                 }
-            }
-            return Ok(Tended::More);
+            };
+            return match freed {
+                // The next sector did not take its header, and is prepared once more.
+                Ok(()) | Err(StoreError::Fault(Fault::Busy)) => Ok(Tended::More),
+                Err(error) => Err(error),
+            };
         }
         Ok(self.ring.tend(nor)?)
     }
@@ -320,13 +329,20 @@ impl<const KEYS: usize> Store<KEYS> {
     /// Tends until done, waiting for the erases: for the boot and for tests.
     ///
     /// # Errors
-    /// [`StoreError::Fault`].
+    /// As [`Store::tend`]; a sector that was left out is said when all is done.
     pub fn settle(&mut self, nor: &mut dyn Nor) -> Result<(), StoreError> {
         nor.resume_erase()?;
-        while self.tend(nor)? == Tended::More {
-            core::hint::spin_loop();
+        let mut outcome = Ok(());
+        loop {
+            match self.tend(nor) {
+                Ok(Tended::More) => core::hint::spin_loop(),
+                Ok(Tended::Done) => return outcome,
+                // The same one again: there is no sector left that takes what must be moved.
+                Err(error) if outcome == Err(error) => return outcome,
+                Err(StoreError::Fault(Fault::Worn(sector))) => outcome = Err(Fault::Worn(sector).into()),
+                Err(error) => return Err(error),
+            }
         }
-        Ok(())
     }
 
     /// All keys that have a value or have lost it, in rising order.
@@ -379,13 +395,26 @@ impl<const KEYS: usize> Store<KEYS> {
     /// Writes a record behind the others and acknowledges it. A new sector is opened only while so many are clean.
     fn write(&mut self, nor: &mut dyn Nor, record: Record, value: &[u8], clean: u32) -> Result<u16, StoreError> {
         let size = record.size();
+        let mut refused = 0;
+        // A record that is whole counts at the next boot, also without a commit: what cannot be written once more is acknowledged so.
+        let mut whole = None;
         for _attempt in 0..ATTEMPTS {
+            if refused == REFUSED {
+                // The sector is failing: what it holds stays there, and it takes no more.
+                (self.at, refused) = (SPACE, 0);
+            }
             let end = if record.kind == Kind::Floor { SPACE } else { SHARED };
             if end < self.at.saturating_add(size) {
-                if self.ring.clean < clean {
-                    return Err(Fault::Busy.into());
+                let opened = if self.ring.n_clean() < clean {
+                    Err(self.unready(clean).into())
+                } else {
+                    self.open_next(nor)
+                };
+                match (opened, whole) {
+                    (Ok(()), _) => {}
+                    (Err(StoreError::Fault(Fault::Busy | Fault::Worn(_))), Some(place)) => return Ok(place),
+                    (Err(error), _) => return Err(error),
                 }
-                self.open_next(nor)?;
             }
             let place = place(self.ring.index(self.ring.newest), self.at);
             let at = self.start(place);
@@ -395,6 +424,7 @@ impl<const KEYS: usize> Store<KEYS> {
             let fill = padded(record.len) - u32::from(record.len);
             let fill = [0xFF; 8].get(..fill as usize).unwrap_or_default();
             let parts: [&[u8]; 4] = [&record.head(seed), value, fill, &record.tail(seed, value)];
+            refused += 1;
             if !self.ring.region.program_checked(nor, at, &parts)? {
                 continue;
             }
@@ -404,8 +434,31 @@ impl<const KEYS: usize> Store<KEYS> {
             if self.ring.region.program_checked(nor, at + size - COMMIT, &[&commit])? {
                 return Ok(place);
             }
+            whole = Some(place);
+        }
+        if let Some(place) = whole {
+            return Ok(place);
         }
         Err(Fault::Worn(self.ring.index(self.ring.newest)).into())
+    }
+
+    /// Why no sector can be opened while so many are to be clean: for a caller's write tending makes room, unless it cannot; for tending
+    /// itself there is no room to be had.
+    fn unready(&self, clean: u32) -> Fault {
+        match self.ring.unready() {
+            Fault::Busy if clean == CLEAN_FOR_MOVES && !self.is_freed() => {
+                Fault::Worn(self.ring.index(self.ring.newest))
+            }
+            fault => fault,
+        }
+    }
+
+    /// Whether the sector that is to be erased next holds nothing any more.
+    fn is_freed(&self) -> bool {
+        let lap = self.ring.region.sectors();
+        self.ring
+            .wants()
+            .is_none_or(|wanted| wanted.saturating_sub(lap) < self.ring.floor)
     }
 
     fn open_next(&mut self, nor: &mut dyn Nor) -> Result<(), StoreError> {
@@ -419,6 +472,7 @@ impl<const KEYS: usize> Store<KEYS> {
             tag: 0,
             run: 0,
             base: 0,
+            left_out: 0,
         };
         self.ring.open_next(nor, header)?;
         self.at = 0;
@@ -772,6 +826,9 @@ const SHARED: u32 = SPACE - LEAST;
 const UNITS: u32 = SECTOR_BYTES / 8;
 /// The place of a value that is lost.
 const LOST: u16 = u16::MAX;
-const ATTEMPTS: u32 = 3;
+/// Three sectors of two records each, and one more try.
+const ATTEMPTS: u32 = 7;
+/// A sector that refuses so many records in turn is left.
+const REFUSED: u32 = 2;
 
 const _: () = assert!(ROOM.is_multiple_of(8), "records begin at multiples of 8 bytes");

@@ -44,6 +44,17 @@ pub enum Effect {
     ReadDay(Wanted),
 }
 
+impl Effect {
+    /// The journal that it adds a row to without being asked by anybody: a profile's or a billing period's.
+    pub(crate) const fn row_of(self) -> Option<JournalId> {
+        match self {
+            Self::Capture(journal, _) => Some(journal),
+            Self::CloseBilling(scheme, _) => Some(scheme.journal()),
+            _ => None,
+        }
+    }
+}
+
 /// Who made something happen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Actor {
@@ -151,6 +162,18 @@ impl Effects {
     /// Takes the oldest effect, and who is behind it.
     pub fn pop(&mut self) -> Option<(Effect, Actor)> {
         self.queue.pop_front()
+    }
+
+    /// How many wait to be done.
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Forgets those that came behind the first `count`.
+    pub fn take_back(&mut self, count: usize) {
+        while count < self.queue.len() {
+            let _taken_back = self.queue.pop_back();
+        }
     }
 
     /// Forgets everything: what restoring from flash leaves behind must not act on the world.

@@ -131,7 +131,7 @@ impl Memory {
         }
         report.lost_values += u32::from(self.adopt_all(nor, it));
         it.effects.clear();
-        report.worn = self.settle(nor)?;
+        report.worn |= self.settle(nor)?;
         Ok(report)
     }
 
@@ -375,6 +375,11 @@ impl Memory {
         self.journals.get(journal)
     }
 
+    /// Whether a journal is not laid out yet, and will be.
+    pub(crate) fn is_missing(&self, journal: JournalId) -> bool {
+        self.journals.is_coming(journal)
+    }
+
     /// Prepares the next writes a little further, without waiting for the flash. Every memory has its turn, also when another is worn.
     pub(crate) fn tend(&mut self, nor: &mut dyn Nor, it: &mut Model) -> Result<(), MemoryError> {
         if !self.needs_tending {
@@ -390,7 +395,11 @@ impl Memory {
             match tended {
                 Ok(Tended::More) => more = true,
                 Ok(Tended::Done) => {}
-                Err(error) => outcome = outcome.and(Err(error)),
+                Err(error) => {
+                    // A worn sector is said once, and the one behind it is prepared in its place.
+                    more |= matches!(error, MemoryError::Fault(Fault::Worn(_)));
+                    outcome = outcome.and(Err(error));
+                }
             }
         }
         self.needs_tending = more;

@@ -454,11 +454,12 @@ impl Application for Service<'_> {
             return self.core.settle(self.board);
         }
         DIRECTORY.get(model, object, attribute, &mut before)?;
+        let waiting = model.effects.waiting();
         DIRECTORY.set(model, object, attribute, value)?;
         if let Err(error) = memory.keep_attribute(self.board.flash(), model, object, attribute) {
             // What is not durable is not acknowledged, and does not stay.
             let _the_old_value_was_valid = DIRECTORY.set(model, object, attribute, before.written());
-            model.effects.clear();
+            model.effects.take_back(waiting);
             return Err(error.into());
         }
         if value != before.written() {

@@ -18,6 +18,9 @@ use crate::profile::JournalId;
 use crate::profile::status;
 use crate::{Board, BootFault, BootReport, ConfigError};
 
+/// Rows that may wait for journals which are being laid out.
+const ASIDE: usize = 12;
+
 /// The meter behind its door: model, memory, chance.
 #[derive(Debug)]
 pub(crate) struct Core {
@@ -135,17 +138,24 @@ impl Core {
     }
 
     /// Does what the rules asked for. An effect that fails is noted in the error register; the first failure is answered. One that meets a
-    /// flash that still prepares for it waits for the next step, and those behind it with it.
+    /// flash that still prepares for it waits for the next step, and those behind it with it; a row of a journal that is being laid out waits
+    /// by itself.
     pub(crate) fn settle(&mut self, board: &mut dyn Board) -> Result<(), AccessError> {
         let mut outcome = Ok(());
-        let mut waiting = heapless::Vec::<(Effect, Actor), 4>::new();
-        let mut lost = false;
+        let mut waiting = heapless::Vec::<(Effect, Actor), ASIDE>::new();
         while let Some((effect, actor)) = self.model.effects.pop() {
             match self.act(effect, actor, board) {
-                Ok(()) => {}
-                // A billing period whose journal is not laid out yet, in the first seconds of a meter, keeps nobody waiting.
-                Err(MemoryError::Fault(Fault::Busy)) if matches!(effect, Effect::CloseBilling(..)) => {
-                    lost |= waiting.push((effect, actor)).is_err();
+                Ok(()) => {
+                    // What is forgotten needs no row that still waits.
+                    if let Effect::Clear(journal) | Effect::Renew(journal) = effect {
+                        waiting.retain(|(it, _)| !matches!(it, Effect::Capture(to, _) if *to == journal));
+                    }
+                }
+                // The first seconds of a meter, or of a profile that was never used before, keep nobody waiting.
+                Err(MemoryError::Fault(Fault::Busy))
+                    if !waiting.is_full() && effect.row_of().is_some_and(|journal| self.memory.is_missing(journal)) =>
+                {
+                    waiting.push((effect, actor)).expect("it was not full");
                 }
                 Err(error @ MemoryError::Fault(Fault::Busy)) => {
                     self.model.effects.put_back(effect, actor);
@@ -153,7 +163,7 @@ impl Core {
                     break;
                 }
                 Err(error) => {
-                    self.model.error_register |= error_bit::NV_MEMORY;
+                    self.note_damage(matches!(error, MemoryError::Fault(_)));
                     outcome = outcome.and_then(|()| Err(error.into()));
                 }
             }
@@ -161,7 +171,7 @@ impl Core {
         for (effect, actor) in waiting.into_iter().rev() {
             self.model.effects.put_back(effect, actor);
         }
-        if self.model.effects.overran() || lost {
+        if self.model.effects.overran() {
             self.model.error_register |= error_bit::PROGRAM;
         }
         outcome
@@ -277,8 +287,17 @@ impl Core {
         board: &mut dyn Board,
     ) {
         let Self { model, memory, .. } = self;
-        if work(memory, board.flash(), model).is_err() && model.error_register & error_bit::NV_MEMORY == 0 {
-            model.error_register |= error_bit::NV_MEMORY;
+        if work(memory, board.flash(), model).is_err() {
+            self.note_damage(true);
+        }
+    }
+
+    /// Notes that the memory failed: a bit, and an event when the bit is news and it is the flash that failed.
+    fn note_damage(&mut self, is_of_flash: bool) {
+        let model = &mut self.model;
+        let is_news = model.error_register & error_bit::NV_MEMORY == 0;
+        model.error_register |= error_bit::NV_MEMORY;
+        if is_of_flash && is_news {
             model
                 .effects
                 .push(Effect::Event(Log::Standard, standard::NV_MEMORY_ERROR));

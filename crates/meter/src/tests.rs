@@ -12,6 +12,7 @@ mod registration;
 mod row_forms;
 mod sizes;
 mod trust;
+mod worn;
 
 use std::vec::Vec;
 use std::{format, println, vec};

@@ -21,6 +21,8 @@ pub(super) struct Journals {
     broken: u32,
     /// `laid` is to be kept.
     has_news: bool,
+    /// Those that rows wait for while they are laid out, a bit each.
+    awaited: u32,
     /// Those that are to be cleared before the next row, and read as empty until then, a bit each.
     stale: u32,
 }
@@ -39,6 +41,7 @@ impl Journals {
             laid: 0,
             broken: 0,
             has_news: false,
+            awaited: 0,
             stale: 0,
         }
     }
@@ -87,7 +90,7 @@ impl Journals {
                 report.lost_rows = report.lost_rows.saturating_add(mounted.lost_rows);
                 let shape = shape(it, id)?;
                 if journal.shape() != shape {
-                    journal.settle(nor)?;
+                    report.worn |= is_worn(journal.settle(nor).map_err(MemoryError::from))?;
                     journal.clear(nor, shape)?;
                     report.cleared_journals += 1;
                 } else if let Some(log) = id.log()
@@ -132,6 +135,11 @@ impl Journals {
             .filter(|_| self.stale & bit(id) == 0)
     }
 
+    /// Whether a journal is not there yet, and its region can take it.
+    pub(super) fn is_coming(&self, id: JournalId) -> bool {
+        self.is_missing(id) && self.broken & bit(id) == 0
+    }
+
     fn is_missing(&self, id: JournalId) -> bool {
         self.found.get(id.index()).is_none_or(Option::is_none)
     }
@@ -147,6 +155,9 @@ impl Journals {
     ) -> Result<(), MemoryError> {
         if self.stale & bit(id) != 0 {
             self.clear(nor, it, id)?;
+        }
+        if self.is_coming(id) {
+            self.awaited |= bit(id);
         }
         let journal = self.ready(id)?;
         journal.append(nor, stamp, row)?;
@@ -226,9 +237,11 @@ impl Journals {
         let (id, mut laying) = match self.laying.take() {
             Some(laying) => laying,
             None => {
-                let missing =
-                    |id: &JournalId| self.is_missing(*id) && self.broken & bit(*id) == 0 && it.is_captured(*id);
-                let Some(id) = JournalId::ALL.into_iter().find(missing) else {
+                let missing = |id: &JournalId| self.is_coming(*id) && it.is_captured(*id);
+                // Those that rows wait for come first.
+                let awaited = |id: &JournalId| self.awaited & bit(*id) != 0 && missing(id);
+                let mut all = JournalId::ALL.into_iter();
+                let Some(id) = all.clone().find(awaited).or_else(|| all.find(missing)) else {
                     return Ok(Tended::Done);
                 };
                 let region = partitions::journal(it.config.flash, id).region(nor)?;
@@ -239,10 +252,16 @@ impl Journals {
             Ok(None) => self.laying = Some((id, laying)),
             Ok(Some(journal)) => {
                 self.note_laid(id);
+                self.awaited &= !bit(id);
                 self.put(it, id, Some(journal))?;
             }
             Err(error) => {
-                self.broken |= bit(id);
+                // A worn sector is left out, as long as there are others.
+                if laying.is_stuck() {
+                    self.broken |= bit(id);
+                } else {
+                    self.laying = Some((id, laying));
+                }
                 return Err(error.into());
             }
         }

@@ -65,7 +65,7 @@ impl Life {
             .expect("a good step");
     }
 
-    fn rows_of(&self, journal: JournalId) -> Vec<(Utc, Vec<u8>)> {
+    pub(super) fn rows_of(&self, journal: JournalId) -> Vec<(Utc, Vec<u8>)> {
         let mut rows = Vec::new();
         let mut visit = |utc: Utc, row: &[u8]| rows.push((utc, row.to_vec()));
         self.meter
