@@ -250,7 +250,7 @@ impl VirtualMeter {
 
     fn leds_json(&self) -> Value {
         let [active, reactive] = self.pulses();
-        let led = |pulses| json!({ "pulses": pulses, "constant": self.config().constant });
+        let led = |pulses| json!({ "pulses": pulses, "constant": self.model().led_constant() });
         json!({ "active": led(active), "reactive": led(reactive) })
     }
 

@@ -126,7 +126,7 @@ impl VirtualMeter {
         let clock = remembered.utc.plus(remembered.rtc_ahead_seconds);
         let entropy = entropy(seed, remembered.boots)?;
         let (meter, report) = boot(&config, clock, entropy, &mut flash, &mut world)?;
-        let power = Powered::begin(&config, &setup, &meter, &flash, 0)?;
+        let power = Powered::begin(&setup, &meter, &flash, 0)?;
         let watch = SupplyWatch::begin(&setup, config.nominal_volts)?;
         let mut begun = Self {
             trail: Trail::new(rate_hz),
@@ -436,7 +436,7 @@ impl VirtualMeter {
         let clock = self.rtc();
         let booted = entropy(self.seed, self.remembered.boots).and_then(|entropy| {
             let (meter, report) = boot(&self.config, clock, entropy, &mut self.flash, &mut self.world)?;
-            let power = Powered::begin(&self.config, &self.setup, &meter, &self.flash, self.samples)?;
+            let power = Powered::begin(&self.setup, &meter, &self.flash, self.samples)?;
             let watch = SupplyWatch::begin(&self.setup, self.config.nominal_volts)?;
             Ok((meter, power, watch, report))
         });
@@ -455,7 +455,7 @@ impl VirtualMeter {
 
     /// What the production line does with a new meter: the bench knows this meter's sensors, writes the calibration, and seals it.
     fn manufacture(&mut self) {
-        let calibrated = calibrated(self.world.converter());
+        let calibrated = calibrated(self.world.converter(), self.config.constant);
         for act in [Bench::Manufacture(&calibrated), Bench::Seal] {
             self.step_telling(Input::Bench(act), |outcome| {
                 if let Err(fault) = outcome {
@@ -475,7 +475,7 @@ impl VirtualMeter {
         let changed = changed.and_then(|parameters| {
             power.checksum = checksum;
             power.adjust(&self.setup, &parameters)?;
-            let leds = leds(&self.config, &self.meter, &parameters)?;
+            let leds = leds(&self.meter, &parameters)?;
             Ok(core::mem::replace(&mut power.leds, leds))
         });
         match changed {
@@ -737,13 +737,13 @@ pub(crate) const fn phases(variant: Variant) -> usize {
 }
 
 impl Powered {
-    fn begin(config: &Config, setup: &Setup, meter: &Meter, flash: &FlashFile, since: u64) -> Result<Self, String> {
+    fn begin(setup: &Setup, meter: &Meter, flash: &FlashFile, since: u64) -> Result<Self, String> {
         let parameters = meter
             .parameters(flash)
             .map_err(|error| format!("the sealed parameters: {error}"))?;
         let mut begun = Self {
             chain: Chain::new(setup).map_err(|error| format!("the metrology: {error}"))?,
-            leds: leds(config, meter, &parameters)?,
+            leds: leds(meter, &parameters)?,
             distortion: [None; 6],
             since,
             checksum: checksum(meter),
@@ -765,16 +765,16 @@ impl Powered {
 }
 
 /// The two LEDs, which go on where the registers stand.
-fn leds(config: &Config, meter: &Meter, parameters: &Parameters) -> Result<[Pulses; 2], String> {
-    let registers = &meter.model().registers;
+fn leds(meter: &Meter, parameters: &Parameters) -> Result<[Pulses; 2], String> {
+    let (registers, constant) = (&meter.model().registers, meter.model().led_constant());
     let led = |quantity: PulseQuantity| {
         Pulses::new(
             quantity,
             registers.direction(),
-            config.constant,
+            constant,
             quantity.counted(registers),
         )
-        .ok_or_else(|| format!("no LED has {} pulses per kWh", config.constant))
+        .ok_or_else(|| format!("no LED has {constant} pulses per kWh"))
     };
     let [active, reactive] = parameters.leds;
     Ok([led(active)?, led(reactive)?])
@@ -785,9 +785,10 @@ fn checksum(meter: &Meter) -> u32 {
     meter.model().legal.store().map_or(0, metrology::SealedStore::checksum)
 }
 
-/// The parameters that undo the errors of these sensors.
-fn calibrated(converter: &ConverterSetting) -> Parameters {
+/// The parameters that undo the errors of these sensors, with the LED constant that was ordered.
+fn calibrated(converter: &ConverterSetting, constant: u32) -> Parameters {
     let mut parameters = Parameters::IDEAL;
+    parameters.constant = Some(constant);
     for (calibration, sensor) in parameters.calibration.iter_mut().zip(&converter.sensors) {
         let gain = 1.0 / (1.0 + sensor.gain_percent / 100.0);
         // A sensor beyond what a calibration can undo stays as it is: such a meter fails its type test.

@@ -36,6 +36,7 @@ pub struct Legal {
     store: Option<SealedStore>,
     bench_mode: bool,
     calibration: Option<[Calibration; N_CHANNELS]>,
+    constant: Option<u32>,
     /// The newest entries of the legal log, the oldest of them first.
     recent: [Option<LegalEntry>; RECENT],
     /// What a client asks for, until the step carries it out.
@@ -73,6 +74,12 @@ impl Legal {
             .unwrap_or(Calibration::IDENTITY)
     }
 
+    /// The LED constant under the seal; none before production has written it.
+    #[must_use]
+    pub const fn constant(&self) -> Option<u32> {
+        self.constant
+    }
+
     /// The newest entries of the legal log, the oldest of them first.
     pub fn recent(&self) -> impl Iterator<Item = &LegalEntry> {
         self.recent.iter().flatten()
@@ -90,6 +97,12 @@ impl Legal {
 }
 
 impl Model {
+    /// Pulses of the LEDs per kWh and per kvarh: what stands under the seal, or what was ordered until production has written it (M5).
+    #[must_use]
+    pub fn led_constant(&self) -> u32 {
+        self.legal.constant.unwrap_or(self.config.constant)
+    }
+
     /// A client asks for another calibration of a channel.
     ///
     /// # Errors
@@ -223,6 +236,7 @@ impl Core {
         let legal = &mut self.model.legal;
         legal.store = Some(store);
         legal.calibration = Some(parameters.calibration);
+        legal.constant = parameters.constant;
         let _entries_that_cannot_be_read_are_not_shown =
             read_log(board.flash(), size, &store, from, |entry| legal.remember(entry));
         self.model.registers.set_direction(parameters.direction);

@@ -9,6 +9,7 @@ mod images;
 mod legal;
 mod profiles;
 mod registration;
+mod roll_over;
 mod row_forms;
 mod sizes;
 mod trust;

@@ -304,6 +304,13 @@ impl ConnectionWatch {
         self.aggregates.get(condition.index()).copied().unwrap_or_default()
     }
 
+    /// Takes back how often and how long a condition was there before the power went.
+    pub fn restore(&mut self, condition: Condition, count: u32, nanos: u64) {
+        if let Some(aggregate) = self.aggregates.get_mut(condition.index()) {
+            (aggregate.count, aggregate.nanos) = (count, nanos);
+        }
+    }
+
     /// The thresholds.
     #[must_use]
     pub const fn thresholds(&self) -> &ConnectionThresholds {

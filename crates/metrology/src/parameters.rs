@@ -11,7 +11,7 @@ use crate::calibration::Calibration;
 use crate::channel::{N_CHANNELS, N_PHASES};
 use crate::linearity::{LinearityCurve, LinearityPoint, MOST_LINEARITY_POINTS};
 use crate::measurement::{Apparent, Direction};
-use crate::pulses::PulseQuantity;
+use crate::pulses::{PulseQuantity, Pulses};
 use crate::setup::Setup;
 use crate::temperature::{N_TEMPERATURES, TemperatureCurve, TemperaturePoint};
 
@@ -30,6 +30,8 @@ pub struct Parameters {
     pub apparent: Apparent,
     /// What the two LEDs count.
     pub leds: [PulseQuantity; 2],
+    /// Their pulses per kWh, kvarh or kVAh, 1 to [`Pulses::MOST_CONSTANT`]; none: as the meter was ordered, until production writes it.
+    pub constant: Option<u32>,
 }
 
 /// Why octets were refused as parameters.
@@ -44,7 +46,7 @@ pub enum ParametersError {
 }
 
 impl Parameters {
-    /// Ideal sensors, sum of phases, arithmetic apparent power, LEDs for |A| and |R+| + |R-|.
+    /// Ideal sensors, sum of phases, arithmetic apparent power, LEDs for |A| and |R+| + |R-| with the constant that was ordered.
     pub const IDEAL: Self = Self {
         calibration: [Calibration::IDENTITY; N_CHANNELS],
         linearity: [LinearityCurve::FLAT; N_PHASES + 1],
@@ -52,6 +54,7 @@ impl Parameters {
         direction: Direction::SumOfPhases,
         apparent: Apparent::Arithmetic,
         leds: [PulseQuantity::Active, PulseQuantity::Reactive],
+        constant: None,
     };
 
     /// Octets of the stored form.
@@ -69,6 +72,7 @@ impl Parameters {
             reactive,
         ];
         out.octets(&modes);
+        out.octets(&self.constant.unwrap_or(0).to_le_bytes());
         for channel in &self.calibration {
             out.number(channel.gain());
             out.number(channel.lead_degrees());
@@ -111,6 +115,11 @@ impl Parameters {
             led(active).ok_or(ParametersError::Value)?,
             led(reactive).ok_or(ParametersError::Value)?,
         ];
+        parameters.constant = match u32::from_le_bytes(from.octets()) {
+            0 => None,
+            constant if constant <= Pulses::MOST_CONSTANT => Some(constant),
+            _ => return Err(ParametersError::Value),
+        };
         for channel in &mut parameters.calibration {
             let [gain, lead, delay, offset, noise] = from.numbers();
             *channel = Calibration::new(gain, lead, delay, offset, noise).map_err(|_range| ParametersError::Value)?;
@@ -258,9 +267,9 @@ fn led_code(quantity: PulseQuantity) -> u8 {
     place.and_then(|place| u8::try_from(place).ok()).unwrap_or(0)
 }
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const NUMBER_OCTETS: usize = 8;
-const HEAD_OCTETS: usize = 5;
+const HEAD_OCTETS: usize = 9;
 const CALIBRATION_OCTETS: usize = N_CHANNELS * 5 * NUMBER_OCTETS;
 const LINEARITY_OCTETS: usize = (N_PHASES + 1) * (1 + MOST_LINEARITY_POINTS * 3 * NUMBER_OCTETS);
 const TEMPERATURE_OCTETS: usize = N_CHANNELS * N_TEMPERATURES * 3 * NUMBER_OCTETS;
@@ -295,6 +304,7 @@ pub(crate) mod tests {
             direction: Direction::PerPhase,
             apparent: Apparent::Vector,
             leds: [PulseQuantity::ActiveImport, PulseQuantity::Apparent],
+            constant: Some(10_000),
         }
     }
 
@@ -325,6 +335,7 @@ pub(crate) mod tests {
         assert_eq!(refused(0, &[9]), ParametersError::Version(9));
         assert_eq!(refused(1, &[2]), ParametersError::Value);
         assert_eq!(refused(4, &[7]), ParametersError::Value);
+        assert_eq!(refused(5, &1_000_001_u32.to_le_bytes()), ParametersError::Value);
         assert_eq!(refused(HEAD_OCTETS, &9.0_f64.to_le_bytes()), ParametersError::Value);
         assert_eq!(refused(HEAD_OCTETS, &f64::NAN.to_le_bytes()), ParametersError::Value);
         assert_eq!(refused(HEAD_OCTETS + CALIBRATION_OCTETS, &[9]), ParametersError::Value);

@@ -17,7 +17,7 @@
 use base::{Instant, Micros, Utc};
 use cosem::axdr::{Full, Reader, Writer};
 use flash::{Checkpoint, CheckpointError, Fault, Journal, Nor, RECORD_BYTES, Shape, Step, Tended};
-use metrology::Registers;
+use metrology::{Condition, N_CONDITIONS, Registers};
 
 use super::sparse::{WORD, apply, difference, pack, unpack};
 use super::{BootReport, MemoryError, is_untouched, is_worn, partitions};
@@ -129,6 +129,32 @@ const SECTIONS: &[Section] = &[
         room: 16,
         save: |it, out| it.save_time(out),
         restore: |it, _, from| it.restore_time(from),
+    },
+    Section {
+        id: 20,
+        version: 1,
+        room: (N_CONDITIONS * (4 + 2)).next_multiple_of(WORD),
+        save: |it, out| {
+            for aggregate in Condition::ALL.map(|condition| it.connection.aggregate(condition)) {
+                // What is shown: whole seconds; counts are held at their end.
+                let seconds = u32::try_from(aggregate.nanos / NANOS).unwrap_or(u32::MAX);
+                out.put(&seconds.to_le_bytes())?;
+                out.put(&u16::try_from(aggregate.count).unwrap_or(u16::MAX).to_le_bytes())?;
+            }
+            Ok(())
+        },
+        restore: |it, _, from| {
+            let mut aggregates = [(0, 0); N_CONDITIONS];
+            for (seconds, count) in &mut aggregates {
+                *seconds = u32::from_le_bytes(from.array_of().ok()?);
+                *count = u16::from_le_bytes(from.array_of().ok()?);
+            }
+            for (condition, (seconds, count)) in Condition::ALL.into_iter().zip(aggregates) {
+                it.connection
+                    .restore(condition, u32::from(count), u64::from(seconds) * NANOS);
+            }
+            Some(())
+        },
     },
 ];
 
@@ -487,6 +513,8 @@ fn write(it: &Model, is_farewell: bool, number: u32, image: &mut [u8; IMAGE_OCTE
     Ok(())
 }
 
+/// Nanoseconds of a second.
+const NANOS: u64 = 1_000_000_000;
 /// Version of head and registers in the image.
 const IMAGE_VERSION: u8 = 2;
 const HEAD_OCTETS: usize = 40;
@@ -522,8 +550,9 @@ const WHOLE_EVERY: Micros = Micros::from_secs(900);
 const COUNTER_LEAP: u32 = 1 << 20;
 
 const _: () = {
-    // Registers of 34 GWh in every tariff of every phase take 5 octets a word, remainders 4, and half an octet each for the length.
-    let registers = 40 * (9 * 5 + 4 + 5);
+    // Twenty years of 3 x 230 V, 100 A are 12 GWh: of each cell the sum and two of its tariffs take 5 octets, the other tariffs and the
+    // remainder 4, and half an octet each for the length.
+    let registers = 40 * (3 * 5 + 7 * 4 + 5);
     assert!(
         HEAD_OCTETS + registers + SECTIONS_OCTETS * 17 / 16 + 8 <= WHOLE_OCTETS,
         "a whole snapshot fits a sector"

@@ -33,7 +33,7 @@ pub(super) const OBJECTS: &[Object<Model>] = &[
     .kept(&[2]),
 ];
 
-/// For each condition: how often since power-up, seconds in all.
+/// For each condition: how often, and seconds in all.
 fn aggregates(it: &Model, out: &mut Writer<'_>) -> Result<(), Full> {
     out.array(N_CONDITIONS)?;
     for condition in Condition::ALL {

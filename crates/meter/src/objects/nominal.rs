@@ -10,7 +10,7 @@ pub(super) const OBJECTS: &[Object<Model>] = &[
     Object::new(
         "1-0:0.3.0",
         &Register::shown(
-            |it, out| out.value(it.config.constant),
+            |it, out| out.value(it.led_constant()),
             |_| ScalerUnit::new(-3, Unit::PerWattHour),
         ),
         &NAMEPLATE,
@@ -18,7 +18,7 @@ pub(super) const OBJECTS: &[Object<Model>] = &[
     Object::new(
         "1-0:0.3.1",
         &Register::shown(
-            |it, out| out.value(it.config.constant),
+            |it, out| out.value(it.led_constant()),
             |_| ScalerUnit::new(-3, Unit::PerVarHour),
         ),
         &NAMEPLATE,

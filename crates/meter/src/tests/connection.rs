@@ -53,6 +53,29 @@ fn conditions_their_aggregates_and_their_thresholds_are_objects() {
     assert_eq!(kept[last..], 1_200_u16.to_be_bytes());
 }
 
+/// What was counted of a condition outlives the power: with a farewell to the window, without one to the last minute's save.
+#[test]
+fn aggregates_of_conditions_outlive_the_power() {
+    let (mut life, _) = Life::begin(Bench::new(), Some(start()));
+    let place = 2 + 12 * Condition::CurrentMissing(Phase::L2).index();
+    let counted = |life: &Life| life.read(1, "0-0:96.129.1", 2)[place..][..12].to_vec();
+    for _ in 0..15 {
+        life.take(&window([5, 0, 5]));
+    }
+    life.step(Input::PowerFailing).expect("a good farewell");
+    let (mut life, _) = Life::begin(life.bench.revived(), Some(start()));
+    assert_eq!(counted(&life), hex("0202 06 00000001 06 00000003"));
+    for _ in 0..5 * 70 {
+        life.take(&window([5, 0, 5]));
+    }
+    assert_eq!(counted(&life), hex("0202 06 00000002 06 00000049"));
+    let (life, report) = Life::begin(life.bench.revived(), Some(start()));
+    assert!(report.unclean);
+    let after = counted(&life);
+    assert_eq!(after[..8], hex("0202 06 00000002 06")[..]);
+    assert!((60..=73).contains(&after[11]), "{after:02X?}");
+}
+
 /// Bad input: a second of samples that cannot be is an error of the measuring system, once; a single window is not.
 #[test]
 fn samples_that_cannot_be_are_an_error_when_they_last() {

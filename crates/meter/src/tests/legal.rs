@@ -46,6 +46,29 @@ fn legal_log(life: &Life) -> Vec<(LegalKind, Actor)> {
     log
 }
 
+/// The LED constant stands under the seal (M5, M7): what production has written counts, whatever the meter is ordered with later.
+#[test]
+fn the_led_constant_is_the_sealed_one() {
+    let (mut life, _) = Life::begin(Desk::new(), Some(start()));
+    let shown = |life: &Life| ["1-0:0.3.0", "1-0:0.3.1"].map(|name| life.read(3, name, 2));
+    assert_eq!(shown(&life), [hex("06 000003E8"), hex("06 000003E8")], "as ordered");
+    let sealed = Parameters {
+        constant: Some(5_000),
+        ..parameters(1.0)
+    };
+    life.step(Input::Bench(Bench::Manufacture(&sealed))).expect("an open meter");
+    life.step(Input::Bench(Bench::Seal)).expect("a seal");
+    let other = Parameters {
+        constant: Some(500),
+        ..sealed.clone()
+    };
+    let refused = life.step(Input::Bench(Bench::Write(&other)));
+    assert!(matches!(refused, Err(Fault::Sealed(Refusal::Sealed))), "{refused:?}");
+    let (life, _) = Life::begin(life.bench.revived(), Some(start()));
+    assert_eq!(shown(&life), [hex("06 00001388"), hex("06 00001388")]);
+    assert_eq!(life.meter.model().led_constant(), 5_000);
+}
+
 const GRANTED: &str = "C501C100";
 /// Data access result 3: read-write denied.
 const DENIED: &str = "C501C103";
