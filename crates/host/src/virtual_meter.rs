@@ -768,13 +768,8 @@ impl Powered {
 fn leds(meter: &Meter, parameters: &Parameters) -> Result<[Pulses; 2], String> {
     let (registers, constant) = (&meter.model().registers, meter.model().led_constant());
     let led = |quantity: PulseQuantity| {
-        Pulses::new(
-            quantity,
-            registers.direction(),
-            constant,
-            quantity.counted(registers),
-        )
-        .ok_or_else(|| format!("no LED has {constant} pulses per kWh"))
+        Pulses::new(quantity, registers.direction(), constant, quantity.counted(registers))
+            .ok_or_else(|| format!("no LED has {constant} pulses per kWh"))
     };
     let [active, reactive] = parameters.leds;
     Ok([led(active)?, led(reactive)?])

@@ -56,7 +56,8 @@ fn the_led_constant_is_the_sealed_one() {
         constant: Some(5_000),
         ..parameters(1.0)
     };
-    life.step(Input::Bench(Bench::Manufacture(&sealed))).expect("an open meter");
+    life.step(Input::Bench(Bench::Manufacture(&sealed)))
+        .expect("an open meter");
     life.step(Input::Bench(Bench::Seal)).expect("a seal");
     let other = Parameters {
         constant: Some(500),

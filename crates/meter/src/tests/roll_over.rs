@@ -89,8 +89,23 @@ fn every_register_begins_again_at_its_own_edge() {
     // Each phase is ten units before a third of the modulus, in quadrant I; then in quadrant III.
     let third = REGISTER_MODULUS / 3 - 10;
     for (sign, moved, still) in [
-        (1, ["1-0:1.8.", "1-0:3.8.", "1-0:9.8.", "1-0:17.8.", "1-0:5.8.", "1-0:15.8."], "1-0:2.8.0"),
-        (-1, ["1-0:2.8.", "1-0:4.8.", "1-0:10.8.", "1-0:19.8.", "1-0:7.8.", "1-0:15.8."], "1-0:1.8.0"),
+        (
+            1,
+            ["1-0:1.8.", "1-0:3.8.", "1-0:9.8.", "1-0:17.8.", "1-0:5.8.", "1-0:15.8."],
+            "1-0:2.8.0",
+        ),
+        (
+            -1,
+            [
+                "1-0:2.8.",
+                "1-0:4.8.",
+                "1-0:10.8.",
+                "1-0:19.8.",
+                "1-0:7.8.",
+                "1-0:15.8.",
+            ],
+            "1-0:1.8.0",
+        ),
     ] {
         let mut life = after(sign * third, sign * third, third);
         let mut expected = 3 * third;
@@ -125,7 +140,11 @@ fn phases_and_tariffs_roll_over_by_themselves() {
     assert_eq!(life.shown("1-0:1.8.0"), 0);
     life.check_shown();
     let exact = |it: &Life, element| it.meter.model().registers.value(Quantity::ActiveImport, element);
-    assert_eq!(exact(&life, Element::Total), 3 * REGISTER_MODULUS, "nothing is lost within");
+    assert_eq!(
+        exact(&life, Element::Total),
+        3 * REGISTER_MODULUS,
+        "nothing is lost within"
+    );
 }
 
 /// L1, M6, B1: rows, consumptions, demands and the billing period go on over the edge, and over a power cut beside it.
@@ -165,5 +184,8 @@ fn differences_go_on_over_the_edge() {
     life.meter
         .visit_rows(&life.bench.flash, JournalId::BillingProfile1, 0, &mut visit)
         .expect("the flash can be read");
-    assert!(billed.windows(10).any(|it| it == hex("06 00000038 06 00000038")), "{billed:02X?}");
+    assert!(
+        billed.windows(10).any(|it| it == hex("06 00000038 06 00000038")),
+        "{billed:02X?}"
+    );
 }
