@@ -5,6 +5,9 @@
 //!      -> season (the one that began last) -> week -> day of week -> day type -> switchings (day_table.rs)
 //! ```
 //!
+//! A season begins at a moment with wildcards: every year or once, on a day of one month or of each, on every such weekday, or with
+//! daylight saving; at midnight or at a time of the day. From that moment on the rest of the day is one of its own week.
+//!
 //! What a client writes is checked by itself and refused whole; that the parts fit together is checked when the passive calendar is to
 //! become active, since they may be written in any order. A calendar that contradicts itself never becomes active.
 
@@ -13,7 +16,7 @@ use cosem::axdr::{Full, Octets, Reader, Writer};
 use cosem::{AccessError, DateTime};
 use heapless::Vec;
 
-use crate::clock::{transition, year_of};
+use crate::clock::{Clock, year_of};
 
 /// Most seasons and weeks of a calendar.
 pub const SEASONS: usize = 8;
@@ -27,7 +30,7 @@ pub const NAME_OCTETS: usize = 8;
 /// The name of a calendar, season or week: 1 to 8 octets.
 pub type Name = Vec<u8, NAME_OCTETS>;
 
-/// A season: from a date on, every year or once, a week holds.
+/// A season: from a moment on, which may come again and again, a week holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Season {
     name: Name,
@@ -171,39 +174,102 @@ fn named(from: &mut Reader<'_>) -> Result<Name, AccessError> {
 }
 
 impl Season {
-    /// The local midnight at which it began last before the end of `date`, as a count of days.
-    fn began(&self, date: Civil) -> Option<i64> {
-        let years = match year_of(self.start) {
-            Some(year) => [year, year],
-            None => [date.year(), date.year().saturating_sub(1)],
+    /// The local reading at which it began last, up to `now`, in seconds.
+    fn began(&self, now: Civil, clock: &Clock) -> Option<i64> {
+        let last = now.utc().unix();
+        let (mut year, mut month) = (now.year(), now.month());
+        if let Some(only) = year_of(self.start) {
+            if now.year() < only {
+                return None;
+            }
+            if only < now.year() {
+                (year, month) = (only, 12);
+            }
+        }
+        for _ in 0..MONTHS_BACK {
+            let mut starts = (1..=31)
+                .rev()
+                .filter_map(|day| self.start_on((year, month, day), clock));
+            let began = starts.find(|start| *start <= last);
+            if began.is_some() {
+                return began;
+            }
+            (year, month) = if month == 1 { (year - 1, 12) } else { (year, month - 1) };
+            if year < 2000 || year_of(self.start).is_some_and(|only| only != year) {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// The local reading at which it begins on a day, in seconds; none when that is no day of its own.
+    fn start_on(&self, (year, month, day): (u16, u8, u8), clock: &Clock) -> Option<i64> {
+        let [_, _, of_month, of_day, weekday, hour, minute, second, _, ..] = self.start.octets();
+        let part = |part| if part == NOT_SPECIFIED { 0 } else { part };
+        if year_of(self.start).is_some_and(|only| only != year) {
+            return None;
+        }
+        let is_night = [SUMMER_BEGINS, SUMMER_ENDS].contains(&of_month);
+        if !is_night && of_month != NOT_SPECIFIED && of_month != month {
+            return None;
+        }
+        let start = Civil::new(year, month, day, part(hour), part(minute), part(second)).ok()?;
+        let last = last_day(start);
+        let is_weekday = weekday == NOT_SPECIFIED || weekday == start.weekday();
+        let is_day = match of_day {
+            _ if is_night => clock.daylight_saving_day(year, of_month == SUMMER_ENDS) == Some((month, day)),
+            NOT_SPECIFIED => is_weekday,
+            // the last day, or the last such weekday; FD is the one before
+            0xFE if weekday == NOT_SPECIFIED => day == last,
+            0xFD if weekday == NOT_SPECIFIED => day + 1 == last,
+            0xFE => is_weekday && last < day + 7,
+            0xFD => is_weekday && (day + 7..day + 14).contains(&last),
+            // this day, or the first such weekday from this day on
+            first if weekday == NOT_SPECIFIED => day == first,
+            first => is_weekday && (first..first.saturating_add(7)).contains(&day),
         };
-        let today = date.utc().unix().div_euclid(86_400);
-        years
-            .into_iter()
-            .filter_map(|year| start_in(self.start, year))
-            .find(|start| *start <= today)
+        is_day.then(|| start.utc().unix())
+    }
+
+    /// Whether a season can begin so: on a day that some year has, at a time of the day or with no time at all, which is midnight.
+    fn is_possible(&self) -> bool {
+        let [_, _, month, day, weekday, hour, minute, second, hundredths, ..] = self.start.octets();
+        let has_time = match hour {
+            NOT_SPECIFIED => [minute, second].iter().all(|part| [0, NOT_SPECIFIED].contains(part)),
+            hour => hour < 24 && minute < 60 && (second < 60 || second == NOT_SPECIFIED),
+        };
+        let has_year = year_of(self.start).is_none_or(|year| (2000..2100).contains(&year));
+        // The night in which daylight saving begins or ends is a day already.
+        let is_night = [SUMMER_BEGINS, SUMMER_ENDS].contains(&month);
+        let in_range = (month == NOT_SPECIFIED || is_night || (1..=12).contains(&month))
+            && (weekday == NOT_SPECIFIED || (1..=7).contains(&weekday))
+            && [0, NOT_SPECIFIED].contains(&hundredths)
+            && (!is_night || [day, weekday] == [NOT_SPECIFIED; 2]);
+        let has_day = match (month, day) {
+            (_, NOT_SPECIFIED | 0xFE | 0xFD) => true,
+            (2, day) => (1..=29).contains(&day) && (day != 29 || year_of(self.start).is_none_or(|year| year % 4 == 0)),
+            (4 | 6 | 9 | 11, day) => (1..=30).contains(&day),
+            (_, day) => (1..=31).contains(&day),
+        };
+        has_time && has_year && in_range && has_day
+    }
+
+    /// The start with what is not specified of its time filled in.
+    fn moment(&self) -> [u8; 8] {
+        let [year_high, year_low, month, day, weekday, time @ .., _, _, _, _] = self.start.octets();
+        let [hour, minute, second] = time.map(|part| if part == NOT_SPECIFIED { 0 } else { part });
+        [year_high, year_low, month, day, weekday, hour, minute, second]
     }
 }
 
-/// The day in `year` on which a season begins.
-fn start_in(start: DateTime, year: u16) -> Option<i64> {
-    let [year_high, year_low, month, day, weekday, ..] = start.octets();
-    let date = DateTime::from_octets([year_high, year_low, month, day, weekday, 0, 0, 0, 0, 0x80, 0, 0xFF]);
-    transition(date, year, 0).map(|utc| utc.unix().div_euclid(86_400))
-}
-
-/// Whether a season can begin so: on a day that its years have, at midnight or with no time at all.
-fn is_start(start: DateTime) -> bool {
-    let [_, _, _, _, _, hour, minute, second, hundredths, ..] = start.octets();
-    let at_midnight = [hour, minute, second, hundredths]
-        .iter()
-        .all(|part| [0, 0xFF].contains(part));
-    let has_day = match year_of(start) {
-        Some(year) => (2000..2100).contains(&year) && start_in(start, year).is_some(),
-        None => (2000..2028).all(|year| start_in(start, year).is_some()),
-    };
-    at_midnight && has_day
-}
+/// A part of a date or time that is not specified: any.
+const NOT_SPECIFIED: u8 = 0xFF;
+/// A month that stands for the day on which daylight saving begins.
+const SUMMER_BEGINS: u8 = 0xFE;
+/// A month that stands for the day on which it ends.
+const SUMMER_ENDS: u8 = 0xFD;
+/// Months that are looked back for the last beginning: a 29th of February may be eight years ago.
+const MONTHS_BACK: usize = 8 * 12 + 1;
 
 impl Calendar {
     /// Attribute 3 or 7.
@@ -225,7 +291,7 @@ impl Calendar {
     ///
     /// # Errors
     /// `TypeUnmatched` when it is no array of seasons; `OtherReason` when there are more than 8, a name is empty, longer than 8 octets or
-    /// comes twice, a start is no day of the year or comes twice. Then nothing has changed.
+    /// comes twice, a start is no moment of any year or comes twice. Then nothing has changed.
     pub fn set_seasons(&mut self, from: &mut Reader<'_>) -> Result<(), AccessError> {
         let mut seasons: Vec<Season, SEASONS> = Vec::new();
         for _ in 0..from.array()? {
@@ -235,12 +301,8 @@ impl Calendar {
                 start: from.value()?,
                 week: named(from)?,
             };
-            let [year_high, year_low, month, day, weekday, ..] = season.start.octets();
-            let is_like = |other: &Season| {
-                let octets = other.start.octets();
-                other.name == season.name || octets.starts_with(&[year_high, year_low, month, day, weekday])
-            };
-            if !is_start(season.start) || seasons.iter().any(is_like) {
+            let is_like = |other: &Season| other.name == season.name || other.moment() == season.moment();
+            if !season.is_possible() || seasons.iter().any(is_like) {
                 return Err(AccessError::OtherReason);
             }
             seasons.push(season).map_err(|_| AccessError::OtherReason)?;
@@ -316,23 +378,40 @@ impl Calendar {
         }
     }
 
-    /// The day type that holds on a local date; none when no season has begun yet.
+    /// The day type that holds at a local reading; none when no season has begun yet. Of seasons that begin at the same moment the one
+    /// that stands last holds.
     #[must_use]
-    pub fn day_id(&self, special: &SpecialDays, date: Civil) -> Option<u8> {
+    pub fn day_id(&self, special: &SpecialDays, local: Civil, clock: &Clock) -> Option<u8> {
         if let Some(day) = special
             .0
             .iter()
-            .find(|day| day.is_on(date) && self.days.known.contains(day.day_id))
+            .find(|day| day.is_on(local) && self.days.known.contains(day.day_id))
         {
             return Some(day.day_id);
         }
         let (_, season) = self
             .seasons
             .iter()
-            .filter_map(|season| Some((season.began(date)?, season)))
+            .filter_map(|season| Some((season.began(local, clock)?, season)))
             .max_by_key(|(began, _)| *began)?;
         let week = self.weeks.iter().find(|week| week.name == season.week)?;
-        week.days.get(usize::from(date.weekday()) - 1).copied()
+        week.days.get(usize::from(local.weekday()) - 1).copied()
+    }
+
+    /// Whether a season begins on a local date.
+    #[must_use]
+    pub fn has_start(&self, date: Civil, clock: &Clock) -> bool {
+        let date = (date.year(), date.month(), date.day());
+        self.seasons.iter().any(|season| season.start_on(date, clock).is_some())
+    }
+
+    /// The first second of the local day, after that of `local`, at which a season begins.
+    #[must_use]
+    pub fn next_start(&self, local: Civil, clock: &Clock) -> Option<u32> {
+        let (date, now) = ((local.year(), local.month(), local.day()), local.utc().unix());
+        let starts = self.seasons.iter().filter_map(|season| season.start_on(date, clock));
+        let next = starts.filter(|start| now < *start).min()?;
+        u32::try_from(next.rem_euclid(86_400)).ok()
     }
 
     /// Writes all but the day table itself, at most [`Calendar::OCTETS`].

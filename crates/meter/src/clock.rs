@@ -142,6 +142,15 @@ impl Clock {
         }
     }
 
+    /// Month and day, of the local calendar, on which daylight saving begins or ends in a year; none while the switch is not automatic.
+    #[must_use]
+    pub fn daylight_saving_day(&self, year: u16, end: bool) -> Option<(u8, u8)> {
+        let rules = self.daylight;
+        let rule = if end { rules.end } else { rules.begin };
+        let at = transition(rule, year, 0).filter(|_| rules.enabled)?.civil();
+        Some((at.month(), at.day()))
+    }
+
     /// What the clock says of itself.
     #[must_use]
     pub fn status(&self, utc: Utc) -> ClockStatus {

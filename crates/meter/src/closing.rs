@@ -64,9 +64,11 @@ impl Model {
         Some(())
     }
 
-    /// Closes one period whose end the schedule names, if one is over. Others that are over come with the next call, so that each row is
-    /// written before the next one is due.
+    /// Closes one period whose end the schedule names, if one is over. Others that are over come with a later call, when its row is written.
     pub(crate) fn elapse_billing(&mut self, utc: Utc) {
+        if self.effects.closes_billing() {
+            return;
+        }
         for scheme in Scheme::ALL {
             let Some(stamp) = at(&mut self.billing, scheme).elapse(&self.clock, utc) else {
                 continue;

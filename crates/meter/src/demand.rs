@@ -204,11 +204,12 @@ impl Average {
         self.due = clock.next_boundary(utc, period);
     }
 
-    /// Ends the steps that are over at `utc`, the oldest first, and shows each new average.
-    fn elapse(&mut self, clock: &Clock, utc: Utc, mut ended: impl FnMut(Peak)) {
-        // Behind a long silence every average in between is zero; the measurement period remembers no more than its own length.
-        let mut left = usize::from(self.number) + 1;
+    /// Ends the steps that are over at `utc`, the oldest first, each with `marks`, and shows each new average.
+    fn elapse(&mut self, clock: &Clock, utc: Utc, marks: u8, mut ended: impl FnMut(Peak)) {
+        // Behind a long silence come only the averages that what was measured before it belongs to.
+        let mut left = usize::from(self.number).max(1);
         while self.due <= utc {
+            self.marks |= marks;
             let unknown = if clock.is_valid() {
                 0
             } else {
@@ -219,7 +220,7 @@ impl Average {
             ended(self.close(stamp));
             self.start = stamp;
             self.due = clock.next_boundary(stamp, u32::from(self.period));
-            left -= 1;
+            left = left.saturating_sub(1);
             if left == 0 && self.due <= utc {
                 self.due = clock.next_boundary(utc, u32::from(self.period));
                 self.start = self.due.plus(-i64::from(self.period));
@@ -356,7 +357,7 @@ impl Demand {
         }
         let is_running = |average: &Average| average.start <= utc && average.due != Utc::from_unix(i64::MAX);
         if clock.is_valid() && self.averages.iter().all(is_running) {
-            self.elapse(clock, utc, tariff);
+            self.end(clock, utc, tariff, status::POWER_DOWN);
             for average in &mut self.averages {
                 average.marks |= status::POWER_DOWN;
             }
@@ -374,8 +375,12 @@ impl Demand {
 
     /// Ends the periods that are over at `utc`; they belong to `tariff`.
     pub fn elapse(&mut self, clock: &Clock, utc: Utc, tariff: Tariff) {
+        self.end(clock, utc, tariff, 0);
+    }
+
+    fn end(&mut self, clock: &Clock, utc: Utc, tariff: Tariff, marks: u8) {
         for (average, peaks) in self.averages.iter_mut().zip(&mut self.peaks) {
-            average.elapse(clock, utc, |peak| peaks.offer(peak, tariff));
+            average.elapse(clock, utc, marks, |peak| peaks.offer(peak, tariff));
         }
     }
 

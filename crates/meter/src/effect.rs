@@ -176,6 +176,14 @@ impl Effects {
         }
     }
 
+    /// Whether the row of a billing period waits to be written.
+    #[must_use]
+    pub fn closes_billing(&self) -> bool {
+        self.queue
+            .iter()
+            .any(|(effect, _)| matches!(effect, Effect::CloseBilling(..)))
+    }
+
     /// Forgets everything: what restoring from flash leaves behind must not act on the world.
     pub fn clear(&mut self) {
         self.queue.clear();

@@ -99,7 +99,7 @@ impl Filter {
 pub struct Causes(pub u32);
 
 /// Log, the code that says a cause began, the code that says it is over. One end may stand for several beginnings.
-const CAUSES: [(Log, u8, u8); 23] = [
+const CAUSES: [(Log, u8, u8); 25] = [
     (Log::Fraud, 40, 41),
     (Log::Fraud, 42, 43),
     (Log::Fraud, 44, 45),
@@ -123,6 +123,9 @@ const CAUSES: [(Log, u8, u8); 23] = [
     (Log::MBus2, 110, 111),
     (Log::MBus3, 120, 121),
     (Log::MBus4, 130, 131),
+    // A new battery is no event: the two causes end without an entry.
+    (Log::Standard, standard::REPLACE_BATTERY, standard::BATTERY_GOOD),
+    (Log::Standard, standard::BATTERY_LOW, standard::BATTERY_GOOD),
 ];
 
 impl Causes {
@@ -135,6 +138,13 @@ impl Causes {
         } else {
             ends == 0 || self.0 & ends != 0
         }
+    }
+
+    /// Whether what an event began has not ended.
+    #[must_use]
+    pub fn persists(self, log: Log, code: u8) -> bool {
+        let (begins, _) = Self::bits(log, code);
+        self.0 & begins != 0
     }
 
     /// Remembers what an event began or ended; true when that is a change.
@@ -173,6 +183,12 @@ pub mod standard {
     pub const CLOCK_ADJUSTED_TO: u8 = 5;
     /// The clock has no valid time.
     pub const CLOCK_INVALID: u8 = 6;
+    /// The battery of the clock has reached its end.
+    pub const REPLACE_BATTERY: u8 = 7;
+    /// The voltage of the clock's battery is low.
+    pub const BATTERY_LOW: u8 = 8;
+    /// The battery of the clock is good again; no entry of a log.
+    pub(crate) const BATTERY_GOOD: u8 = 0;
     /// The error register was written.
     pub const ERROR_REGISTER_CLEARED: u8 = 10;
     /// An alarm register was written.
@@ -337,6 +353,8 @@ pub const fn meaning(log: Log, code: u8) -> &'static str {
         (Log::Standard, standard::CLOCK_ADJUSTED_FROM) => "clock adjusted (old time)",
         (Log::Standard, standard::CLOCK_ADJUSTED_TO) => "clock adjusted (new time)",
         (Log::Standard, standard::CLOCK_INVALID) => "clock invalid",
+        (Log::Standard, standard::REPLACE_BATTERY) => "replace battery",
+        (Log::Standard, standard::BATTERY_LOW) => "battery voltage low",
         (Log::Standard, standard::NV_MEMORY_ERROR) => "NV memory error",
         (Log::Standard, standard::WATCHDOG_ERROR) => "watchdog error",
         (Log::Standard, standard::MEASUREMENT_SYSTEM_ERROR) => "measurement system error",

@@ -85,6 +85,8 @@ use service::Service;
 use step::{Chance, Core};
 use timekeeping::Synchroniser;
 
+pub use timekeeping::Battery;
+
 /// What the meter needs of the hardware, or of what stands in for it. Calls come only from within a step and return at once.
 pub trait Board {
     /// The non-volatile memory, of at least [`FlashSize::sectors`] sectors.
@@ -147,6 +149,8 @@ pub enum Input<'a> {
     Trouble(Trouble),
     /// A production line or a laboratory at the meter itself (M7).
     Bench(Bench<'a>),
+    /// What the board sees of the battery that carries the clock through a power cut: at boot, and whenever it changes.
+    Battery(Battery),
     /// A time source of the board, such as a laboratory's or the network's, says what time it is: the clock is set as by a client (T1).
     Time(Utc),
     /// Fresh entropy, mixed by replacing the generator's seed.
@@ -287,7 +291,7 @@ impl Meter {
         }
         core.model.effects.acting = match &input {
             Input::Contact(Contact::Button(_) | Contact::BillingButton) => Actor::Button,
-            Input::Time(_) | Input::Trouble(_) => Actor::Board,
+            Input::Time(_) | Input::Trouble(_) | Input::Battery(_) => Actor::Board,
             _ => Actor::Meter,
         };
         match input {
@@ -303,6 +307,7 @@ impl Meter {
             Input::MBus(source, reading) => core.model.deliver(source, reading),
             Input::Noted(log, code) => core.model.effects.push(Effect::Event(log, code)),
             Input::Trouble(trouble) => core.model.suffer(trouble),
+            Input::Battery(battery) => core.model.look_at_battery(battery),
             Input::Bench(act) => {
                 let done = core.bench(act, board).map_err(Fault::Sealed);
                 outcome = outcome.and(done);
@@ -348,15 +353,14 @@ impl Meter {
             unsaved,
             ..
         } = &self.core;
-        let row = model
-            .due()
-            .and_then(|due| model.clock.instant_of(due))
-            .unwrap_or(Instant::FAR);
-        let care = if memory.needs_tending() {
-            model.now + Micros::from_millis(10)
-        } else {
-            Instant::FAR
+        let soon = model.now + Micros::from_millis(10);
+        let row = match model.due() {
+            // What passed without power is done one by one.
+            Some(due) if due <= model.utc() => soon,
+            Some(due) => model.clock.instant_of(due).unwrap_or(Instant::FAR),
+            None => Instant::FAR,
         };
+        let care = if memory.needs_tending() { soon } else { Instant::FAR };
         let save = if *unsaved { *checkpoint_due } else { Instant::FAR };
         row.min(save).min(care)
     }

@@ -162,6 +162,8 @@ impl Partner {
 pub mod error_bit {
     /// The clock is invalid.
     pub const CLOCK_INVALID: u32 = 1 << 0;
+    /// The battery of the clock is to be replaced.
+    pub const REPLACE_BATTERY: u32 = 1 << 1;
     /// The program broke a promise of its own.
     pub const PROGRAM: u32 = 1 << 8;
     /// The non-volatile memory lost something.

@@ -7,6 +7,7 @@ use cosem::{ActionError, Obis};
 use metrology::Tariff;
 
 use crate::billing::{BILLING_SCRIPTS, Scheme};
+use crate::config::Config;
 use crate::day_table::TARIFF_SCRIPTS;
 use crate::disconnector::Command;
 use crate::model::Model;
@@ -49,6 +50,17 @@ impl Model {
             _ => Err(ActionError::OtherReason),
         }
     }
+}
+
+/// Whether a meter has script `selector` of `table`. Selector 0, which does nothing, is one of every table that it has.
+#[must_use]
+pub fn exists(config: &Config, table: Obis, selector: u16) -> bool {
+    let last = match table {
+        BILLING_SCRIPTS | DISCONNECT_SCRIPTS => 2,
+        TARIFF_SCRIPTS => 8,
+        _ => return false,
+    };
+    selector <= last && (table != DISCONNECT_SCRIPTS || config.switching_module)
 }
 
 /// Attribute 2 of a table.

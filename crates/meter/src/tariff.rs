@@ -55,6 +55,8 @@ pub struct Tariffs {
 struct Today {
     /// Year, month and day; none before the first look.
     date: Option<(u16, u8, u8)>,
+    /// A season begins on it, so that it may have two day types.
+    has_start: bool,
     day_id: Option<u8>,
     day: Day,
 }
@@ -97,6 +99,7 @@ impl Tariffs {
             special: SpecialDays::default(),
             today: Today {
                 date: None,
+                has_start: false,
                 day_id: None,
                 day: Day::default(),
             },
@@ -198,16 +201,25 @@ impl Tariffs {
         self.today.date = None;
     }
 
-    /// Looks at the local date; answers the day type to be read when a new day has begun.
+    /// Looks at the local reading; answers the day type to be read when a new day has begun, or a season within the day.
     pub fn turn_page(&mut self, clock: &Clock, utc: Utc) -> Option<Wanted> {
+        if !clock.is_valid() {
+            return None;
+        }
         let local = clock.local(utc);
-        let date = (local.year(), local.month(), local.day());
-        if !clock.is_valid() || self.today.date == Some(date) {
+        let date = Some((local.year(), local.month(), local.day()));
+        let is_same = self.today.date == date;
+        if is_same && !self.today.has_start {
+            return None;
+        }
+        let day_id = self.active.day_id(&self.special, local, clock);
+        if is_same && self.today.day_id == day_id {
             return None;
         }
         self.today = Today {
-            date: Some(date),
-            day_id: self.active.day_id(&self.special, local),
+            date,
+            has_start: self.active.has_start(local, clock),
+            day_id,
             day: Day::default(),
         };
         Some(Wanted {
@@ -247,10 +259,12 @@ impl Tariffs {
     #[must_use]
     pub fn due(&self, clock: &Clock, utc: Utc) -> Utc {
         let look = clock.next_boundary(utc, LOOK_SECONDS);
-        let now = second_of_day(clock.local(utc));
-        let switch = self.today.day.next_after(now);
-        let switch = switch.map_or(look, |at| utc.plus(i64::from(at) - i64::from(now)));
-        let due = look.min(switch);
+        let local = clock.local(utc);
+        let now = second_of_day(local);
+        let changes = [self.today.day.next_after(now), self.active.next_start(local, clock)];
+        let change = changes.into_iter().flatten().min();
+        let change = change.map_or(look, |at| utc.plus(i64::from(at) - i64::from(now)));
+        let due = look.min(change);
         match self.activation_time(clock) {
             Some(activation) if utc < activation => due.min(activation),
             _ => due,

@@ -12,6 +12,7 @@ mod registration;
 mod roll_over;
 mod row_forms;
 mod sizes;
+mod time;
 mod trust;
 mod worn;
 

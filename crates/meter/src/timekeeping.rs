@@ -4,14 +4,18 @@
 use base::Utc;
 use cosem::axdr::{Full, Reader, Writer};
 use cosem::class::AdjustTo;
-use cosem::{AccessError, ActionError, DateTime};
+use cosem::{AccessError, ActionError, Attribute, DateTime, Obis};
 
 use crate::billing::Billing;
+use crate::capture;
 use crate::clock::{ClockRefusal, DaylightSaving, Shift};
-use crate::effect::Effect;
+use crate::effect::{Change, Effect, Record};
 use crate::event_log::{Log, standard};
 use crate::model::{Model, error_bit};
 use crate::profile::{JournalId, status};
+
+/// The time of the clock object.
+const CLOCK_TIME: Attribute = Attribute::new(8, Obis::new("0-0:1.0.0"), 2);
 
 /// Who set the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +24,17 @@ pub enum Synchroniser {
     Client(u16),
     /// A time source of the board: a network, a receiver, a laboratory.
     TimeSource,
+}
+
+/// The battery that carries the clock through a power cut, as the board sees it. A meter with a capacitor has none to tell of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Battery {
+    /// As it should be.
+    Good,
+    /// Its voltage is low: it will end.
+    Low,
+    /// It is to be replaced: the next power cut takes the time.
+    Spent,
 }
 
 /// When the clock was set last, and by whom (0-0:96.2.12).
@@ -53,13 +68,31 @@ impl Model {
         if self.look_due <= utc {
             self.look(utc);
         }
-        let register = self.error_register & !error_bit::CLOCK_INVALID;
-        let invalid = if self.clock.is_valid() {
-            0
-        } else {
-            error_bit::CLOCK_INVALID
-        };
-        self.error_register = register | invalid;
+        self.show(error_bit::CLOCK_INVALID, !self.clock.is_valid());
+        let is_spent = self.causes.persists(Log::Standard, standard::REPLACE_BATTERY);
+        self.show(error_bit::REPLACE_BATTERY, is_spent);
+    }
+
+    /// Lets a bit of the error register follow its cause, which ends by itself.
+    const fn show(&mut self, bit: u32, persists: bool) {
+        let others = self.error_register & !bit;
+        self.error_register = if persists { others | bit } else { others };
+    }
+
+    /// Takes what the board sees of the battery that carries the clock through a power cut: low is event 8, spent is event 7 and an alarm, each
+    /// said once until a good one is in.
+    pub(crate) fn look_at_battery(&mut self, battery: Battery) {
+        match battery {
+            Battery::Good => {
+                if self.causes.note(Log::Standard, standard::BATTERY_GOOD) {
+                    self.effects.push(Effect::Keep(Record::Alarms));
+                }
+            }
+            Battery::Low => self.effects.push(Effect::Event(Log::Standard, standard::BATTERY_LOW)),
+            Battery::Spent => self
+                .effects
+                .push(Effect::Event(Log::Standard, standard::REPLACE_BATTERY)),
+        }
     }
 
     /// Ends the recording intervals and the periods of profiles.
@@ -94,7 +127,9 @@ impl Model {
     /// When a period ends or a tariff changes next.
     #[must_use]
     pub fn due(&self) -> Option<Utc> {
+        // While the clock is invalid no end comes by schedule.
         let billing = self.billing.iter().filter_map(Billing::due);
+        let billing = billing.filter(|_| self.clock.is_valid());
         let periods = [self.profiles.due(), self.intervals.due(), self.demand.due()];
         periods
             .into_iter()
@@ -171,6 +206,16 @@ impl Model {
         let shift = self.clock.set(self.now, utc)?;
         self.synchronised = Some(Synchronised { at: shift.to, by });
         self.effects.push(Effect::SetRtc(shift.to));
+        if shift.is_event && by == Synchroniser::TimeSource {
+            // What a client sets is in the log of parameter changes by its request; what the board sets is there by this.
+            let digest = |utc| capture::fnv_1a(self.clock.date_time(utc).octets());
+            let (old, new) = (digest(shift.from), digest(shift.to));
+            self.effects.push(Effect::Change(Change {
+                what: CLOCK_TIME,
+                old,
+                new,
+            }));
+        }
         if shift.is_event {
             self.jump(shift, was_valid);
         }

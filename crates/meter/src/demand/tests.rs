@@ -190,7 +190,7 @@ fn a_period_outlives_a_power_cut() {
     let mut ends = vec![];
     for (average, peaks) in long.averages.iter_mut().zip(&mut long.peaks).take(1) {
         average.marks |= status::POWER_DOWN;
-        average.elapse(&clock, utc(15, 7, 0), |peak| {
+        average.elapse(&clock, utc(15, 7, 0), 0, |peak| {
             ends.push((peak.value, peak.at()));
             peaks.offer(peak, tariff(2));
         });

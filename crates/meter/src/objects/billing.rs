@@ -10,7 +10,7 @@ use super::{Data, Register};
 use crate::billing::{BILLING_SCRIPTS, Scheme};
 use crate::model::Model;
 use crate::profile::JournalId;
-use crate::scripts::{DISCONNECT_SCRIPTS, write_scripts};
+use crate::scripts::{DISCONNECT_SCRIPTS, exists, write_scripts};
 
 pub(super) const OBJECTS: &[Object<Model>] = &[
     Object::new("0-0:10.0.1", &table(BILLING_SCRIPTS), &SCRIPTS),
@@ -56,6 +56,10 @@ const fn schedule(scheme: Scheme) -> SingleActionSchedule<Model> {
         which: scheme as u8,
         script: |it, which| it.billing(of(which)).schedule.script,
         set_script: |it, which, script| {
+            let (table, selector) = script;
+            if !exists(&it.config, table, selector) {
+                return Err(AccessError::OtherReason);
+            }
             it.billing_mut(of(which)).schedule.script = script;
             Ok(())
         },

@@ -12,7 +12,7 @@ use metrology::{Element, Quantity, Tariff};
 use super::{Bench, Life, hex, start};
 use crate::billing::Scheme;
 use crate::calendar::tests::Written;
-use crate::profile::{JournalId, status};
+use crate::profile::JournalId;
 use crate::{Contact, Fault, Input};
 
 /// Instants of a meter's life are far apart here: nothing but time passes, with a window of a watt-second each time.
@@ -135,13 +135,13 @@ fn descriptor(class_id: u16, name: &str, index: u8) -> Vec<u8> {
     octets
 }
 
-fn utc(year: u16, month: u8, day: u8, hour: u8, minute: u8, second: u8) -> Utc {
+pub(super) fn utc(year: u16, month: u8, day: u8, hour: u8, minute: u8, second: u8) -> Utc {
     Civil::new(year, month, day, hour, minute, second)
         .expect("the calendar has it")
         .utc()
 }
 
-fn begin(at: Utc) -> Life {
+pub(super) fn begin(at: Utc) -> Life {
     let (mut life, _) = Life::begin(Bench::new(), Some(at));
     life.wait_until(at.plus(30)); // journals are laid out
     life.associate().expect("a good step");
@@ -149,11 +149,11 @@ fn begin(at: Utc) -> Life {
 }
 
 /// An octet-string of a date-time in Central European time: winter or summer by its deviation.
-fn date_time(text: &str) -> Vec<u8> {
+pub(super) fn date_time(text: &str) -> Vec<u8> {
     [hex("090C"), hex(text)].concat()
 }
 
-const INTEGER_0: &[u8] = &[0x0F, 0];
+pub(super) const INTEGER_0: &[u8] = &[0x0F, 0];
 
 /// T2: a calendar that is full in every part is written over DLMS, read back octet by octet, activated, and followed; what it says is in the
 /// registers: the tariffs add up to the total. It outlives a power cut.
@@ -479,113 +479,6 @@ fn ends_without_power_are_closed_when_it_returns_and_none_twice() {
     let rows = life.billed(JournalId::BillingProfile1);
     assert_eq!(rows[3..], [utc(2026, 4, 30, 22, 0, 0)], "{tries} cuts");
     assert_eq!(life.meter.model().billing(Scheme::First).number(), 4);
-}
-
-/// T1: every row of the table in docs/time.md: what the clock is set from and to, and what demand, profile, billing and log make of it.
-#[test]
-fn the_table_of_clock_changes_in_the_manual_holds() {
-    let cad = status::CLOCK_ADJUSTED | status::DATA_NOT_VALID;
-    // name, reading before, setting, rows of load profile 1 in the next 15 minutes and their status, billing rows by then
-    type Row = (&'static str, Utc, Utc, Vec<(Utc, u8)>, Vec<Utc>);
-    let summer = status::DAYLIGHT_SAVING;
-    let table: [Row; 7] = [
-        (
-            "a correction of 2 s over a boundary",
-            utc(2026, 7, 1, 10, 14, 59),
-            utc(2026, 7, 1, 10, 15, 1),
-            std::vec![
-                (utc(2026, 7, 1, 10, 15, 0), summer),
-                (utc(2026, 7, 1, 10, 30, 0), summer)
-            ],
-            std::vec![],
-        ),
-        (
-            "forwards inside a period",
-            utc(2026, 7, 1, 10, 16, 0),
-            utc(2026, 7, 1, 10, 20, 0),
-            std::vec![(utc(2026, 7, 1, 10, 30, 0), summer | cad)],
-            std::vec![],
-        ),
-        (
-            "forwards over a boundary",
-            utc(2026, 7, 1, 10, 16, 0),
-            utc(2026, 7, 1, 10, 40, 0),
-            std::vec![(utc(2026, 7, 1, 10, 45, 0), summer | cad)],
-            std::vec![],
-        ),
-        (
-            "backwards over a boundary",
-            utc(2026, 7, 1, 10, 16, 0),
-            utc(2026, 7, 1, 10, 10, 0),
-            std::vec![(utc(2026, 7, 1, 10, 15, 0), summer | cad)],
-            std::vec![],
-        ),
-        (
-            "forwards over midnight",
-            utc(2026, 7, 1, 21, 50, 0),
-            utc(2026, 7, 1, 22, 5, 0),
-            std::vec![(utc(2026, 7, 1, 22, 15, 0), summer | cad)],
-            std::vec![],
-        ),
-        (
-            "forwards over the end of a month",
-            utc(2026, 7, 31, 21, 50, 0),
-            utc(2026, 7, 31, 22, 5, 0),
-            std::vec![(utc(2026, 7, 31, 22, 15, 0), summer | cad)],
-            std::vec![utc(2026, 7, 31, 22, 0, 0)],
-        ),
-        (
-            "backwards over the end of a month that was closed",
-            utc(2026, 7, 31, 22, 5, 0),
-            utc(2026, 7, 31, 21, 50, 0),
-            std::vec![(utc(2026, 7, 31, 22, 0, 0), summer | cad)],
-            std::vec![utc(2026, 7, 31, 22, 0, 0)],
-        ),
-    ];
-    for (name, before, to, rows, billed) in table {
-        let mut life = begin(before.plus(-600));
-        life.wait_until(before);
-        let old = life.rows().len();
-        let silent = to.seconds_since(before).abs() <= 3;
-        let events = life.log(JournalId::StandardLog).len();
-        life.step(Input::Time(to)).expect("a good step");
-        life.wait_until(to.plus(900).min(rows.last().map_or(to, |(end, _)| *end)));
-        let found: Vec<(Utc, u8)> = life.rows()[old..].iter().map(|(utc, row)| (*utc, row[15])).collect();
-        assert_eq!(found, rows, "{name}");
-        assert_eq!(life.billed(JournalId::BillingProfile1), billed, "{name}");
-        let codes = life.log(JournalId::StandardLog).split_off(events);
-        assert_eq!(codes, if silent { hex("") } else { hex("0405") }, "{name}");
-        let demand = life.meter.model().demand.average(0).expect("there are seven").last();
-        assert_eq!(demand.status & cad, if silent { 0 } else { cad }, "{name}");
-        assert_eq!(demand.at(), Some(rows.last().expect("a row").0), "{name}");
-    }
-}
-
-/// T1: both nights of daylight saving: 92 and 100 quarters, one event each, no gap and no double in UTC, the bit in the status of each row.
-#[test]
-fn both_nights_of_daylight_saving_have_every_quarter_once() {
-    for (from, quarters) in [(utc(2026, 3, 28, 23, 0, 0), 92), (utc(2026, 10, 24, 22, 0, 0), 100)] {
-        let mut life = begin(from.plus(-60));
-        let end = from.plus(900 * quarters);
-        life.wait_until(end);
-        let rows: Vec<(Utc, u8)> = life.rows().iter().map(|(utc, row)| (*utc, row[15])).collect();
-        assert_eq!(rows.len(), usize::try_from(quarters).expect("small") + 1);
-        for (number, (stamp, status)) in (0_i64..).zip(&rows) {
-            assert_eq!(*stamp, from.plus(900 * number));
-            let is_summer = life.meter.model().clock.is_daylight_saving(*stamp);
-            assert_eq!(status & status::DAYLIGHT_SAVING != 0, is_summer);
-            assert_eq!(status & status::CLOCK_ADJUSTED, 0);
-        }
-        assert_eq!(
-            life.log(JournalId::StandardLog)
-                .iter()
-                .filter(|code| **code == 3)
-                .count(),
-            1
-        );
-        let midnight: Vec<Utc> = life.billed(JournalId::LoadProfile2);
-        assert_eq!(midnight, [from, end]);
-    }
 }
 
 /// T1: a time that was preset is set by the short command, once, inside its interval only; the object says who set the clock.
