@@ -13,7 +13,7 @@ mod parsers;
 
 pub use conversations::{client, server_hdlc, server_wrapper};
 pub use meters::whole_meter;
-pub use parsers::{acse, apdu, axdr, framing, initiate, sealed, selection};
+pub use parsers::{acse, apdu, axdr, certificate, framing, initiate, notifications, rows, sealed, selection};
 
 /// A target by its name.
 pub type Target = (&'static str, fn(&[u8]));
@@ -27,6 +27,9 @@ pub const TARGETS: &[Target] = &[
     ("initiate", initiate),
     ("apdu", apdu),
     ("sealed", sealed),
+    ("certificate", certificate),
+    ("rows", rows),
+    ("notifications", notifications),
     ("server_wrapper", server_wrapper),
     ("server_hdlc", server_hdlc),
     ("client", client),

@@ -1,17 +1,21 @@
 //! Parsers alone: what parses is written again, and that parses to the same.
 
-use cosem::axdr::{Full, Reader, Writer};
+use base::Civil;
+use cosem::axdr::{Full, Reader, Writer, tag};
+use cosem::buffer::{Pace, RowForm, Rows, put_row};
 use cosem::{ByEntry, ByRange};
 use ferraris_dlms::acse::{AssociationRequest, AssociationResponse, ReleaseRequest, ReleaseResponse};
 use ferraris_dlms::apdu::{
     AccessRequest, AccessResponse, ActionRequest, ActionResponse, Exception, GeneralBlock, GetRequest, GetResponse,
-    ServiceError, SetRequest, SetResponse,
+    Notification, NotificationConfirm, ServiceError, SetRequest, SetResponse,
 };
+use ferraris_dlms::client::{Listener, Trust};
 use ferraris_dlms::hdlc::{Address, Deframer, Frame, Limits};
 use ferraris_dlms::initiate::{InitiateRequest, InitiateResponse};
-use ferraris_dlms::security::{HEADROOM, Sealed, open};
+use ferraris_dlms::security::{ASYMMETRIC, Certificate, HEADROOM, Protection, Purpose, Sealed, follow, open};
 use ferraris_dlms::wrapper::Header;
 
+use crate::conversations::pieces;
 use crate::device::{CLIENT_TITLE, hex};
 use crate::pair::Secrets;
 
@@ -116,4 +120,121 @@ pub fn sealed(octets: &[u8]) {
     let mut buffer = vec![0; HEADROOM + octets.len()];
     buffer[HEADROOM..].copy_from_slice(octets);
     let _opened = open(&mut buffer, HEADROOM, &sealed, secrets.keys(), CLIENT_TITLE);
+}
+
+/// Certificates and their chains: a leaf, then its authorities, each behind two octets of its length.
+pub fn certificate(octets: &[u8]) {
+    let whole = Certificate::parse(octets);
+    let mut list = Vec::new();
+    let mut rest = octets;
+    while let Some(([high, low], behind)) = rest.split_first_chunk().filter(|_| list.len() < 4) {
+        let length = usize::from(u16::from_be_bytes([*high, *low])).min(behind.len());
+        let (piece, more) = behind.split_at(length);
+        list.extend(Certificate::parse(piece));
+        rest = more;
+    }
+    let now = Civil::new(2030, 1, 1, 0, 0, 0).ok().map(Civil::utc);
+    for leaf in whole.iter().chain(&list) {
+        let _judged = (leaf.check_time(now), leaf.check_use(&CLIENT_TITLE, Purpose::Signature));
+        let _about = (leaf.title(), leaf.is_self_issued(), leaf.is_authority());
+    }
+    if let Some((leaf, authorities)) = list.split_first() {
+        let mut next = |at: usize| authorities.get(at).copied();
+        let _trusted = follow(leaf, &mut next, now, ASYMMETRIC);
+    }
+}
+
+/// Rows of a buffer, plain, as differences and as a compact array: what is read is plain, and reads the same when it is written again.
+pub fn rows(octets: &[u8]) {
+    let Some((&choice, buffer)) = octets.split_first() else {
+        return;
+    };
+    let pace = (choice & 1 != 0).then_some(Pace {
+        column: usize::from(choice >> 1 & 3),
+        seconds: u32::from(choice >> 3) * 60,
+    });
+    let Ok(mut rows) = Rows::new(buffer, pace) else { return };
+    let mut before = Vec::new();
+    let (mut place, mut again) = (vec![0; 1 << 14], vec![0; 1 << 14]);
+    for count in 0.. {
+        assert!(count <= buffer.len(), "every row takes octets");
+        let mut out = Writer::new(&mut place);
+        if !rows.next(&before, &mut out).is_ok_and(|is_one| is_one) {
+            break;
+        }
+        let row = out.written();
+        let mut reader = Reader::new(row);
+        while !reader.is_at_end() {
+            reader.skip_value().expect("a row is whole values");
+        }
+        for form in [RowForm::NullData, RowForm::Delta] {
+            // The columns must be as many, or there is nothing to refer to.
+            let mut out = Writer::new(&mut again);
+            if columns(row) != columns(&before) || row.contains(&tag::DONT_CARE) || 127 < columns(row) {
+                break;
+            }
+            if put_row(form, row, Some(&before), pace, &mut out).is_ok() {
+                let count = u8::try_from(columns(row)).expect("less than 128");
+                let written = [&[tag::ARRAY, 1, tag::STRUCTURE, count], out.written()].concat();
+                let mut lent = vec![0; 1 << 14];
+                let mut read = Writer::new(&mut lent);
+                let found = Rows::new(&written, pace).map(|mut it| it.next(&before, &mut read));
+                assert_eq!(found, Ok(Ok(true)), "{form:?} {}", hex(&written));
+                assert_eq!(hex(read.written()), hex(row), "{form:?} after {}", hex(&before));
+            }
+        }
+        before = row.to_vec();
+    }
+}
+
+/// Values of a row.
+fn columns(row: &[u8]) -> usize {
+    let mut reader = Reader::new(row);
+    core::iter::from_fn(|| {
+        if reader.is_at_end() {
+            None
+        } else {
+            reader.skip_value().ok()
+        }
+    })
+    .count()
+}
+
+/// What a meter pushes: notifications whole, in general blocks, sealed; the listener hears the next one whatever came before.
+pub fn notifications(octets: &[u8]) {
+    let Some((&choice, octets)) = octets.split_first() else {
+        return;
+    };
+    let secrets = Secrets::new();
+    let mut buffer = vec![0; 4_096];
+    let trust = Trust {
+        title: CLIENT_TITLE,
+        keys: (choice & 1 != 0).then(|| secrets.keys()),
+        protection: if choice & 2 != 0 {
+            Protection::BOTH
+        } else {
+            Protection::NONE
+        },
+    };
+    let is_open = trust.protection == Protection::NONE;
+    let mut listener = Listener::new(trust, &mut buffer);
+    for piece in pieces(octets) {
+        let mut confirms = Vec::new();
+        let _heard = listener.hear(piece, &mut |it| {
+            if let Notification::Data { invoke, .. } = it {
+                confirms.push(invoke);
+            }
+        });
+        for invoke in confirms {
+            let mut out = [0; 128];
+            let confirm = NotificationConfirm { invoke, time: &[] };
+            let _sealed = listener.confirm(&confirm, 1, &mut out);
+        }
+    }
+    if is_open {
+        let mut heard = 0;
+        let good = [0x0F, 0, 0, 0, 1, 0, 0x12, 0x12, 0x34];
+        listener.hear(&good, &mut |_| heard += 1).expect("a notification");
+        assert_eq!(heard, 1);
+    }
 }

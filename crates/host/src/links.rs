@@ -21,6 +21,7 @@ use crate::conversation::{Conversation, Served};
 use crate::datagrams;
 use crate::http::Connections;
 use crate::packet_trace::{PacketTrace, TracedConnection};
+use crate::virtual_meter::VirtualMeter;
 
 /// Connections that one port serves at once.
 pub(crate) const MOST_CONNECTIONS: usize = 16;
@@ -188,19 +189,13 @@ impl Port {
             associated: Arc::clone(&associated),
             stream: stream.try_clone()?,
         };
-        {
-            let mut places = self.places.lock();
-            if MOST_CONNECTIONS <= places.len() {
-                let Some(oldest) = places
-                    .iter()
-                    .position(|place| !place.associated.load(Ordering::Acquire))
-                else {
-                    tracing::warn!(port = %self.address, "all places are taken by associated clients; a connection was refused");
-                    return Ok(());
-                };
-                places.remove(oldest).hang_up();
-            }
-            places.push(place);
+        let (taken, crowded) = self.seat(place);
+        if crowded {
+            bench.with(VirtualMeter::crowded);
+        }
+        if !taken {
+            tracing::warn!(port = %self.address, "all places are taken by associated clients; a connection was refused");
+            return Ok(());
         }
         let (port, bench) = (Arc::clone(self), Arc::clone(bench));
         let thread = std::thread::Builder::new()
@@ -216,6 +211,22 @@ impl Port {
             self.leave(number);
         }
         begun.map(|_thread| ())
+    }
+
+    /// Gives a connection a place, that of the oldest one without an association when all are taken. Answers whether it has one, and
+    /// whether there were too many.
+    fn seat(&self, place: Place) -> (bool, bool) {
+        let mut places = self.places.lock();
+        let crowded = MOST_CONNECTIONS <= places.len();
+        if crowded {
+            let oldest = places.iter().position(|it| !it.associated.load(Ordering::Acquire));
+            let Some(oldest) = oldest else {
+                return (false, true);
+            };
+            places.remove(oldest).hang_up();
+        }
+        places.push(place);
+        (true, crowded)
     }
 
     fn leave(&self, number: u64) {

@@ -557,6 +557,13 @@ impl VirtualMeter {
         }
     }
 
+    /// A port had more connections than places.
+    pub(crate) fn crowded(&mut self) {
+        if self.is_on() {
+            self.step(Input::Crowded);
+        }
+    }
+
     // What is to be seen.
 
     /// Whether the mains is on.

@@ -124,6 +124,22 @@ impl Office<'_> {
         Ok(())
     }
 
+    /// Takes a generated key into use whose certificate is there already: the power went between the two.
+    pub(crate) fn finish_import(&mut self) {
+        let Some((purpose, public)) = self.model.keys.waiting().and_then(|(purpose, key)| {
+            let public = self.algorithms().public_key(key)?;
+            Some((purpose, public))
+        }) else {
+            return;
+        };
+        let mut buffer = [0; CERTIFICATE_MAX];
+        let certificate = self.slot(purpose.id(), &mut buffer).map(Certificate::parse);
+        if matches!(certificate, Some(Ok(it)) if it.public == public) {
+            self.model.keys.certify(purpose);
+            self.model.effects.push(Effect::Keep(Record::Keys));
+        }
+    }
+
     fn keep(&mut self, slot: u8, octets: Option<&[u8]>) -> Result<(), CertificateFault> {
         self.memory
             .keep_certificate(self.nor, slot, octets)
@@ -319,7 +335,7 @@ impl Office<'_> {
                 let key_id = KeyId::new(id).ok_or(OTHER)?;
                 let (point, signature) = data.split_at_checked(curve.pair_length()).ok_or(OTHER)?;
                 if !algorithms.verify(&signer, &[&[id], point], signature) {
-                    self.model.note_attack(crate::event_log::fraud::DECRYPTION_FAILURE);
+                    self.model.note_attack(crate::attack::Attack::Decryption);
                     return Err(OTHER);
                 }
                 let theirs = PublicKey::new(curve, point).ok_or(OTHER)?;

@@ -307,6 +307,12 @@ pub mod security {
     pub const SEAL_CLOSED: u8 = 227;
     /// Somebody wanted sealed parameters.
     pub const SEALED_PARAMETERS_REFUSED: u8 = 228;
+    /// A request, or an association asked for, had less protection than it must have (own code).
+    pub const DOWNGRADE: u8 = 229;
+    /// Messages that are none of the protocol, too long or out of order (own code).
+    pub const MALFORMED: u8 = 230;
+    /// Connections and handshakes that are begun and not ended, or more connections than there are places (own code).
+    pub const FLOOD: u8 = 231;
 }
 
 /// Codes of the log of an M-Bus channel, less its base of 100, 110, 120 or 130.
@@ -394,6 +400,9 @@ pub const fn meaning(log: Log, code: u8) -> &'static str {
         (Log::Security, security::SEAL_OPENED) => "metrology seal opened",
         (Log::Security, security::SEAL_CLOSED) => "metrology seal closed",
         (Log::Security, security::SEALED_PARAMETERS_REFUSED) => "access to sealed parameters refused",
+        (Log::Security, security::DOWNGRADE) => "less protection than demanded",
+        (Log::Security, security::MALFORMED) => "malformed or out-of-order messages",
+        (Log::Security, security::FLOOD) => "flood of connections or handshakes",
         (Log::Quality, 76..=78) => "undervoltage",
         (Log::Quality, 79..=81) => "overvoltage",
         (Log::Quality, 82..=84) => "missing voltage",

@@ -126,6 +126,12 @@ impl Keys {
         self.generated = Some((purpose, key));
     }
 
+    /// The key pair that waits for its certificate.
+    #[must_use]
+    pub fn waiting(&self) -> Option<(Purpose, &PrivateKey)> {
+        self.generated.as_ref().map(|(purpose, key)| (*purpose, key))
+    }
+
     /// Takes the generated key into use.
     pub fn certify(&mut self, purpose: Purpose) {
         if let Some((_, key)) = self.generated.take_if(|(of, _)| *of == purpose)

@@ -13,6 +13,7 @@
 //! ```
 
 pub mod alarm;
+pub mod attack;
 pub mod billing;
 pub mod calendar;
 pub mod capture;
@@ -77,6 +78,7 @@ pub use objects::DIRECTORY;
 pub use service::{MANAGEMENT_CLIENT, PRE_ESTABLISHED_CLIENT, PUBLIC_CLIENT, READING_CLIENT};
 pub use trouble::Trouble;
 
+use attack::Attack;
 use effect::Effect;
 use event_log::Log;
 use memory::Memory;
@@ -151,6 +153,8 @@ pub enum Input<'a> {
     Bench(Bench<'a>),
     /// What the board sees of the battery that carries the clock through a power cut: at boot, and whenever it changes.
     Battery(Battery),
+    /// A port had more connections than it has places, and gave one up or refused one.
+    Crowded,
     /// A time source of the board, such as a laboratory's or the network's, says what time it is: the clock is set as by a client (T1).
     Time(Utc),
     /// Fresh entropy, mixed by replacing the generator's seed.
@@ -308,6 +312,7 @@ impl Meter {
             Input::Noted(log, code) => core.model.effects.push(Effect::Event(log, code)),
             Input::Trouble(trouble) => core.model.suffer(trouble),
             Input::Battery(battery) => core.model.look_at_battery(battery),
+            Input::Crowded => core.model.note_attack(Attack::Flood),
             Input::Bench(act) => {
                 let done = core.bench(act, board).map_err(Fault::Sealed);
                 outcome = outcome.and(done);
@@ -362,7 +367,8 @@ impl Meter {
         };
         let care = if memory.needs_tending() { soon } else { Instant::FAR };
         let save = if *unsaved { *checkpoint_due } else { Instant::FAR };
-        row.min(save).min(care)
+        let lockout = model.port_protection.until().unwrap_or(Instant::FAR);
+        row.min(save).min(care).min(lockout)
     }
 
     /// The meter as numbers, for those who stand beside it: its display, a laboratory, tests.

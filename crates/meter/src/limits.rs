@@ -22,6 +22,8 @@ pub const KEPT_OCTETS: usize = 640;
 pub const COUNTER_BLOCK: u32 = 1_000;
 /// Authentication failures in a row that are worth an event (fraud log 46).
 pub const AUTHENTICATION_FAILURES: u8 = 5;
+/// Connections and handshakes in a row that were begun and not ended: so many are a flood (security log 231).
+pub const ABANDONED: u8 = 5;
 /// Energies are saved this often without a warning of power loss unless the order says otherwise, in seconds (U2).
 pub const CHECKPOINT_SECONDS: u16 = 60;
 /// The registers that COSEM objects show roll over to 0 behind 999 999 999 Wh: 4 000 h at 3 x 230 V, 100 A are 276 MWh (M1).

@@ -1,12 +1,13 @@
 //! The meter as numbers: a field per feature, and the order in which they live through a step.
 
-use base::{Instant, Micros, Utc};
+use base::{Instant, Utc};
 use cosem::{AccessError, ActionError, Attribute, DateTime, Method, ScalerUnit, Unit};
 use dlms::security::CertificateFault;
 use heapless::Vec;
 use metrology::{ConnectionThresholds, ConnectionWatch, Direction, Measurement, Registers};
 
 use crate::alarm::{Alarms, raised_by};
+use crate::attack::{Attack, Attacks};
 use crate::billing::{Billing, Scheme};
 use crate::capture::{self, Columns};
 use crate::capture_lists;
@@ -16,7 +17,7 @@ use crate::demand::{self, Demand};
 use crate::disconnector::{Command, Disconnector, Mode, Refusal};
 use crate::display::Display;
 use crate::effect::{Change, Effect, Effects, Record};
-use crate::event_log::{Causes, Filter, Log, fraud, mbus, security, standard};
+use crate::event_log::{Causes, Filter, Log, mbus, security, standard};
 use crate::fraud::{Contact, Contacts, Press};
 use crate::interval::Intervals;
 use crate::keys::Keys;
@@ -112,8 +113,8 @@ pub struct Model {
     pub power_failures: u16,
     /// Associations ever made with somebody who authenticated (0-0:96.12.1).
     pub connections: u32,
-    /// Until when another attack of each kind is not noted.
-    pub attacks: [Instant; ATTACKS.len()],
+    /// The attacks that are under way.
+    pub attacks: Attacks,
     /// The seal over the metrology's parameters.
     pub legal: Legal,
     /// What is wrong between supply, meter and load (F1).
@@ -178,12 +179,6 @@ pub mod error_bit {
     pub const MBUS_FRAUD: u32 = 1 << 20;
 }
 
-/// The kinds of attack on a link.
-const ATTACKS: [u8; 3] = [fraud::AUTHENTICATION_FAILURE, fraud::DECRYPTION_FAILURE, fraud::REPLAY];
-
-/// Attacks of one kind are one event for this long.
-const ATTACK_QUIET: Micros = Micros::from_secs(60);
-
 /// Faulty windows in a row that are an error: a second.
 const FAULTY_WINDOWS: u8 = 5;
 
@@ -234,7 +229,7 @@ impl Model {
             error_register: 0,
             power_failures: 0,
             connections: 0,
-            attacks: [now; ATTACKS.len()],
+            attacks: Attacks::default(),
             legal: Legal::default(),
             connection: ConnectionWatch::new(
                 ConnectionThresholds::STANDARD,
@@ -446,21 +441,23 @@ impl Model {
         self.effects.push(Effect::Switch(self.disconnector.is_connected()));
     }
 
-    /// Notes an attack on a link. One event a minute tells of it; a flood of them shall not wear out the flash.
-    pub fn note_attack(&mut self, code: u8) {
-        let kinds = self.attacks.iter_mut().zip(ATTACKS);
-        for (quiet_until, _) in kinds.filter(|(quiet_until, kind)| *kind == code && **quiet_until <= self.now) {
-            *quiet_until = self.now + ATTACK_QUIET;
-            self.effects.push(Effect::Event(Log::Fraud, code));
-            self.effects.push(Effect::Event(Log::Security, code));
+    /// Notes an attack on a link: one event tells of it as long as it goes on. The fraud log has what the standard tables have.
+    pub fn note_attack(&mut self, attack: Attack) {
+        if !self.attacks.is_news(attack, self.now) {
+            return;
         }
+        let code = attack.code();
+        if attack.is_fraud() {
+            self.effects.push(Effect::Event(Log::Fraud, code));
+        }
+        self.effects.push(Effect::Event(Log::Security, code));
     }
 
     /// Notes a certificate that is not accepted: who comes with it is not who it says, or somebody's time is over.
     pub fn note_certificate(&mut self, fault: CertificateFault) {
         // None at all is an order, not an attack.
         if fault != CertificateFault::Missing {
-            self.note_attack(fraud::DECRYPTION_FAILURE);
+            self.note_attack(Attack::Decryption);
         }
     }
 

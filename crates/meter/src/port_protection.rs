@@ -112,15 +112,32 @@ impl PortProtection {
         true
     }
 
+    /// When the present lockout ends.
+    #[must_use]
+    pub const fn until(&self) -> Option<Instant> {
+        self.until
+    }
+
+    /// Whether a lockout has ended by now; answers so once.
+    pub fn has_ended(&mut self, now: Instant) -> bool {
+        self.until.take_if(|until| *until <= now).is_some()
+    }
+
     /// Somebody showed the right secret.
-    pub const fn succeeded(&mut self) {
-        self.reset();
+    pub fn succeeded(&mut self) {
+        self.failed = 0;
+        self.end();
     }
 
     /// Method 1.
-    pub const fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.failed = 0;
-        self.until = None;
+        self.end();
+    }
+
+    /// Lets a lockout that runs end at once.
+    fn end(&mut self) {
+        self.until = self.until.map(|_| Instant::START);
     }
 
     /// The number of all failures after power up.

@@ -13,10 +13,11 @@ use dlms::security::{
 };
 use dlms::server::{Application, Caller, Exhausted, PDU_MAX, PreEstablished, Profile, Proposal, Replay, SecurityEvent};
 
+use crate::attack::Attack;
 use crate::certificates::Office;
 use crate::config::Config;
-use crate::effect::{Actor, Record};
-use crate::event_log::fraud;
+use crate::effect::{Actor, Effect, Record};
+use crate::event_log::{Log, security};
 use crate::keys::KeyId;
 use crate::limits::KEPT_OCTETS;
 use crate::memory::large_kind;
@@ -104,15 +105,7 @@ impl Service<'_> {
     }
 
     fn office(&mut self) -> Office<'_> {
-        let Core {
-            model, memory, chance, ..
-        } = &mut *self.core;
-        Office {
-            model,
-            memory,
-            nor: self.board.flash(),
-            chance,
-        }
+        self.core.office(self.board)
     }
 
     /// Makes the reserve of the counters durable before a number of it is used; false when the flash refused.
@@ -344,6 +337,7 @@ impl Application for Service<'_> {
                 model.connections = model.connections.wrapping_add(1);
                 model.security.associated(title);
                 model.port_protection.succeeded();
+                model.attacks.succeeded();
             }
             SecurityEvent::Released => {
                 if model.partner.is_some_and(|partner| partner.client == client) {
@@ -351,19 +345,30 @@ impl Application for Service<'_> {
                 }
             }
             SecurityEvent::AuthenticationFailed => {
-                let row = model.security.failed().map(|(_, code)| code);
+                let row = model.security.failed().is_some();
                 let locked = model.port_protection.failed(model.now);
-                if let Some(code) = row.or_else(|| locked.then_some(fraud::AUTHENTICATION_FAILURE)) {
-                    model.note_attack(code);
+                if row || locked {
+                    model.note_attack(Attack::Authentication);
+                }
+                if locked {
+                    let event = Effect::Event(Log::Security, security::LOCKED_OUT);
+                    model.effects.push(event);
                 }
             }
-            SecurityEvent::DecryptionFailed | SecurityEvent::SignatureFailed => {
-                model.note_attack(fraud::DECRYPTION_FAILURE);
+            SecurityEvent::DecryptionFailed | SecurityEvent::SignatureFailed | SecurityEvent::TitleRefused => {
+                model.note_attack(Attack::Decryption);
             }
             SecurityEvent::Certificate(fault) => model.note_certificate(fault),
-            SecurityEvent::Replayed { .. } => model.note_attack(fraud::REPLAY),
+            SecurityEvent::Replayed { .. } => model.note_attack(Attack::Replay),
+            SecurityEvent::Unprotected => model.note_attack(Attack::Downgrade),
+            SecurityEvent::Malformed | SecurityEvent::OutOfSequence => model.note_attack(Attack::Malformed),
+            SecurityEvent::Abandoned => {
+                if model.attacks.abandoned() {
+                    model.note_attack(Attack::Flood);
+                }
+            }
             // The answer says so already, and nothing was done.
-            SecurityEvent::Unprotected | SecurityEvent::CounterExhausted => {}
+            SecurityEvent::CounterExhausted => {}
         }
     }
 

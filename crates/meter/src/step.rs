@@ -53,20 +53,28 @@ impl Chance {
 }
 
 impl Core {
-    /// Puts in what the factory gave: the certificates of the order.
-    #[inline(never)]
-    fn furnish(&mut self, board: &mut dyn Board) -> Result<(), BootFault> {
+    pub(crate) fn office<'a>(&'a mut self, board: &'a mut dyn Board) -> Office<'a> {
         let Self {
             model, memory, chance, ..
         } = self;
-        let nor = board.flash();
-        let mut office = Office {
+        Office {
             model,
             memory,
-            nor,
+            nor: board.flash(),
             chance,
-        };
-        office.furnish().map_err(|_| {
+        }
+    }
+
+    /// Finishes what a power cut has left half done between a certificate and its key.
+    #[inline(never)]
+    fn finish_import(&mut self, board: &mut dyn Board) {
+        self.office(board).finish_import();
+    }
+
+    /// Puts in what the factory gave: the certificates of the order.
+    #[inline(never)]
+    fn furnish(&mut self, board: &mut dyn Board) -> Result<(), BootFault> {
+        self.office(board).furnish().map_err(|_| {
             BootFault::Config(ConfigError {
                 key: "certificates",
                 allowed: "at most three authorities, six of clients, three of its own, each of 896 octets",
@@ -129,6 +137,9 @@ impl Core {
                 .push(Effect::Event(Log::Standard, standard::NV_MEMORY_ERROR));
         }
         self.find_parameters(board);
+        if self.model.keys.waiting().is_some() {
+            self.finish_import(board);
+        }
         let Self { model, .. } = &mut *self;
         model.wake(report.first_boot);
         let closed = model.disconnector.is_connected();

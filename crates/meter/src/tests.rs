@@ -2,10 +2,12 @@
 
 extern crate std;
 
+mod attacks;
 mod connection;
 mod cuts;
 mod damage;
 mod images;
+mod key_change;
 mod legal;
 mod profiles;
 mod registration;
@@ -13,6 +15,7 @@ mod roll_over;
 mod row_forms;
 mod sizes;
 mod time;
+mod talker;
 mod trust;
 mod worn;
 

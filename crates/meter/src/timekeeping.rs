@@ -10,7 +10,7 @@ use crate::billing::Billing;
 use crate::capture;
 use crate::clock::{ClockRefusal, DaylightSaving, Shift};
 use crate::effect::{Change, Effect, Record};
-use crate::event_log::{Log, standard};
+use crate::event_log::{Log, security, standard};
 use crate::model::{Model, error_bit};
 use crate::profile::{JournalId, status};
 
@@ -67,6 +67,10 @@ impl Model {
         self.elapse_billing(utc);
         if self.look_due <= utc {
             self.look(utc);
+        }
+        if self.port_protection.has_ended(self.now) {
+            let event = Effect::Event(Log::Security, security::LOCK_OUT_ENDED);
+            self.effects.push(event);
         }
         self.show(error_bit::CLOCK_INVALID, !self.clock.is_valid());
         let is_spent = self.causes.persists(Log::Standard, standard::REPLACE_BATTERY);

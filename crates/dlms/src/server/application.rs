@@ -124,8 +124,16 @@ pub enum SecurityEvent {
         /// The least one that is accepted.
         expected: u32,
     },
-    /// A message with less protection than the policy asks for.
+    /// A message with less protection than the policy asks for, or an association asked for with less than the client must show.
     Unprotected,
+    /// A system title that nobody may come with here: a stranger's, or our own.
+    TitleRefused,
+    /// A PDU that is none of this protocol, or longer than it may be.
+    Malformed,
+    /// A block that is not the next one, belongs to nothing, or is more than there is room for.
+    OutOfSequence,
+    /// A handshake or a PDU that was begun and never ended, or a connection that never asked for an association.
+    Abandoned,
     /// A message could not be sealed since the counter has no numbers left.
     CounterExhausted,
 }

@@ -197,8 +197,16 @@ impl From<SecurityEvent> for Refusal {
 }
 
 impl Session {
-    /// Ends the association, if there is one.
+    /// Ends the association, if there is one, without its client's word: one whose challenges are not answered was abandoned.
     pub(super) fn close(&mut self, app: &mut dyn Application) {
+        if let Association::Pending { terms, .. } = &self.association {
+            app.observe(terms.peer.client, SecurityEvent::Abandoned);
+        }
+        self.end(app);
+    }
+
+    /// Ends the association, if there is one.
+    pub(super) fn end(&mut self, app: &mut dyn Application) {
         self.transfer = Transfer::Idle;
         self.blocks = Blocks::Idle;
         if let Some(terms) = self.association.terms() {
@@ -309,8 +317,13 @@ impl Session {
         let scratch = store.lend();
         let information = match (request.information, &mut mine) {
             (Some(information), Some(terms)) if information.first().is_some_and(|&tag| is_protected(tag)) => {
-                let (_, cover) =
-                    open_initiate(information, &mut terms.party, scratch, app).map_err(|_| Exception::DECIPHERING)?;
+                let opened = open_initiate(information, &mut terms.party, scratch, app);
+                let (_, cover) = opened.map_err(|refusal| {
+                    if let Some(event) = refusal.event {
+                        app.observe(peer.client, event);
+                    }
+                    Exception::DECIPHERING
+                })?;
                 Some(seal_initiate(terms, cover, scratch, app).ok_or(Exception::NOT_ALLOWED)?)
             }
             _ => None,
@@ -323,7 +336,7 @@ impl Session {
             .write(PDU_MAX, |out| response.emit(out))
             .map_err(|_| Exception::TOO_LONG)?;
         if mine.is_some() {
-            self.close(app);
+            self.end(app);
         }
         Ok(())
     }
@@ -469,15 +482,28 @@ fn negotiate(
         Some(Some(mechanism)) => mechanism,
         Some(None) => return Err(Diagnostic::MechanismNotRecognised.into()),
     };
-    let profile = app.admit(Proposal {
+    let proposal = Proposal {
         client: peer.client,
         server: peer.server,
         context,
         mechanism,
+    };
+    let profile = app.admit(proposal).map_err(|diagnostic| Refusal {
+        // A client that there is wants in with less than it must show, or with what it never had.
+        event: match diagnostic {
+            Diagnostic::ContextNotSupported | Diagnostic::MechanismRequired | Diagnostic::MechanismNotRecognised => {
+                Some(SecurityEvent::Unprotected)
+            }
+            _ => None,
+        },
+        ..diagnostic.into()
     })?;
     let ciphered = context == Context::Ciphered;
     if !ciphered && profile.policy != Policy::NONE {
-        return Err(Diagnostic::ContextNotSupported.into());
+        return Err(Refusal {
+            event: Some(SecurityEvent::Unprotected),
+            ..Diagnostic::ContextNotSupported.into()
+        });
     }
 
     let title = request.calling_title.and_then(|title| Title::try_from(title).ok());
@@ -486,7 +512,10 @@ fn negotiate(
         // Our own title in the client's mouth: our own messages, reflected, would open.
         let known = title.filter(|title| *title != app.system_title() && app.expects_title(peer.client, title));
         if known.is_none() {
-            return Err(Diagnostic::CallingTitleNotRecognised.into());
+            return Err(Refusal {
+                event: Some(SecurityEvent::TitleRefused),
+                ..Diagnostic::CallingTitleNotRecognised.into()
+            });
         }
     }
     let mut party = Party::new(peer, title, profile.policy, profile.dialect);
@@ -536,7 +565,10 @@ fn negotiate(
     party.title = title.filter(|_| ciphered);
     let (plain, cover) = open_initiate(information, &mut party, scratch, app)?;
     party.title = title;
-    let proposed = InitiateRequest::parse(scratch.get(plain).unwrap_or(&[])).map_err(|_| InitiateError::Refused)?;
+    let proposed = InitiateRequest::parse(scratch.get(plain).unwrap_or(&[])).map_err(|_| Refusal {
+        event: Some(SecurityEvent::Malformed),
+        ..InitiateError::Refused.into()
+    })?;
     if proposed.version < initiate::VERSION {
         return Err(InitiateError::VersionTooLow.into());
     }

@@ -17,7 +17,7 @@
 
 use cosem::axdr::Writer;
 
-use super::application::Application;
+use super::application::{Application, SecurityEvent};
 use super::buffers::Outbox;
 use super::session::{Peer, Session};
 use super::transfer::Transfer;
@@ -216,6 +216,7 @@ impl Session {
             return Err(Exception::NOT_NEGOTIATED);
         }
         if usize::from(receive_max) < length {
+            app.observe(peer.client, SecurityEvent::Malformed);
             return Err(Exception::TOO_LONG);
         }
         let octets = self.inbox.get(HEADROOM..HEADROOM + length).unwrap_or(&[]);
@@ -223,7 +224,10 @@ impl Session {
         let state = core::mem::replace(&mut self.blocks, Blocks::Idle);
         let (state, due) = match state {
             Blocks::Giving(mut giving) if block.data.is_empty() || giving.heard.has_last(&block) => {
-                let due = giving.acknowledge(&block).ok_or(Exception::NOT_ALLOWED)?;
+                let Some(due) = giving.acknowledge(&block) else {
+                    app.observe(peer.client, SecurityEvent::OutOfSequence);
+                    return Err(Exception::NOT_ALLOWED);
+                };
                 (Blocks::Giving(giving), due)
             }
             Blocks::Giving(giving) if giving.heard.has(&block) => (Blocks::Giving(giving), Due::Nothing),
@@ -234,9 +238,9 @@ impl Session {
                 if !self.store.keep(&[], 0) {
                     return Err(Exception::TOO_LONG);
                 }
-                self.hear(Heard::NOTHING, length)?
+                self.hear(peer, Heard::NOTHING, length, app)?
             }
-            Blocks::Taking(heard) => self.hear(heard, length)?,
+            Blocks::Taking(heard) => self.hear(peer, heard, length, app)?,
         };
         self.blocks = state;
         match due {
@@ -282,11 +286,22 @@ impl Session {
     }
 
     /// Takes the data of the block in the inbox.
-    fn hear(&mut self, mut heard: Heard, length: usize) -> Result<(Blocks, Due), Exception> {
+    fn hear(
+        &mut self,
+        peer: Peer,
+        mut heard: Heard,
+        length: usize,
+        app: &mut dyn Application,
+    ) -> Result<(Blocks, Due), Exception> {
         let octets = self.inbox.get(HEADROOM..HEADROOM + length).unwrap_or(&[]);
         let block = GeneralBlock::parse(octets).map_err(|_| Exception::MALFORMED)?;
+        // A lost block leaves a gap within the window; whoever leaps further has not lost one.
+        if heard.got.saturating_add(u16::from(WINDOW)) < block.number {
+            app.observe(peer.client, SecurityEvent::OutOfSequence);
+        }
         let next = heard.take(&block);
         if next && !self.store.put(block.data) {
+            app.observe(peer.client, SecurityEvent::OutOfSequence);
             return Err(Exception::TOO_LONG);
         }
         let due = match (next && block.last, block.streaming) {

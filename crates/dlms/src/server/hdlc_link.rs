@@ -412,7 +412,7 @@ impl Assembly {
             Self::Empty => false,
             Self::Growing(length) => session.serve(peer, length, app),
             Self::Passed(true) => {
-                session.refuse_too_long();
+                session.refuse_too_long(peer, app);
                 true
             }
             Self::Passed(false) => false,

@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use super::answer::Cover;
-use super::application::Application;
+use super::application::{Application, SecurityEvent};
 use super::party::{Distrust, Opened, is_protected};
 use super::session::{Peer, Session};
 use crate::apdu::{Exception, tag};
@@ -39,16 +39,13 @@ impl Session {
                     | tag::ACCESS_REQUEST
                     | tag::NOTIFICATION_CONFIRM
             );
-        let Some(terms) = terms else {
-            return Err(if known {
-                Exception::NOT_ALLOWED
-            } else {
-                Exception::UNKNOWN
-            });
-        };
         if !known {
+            app.observe(peer.client, SecurityEvent::Malformed);
             return Err(Exception::UNKNOWN);
         }
+        let Some(terms) = terms else {
+            return Err(Exception::NOT_ALLOWED);
+        };
         if is_protected(first) && terms.suite.is_none() {
             return Err(Exception::NOT_ALLOWED);
         }

@@ -103,7 +103,7 @@ impl Session {
         if self.inbox.get(HEADROOM) == Some(&tag::GENERAL_BLOCK) && 0 < length {
             return self.block(peer, length, app).unwrap_or_else(|exception| {
                 (self.blocks, self.transfer) = (Blocks::Idle, Transfer::Idle);
-                self.refuse(exception);
+                self.refuse(peer, exception, app);
                 true
             });
         }
@@ -136,18 +136,22 @@ impl Session {
             }
         };
         if let Err(exception) = served {
-            self.refuse(exception);
+            self.refuse(peer, exception, app);
         }
         0 < self.outbox.len()
     }
 
     /// Answers a request that was too long for the inbox.
-    pub fn refuse_too_long(&mut self) {
-        self.refuse(Exception::TOO_LONG);
+    pub fn refuse_too_long(&mut self, peer: Peer, app: &mut dyn Application) {
+        app.observe(peer.client, SecurityEvent::Malformed);
+        self.refuse(peer, Exception::TOO_LONG, app);
     }
 
     /// An exception is always sent plain: it says nothing, and the other side may have no key to open it with.
-    fn refuse(&mut self, exception: Exception) {
+    fn refuse(&mut self, peer: Peer, exception: Exception, app: &mut dyn Application) {
+        if exception == Exception::MALFORMED {
+            app.observe(peer.client, SecurityEvent::Malformed);
+        }
         self.outbox.clear();
         let (octets, count) = exception.octets();
         let fits = self.outbox.put(octets.get(..count).unwrap_or(&[]));
@@ -164,6 +168,7 @@ impl Session {
     ) -> Result<(), Exception> {
         let terms = self.association.terms().filter(|terms| terms.peer == peer);
         if heard.is_none() && terms.is_some_and(|terms| usize::from(terms.receive_max) < length) {
+            app.observe(peer.client, SecurityEvent::Malformed);
             return Err(Exception::TOO_LONG);
         }
         let Request {
@@ -207,7 +212,7 @@ impl Session {
             self.give_in_blocks(heard, size)?;
         }
         if !stands {
-            self.close(app);
+            self.end(app);
         }
         Ok(())
     }
@@ -217,7 +222,11 @@ impl Session {
     fn unasked(&mut self, peer: Peer, length: usize, app: &mut dyn Application) -> Result<(), Exception> {
         let Some(it) = app.pre_established(peer.client, peer.server) else {
             let first = self.inbox.get(HEADROOM).copied().unwrap_or_default();
-            return Err(Exception::without_association(first));
+            let exception = Exception::without_association(first);
+            if exception == Exception::UNKNOWN {
+                app.observe(peer.client, SecurityEvent::Malformed);
+            }
+            return Err(exception);
         };
         let suite = app.keys(peer.client, KeySet::Unicast).map(|keys| keys.suite);
         let terms = Terms::pre_established(peer, &it, suite);

@@ -29,7 +29,7 @@ use cosem::{AccessError, ActionError, Selection};
 pub(super) use get::Reading;
 
 use super::answer::Cover;
-use super::application::{Application, Caller};
+use super::application::{Application, Caller, SecurityEvent};
 use super::buffers::{Outbox, Store};
 use super::session::Session;
 use crate::apdu::{
@@ -311,6 +311,19 @@ impl Desk<'_> {
                 assembling.number = assembling.number.wrapping_add(1);
                 Ok(Transfer::Assembling(assembling))
             }
+        }
+    }
+
+    /// Tells of a block that is not the next one, or too much; any other refusal is the application's.
+    fn suspect(&mut self, error: AccessError) {
+        if matches!(
+            error,
+            AccessError::DataBlockNumberInvalid
+                | AccessError::NoLongGetInProgress
+                | AccessError::NoLongSetInProgress
+                | AccessError::LongSetAborted
+        ) {
+            self.app.observe(self.caller.client, SecurityEvent::OutOfSequence);
         }
     }
 

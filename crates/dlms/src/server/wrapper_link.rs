@@ -4,7 +4,7 @@ use base::{Instant, Micros};
 use cosem::axdr::{Full, Writer};
 
 use super::buffers::PDU_MAX;
-use super::{Application, Closed, Peer, Session, Status};
+use super::{Application, Closed, Peer, SecurityEvent, Session, Status};
 use crate::acse::Mechanism;
 use crate::apdu::{Exception, Notification};
 use crate::wrapper::{HEADER_LENGTH, Header};
@@ -97,12 +97,20 @@ impl<const CLIENTS: usize> WrapperLink<CLIENTS> {
             return Ok(());
         }
         self.deadline = Instant::FAR;
+        // Whoever never associated, or stops in the middle of a PDU, only holds the place.
+        let nobody = self.sessions.iter().all(|session| session.client().is_none());
+        if self.held == 0 && nobody {
+            app.observe(NOBODY, SecurityEvent::Abandoned);
+        }
         self.lost(app);
         Err(Closed::Inactive)
     }
 
     /// See [`super::Link::lost`].
     pub fn lost(&mut self, app: &mut dyn Application) {
+        if self.held != 0 {
+            app.observe(NOBODY, SecurityEvent::Abandoned);
+        }
         self.held = 0;
         for session in &mut self.sessions {
             session.lost(app);
@@ -120,7 +128,10 @@ impl<const CLIENTS: usize> WrapperLink<CLIENTS> {
         app: &mut dyn Application,
         out: &mut dyn FnMut(&[u8]),
     ) -> Result<(), Closed> {
-        self.deadline = now + self.patience;
+        // A PDU has the time from its first octet on: whoever sends an octet now and then does not keep the connection.
+        if self.held == 0 || self.deadline == Instant::FAR {
+            self.deadline = now + self.patience;
+        }
         while !octets.is_empty() {
             if self.held < HEADER_LENGTH {
                 octets = self.take_header(octets);
@@ -150,6 +161,7 @@ impl<const CLIENTS: usize> WrapperLink<CLIENTS> {
             octets = rest;
             if self.held == HEADER_LENGTH + length {
                 self.held = 0;
+                self.deadline = now + self.patience;
                 self.serve(header, app, out);
             }
         }
@@ -223,10 +235,15 @@ impl<const CLIENTS: usize> WrapperLink<CLIENTS> {
     }
 
     fn close(&mut self, why: Closed, app: &mut dyn Application) -> Closed {
+        app.observe(NOBODY, SecurityEvent::Malformed);
+        self.held = 0;
         self.lost(app);
         why
     }
 }
+
+/// Who is behind octets from which no client can be told.
+const NOBODY: u16 = 0;
 
 /// Sends what a session has to say, and what follows it in a stream of blocks.
 fn send(session: &mut Session, peer: Peer, out: &mut dyn FnMut(&[u8])) {

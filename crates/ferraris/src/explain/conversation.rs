@@ -21,12 +21,23 @@ pub(crate) enum End {
     Second,
 }
 
+impl End {
+    const fn other(self) -> Self {
+        match self {
+            Self::First => Self::Second,
+            Self::Second => Self::First,
+        }
+    }
+}
+
 /// One conversation.
 #[derive(Default)]
 pub(crate) struct Conversation {
     client: Option<Title>,
     meter: Option<Title>,
     dedicated: Option<Vec<u8>>,
+    /// The keys that general-ciphering messages of either end said.
+    said: BTreeMap<End, Vec<u8>>,
     blocks: BTreeMap<Stream, Blocks>,
     general: BTreeMap<End, Blocks>,
 }
@@ -133,11 +144,18 @@ impl Conversation {
                     client: self.client,
                     meter: self.meter,
                     dedicated: self.dedicated.as_deref(),
+                    said: [end, end.other()].map(|end| self.said.get(&end).map(Vec::as_slice)),
                 };
                 let opened = decipher(octets, &ciphered, &known)?;
+                if let Some(key) = opened.said {
+                    self.said.insert(end, key);
+                }
                 if ciphered.control & 0x80 != 0 {
                     let mut node = Node::new("deciphered", 0..opened.plain.len());
-                    node.value = Some(format!("{}; compressed with V.44, which is not undone", opened.how));
+                    node.value = Some(format!(
+                        "{}; compressed with ITU-T V.44, which is not undone here and which a Ferraris meter refuses",
+                        opened.how
+                    ));
                     node.octets = Some(opened.plain);
                     hide(&mut node);
                     return Ok(Some(node));

@@ -5,6 +5,7 @@ use aes_gcm::aes::{Aes128, Aes256};
 use aes_gcm::{AeadInOut, AesGcm, KeyInit, Nonce, Tag};
 use aes_kw::AesKw;
 
+use super::agreement::agreed;
 use super::apdu::{Ciphered, Form, KeyInfo};
 use super::keys::{KeySet, Keys, Title};
 
@@ -17,6 +18,8 @@ pub(crate) struct Known<'a> {
     pub(crate) client: Option<Title>,
     pub(crate) meter: Option<Title>,
     pub(crate) dedicated: Option<&'a [u8]>,
+    /// The keys that general-ciphering messages said last, this end's first.
+    pub(crate) said: [Option<&'a [u8]>; 2],
 }
 
 /// A message without its protection.
@@ -24,6 +27,8 @@ pub(crate) struct Opened {
     pub(crate) plain: Vec<u8>,
     /// Which key opened it, and whether the tag proves that.
     pub(crate) how: String,
+    /// The key itself, when the message said it: messages that say none go on with it.
+    pub(crate) said: Option<Vec<u8>>,
 }
 
 /// Opens a ciphered APDU.
@@ -44,12 +49,13 @@ pub(crate) fn decipher(octets: &[u8], ciphered: &Ciphered, known: &Known<'_>) ->
         return Ok(Opened {
             plain: body.to_vec(),
             how: "it is not protected at all".into(),
+            said: None,
         });
     }
 
     let mut tried = 0_usize;
     for set in &known.keys.sets {
-        for (key, key_name) in encryption_keys(ciphered, set, known)? {
+        for (key, key_name) in encryption_keys(octets, ciphered, set, known)? {
             if key.len() != key_length {
                 continue;
             }
@@ -62,6 +68,7 @@ pub(crate) fn decipher(octets: &[u8], ciphered: &Ciphered, known: &Known<'_>) ->
                         return Ok(Opened {
                             plain,
                             how: format!("with {key_name} of {}; without a tag nothing proves it", set.name),
+                            said: says_key(ciphered).then_some(key),
                         });
                     }
                     tried += 1;
@@ -75,6 +82,7 @@ pub(crate) fn decipher(octets: &[u8], ciphered: &Ciphered, known: &Known<'_>) ->
                         return Ok(Opened {
                             plain,
                             how: format!("tag verified with {key_name} of {}{how}", set.name),
+                            said: says_key(ciphered).then_some(key),
                         });
                     }
                 }
@@ -86,13 +94,22 @@ pub(crate) fn decipher(octets: &[u8], ciphered: &Ciphered, known: &Known<'_>) ->
         return Ok(Opened {
             plain: text.to_vec(),
             how: format!("not encrypted; the tag is not verified ({tried} keys tried)"),
+            said: None,
         });
     }
     Err(match (tried, title_missing(ciphered, known)) {
         (0, true) => "it says no system title, and none is known from an association or the key file".into(),
+        (0, false) if matches!(ciphered.key, KeyInfo::Agreed { .. }) => {
+            "its key was agreed on: the key file needs client_agreement_key or meter_agreement_key, that of whom it is for in one pass".into()
+        }
         (0, false) => "no key of this kind and length is given".into(),
         (tried, _) => format!("none of the keys opens it ({tried} tried)"),
     })
+}
+
+/// Whether a message says the key that those behind it may leave out.
+const fn says_key(ciphered: &Ciphered) -> bool {
+    matches!(ciphered.key, KeyInfo::Wrapped(_) | KeyInfo::Agreed { .. })
 }
 
 const fn is_apdu(tag: u8) -> bool {
@@ -138,6 +155,7 @@ fn titles(ciphered: &Ciphered, set: &KeySet, known: &Known<'_>) -> Vec<Title> {
 
 /// The keys of a set that the message may be encrypted with.
 fn encryption_keys(
+    octets: &[u8],
     ciphered: &Ciphered,
     set: &KeySet,
     known: &Known<'_>,
@@ -163,8 +181,20 @@ fn encryption_keys(
             let key = set.master.as_deref().and_then(|master| unwrapped(master, wrapped));
             vec![key.map(|key| (key, "the key wrapped with the master key"))]
         }
-        (Form::General, KeyInfo::Agreed { .. }) => {
-            return Err("its key was agreed on with private keys; agreed keys are not recomputed".into());
+        (
+            Form::General,
+            KeyInfo::Agreed {
+                parameters,
+                octets: data,
+            },
+        ) => {
+            return agreed(octets, ciphered, *parameters, data, set);
+        }
+        (Form::General, KeyInfo::Unsaid) => {
+            let said = known
+                .said
+                .map(|key| key.map(|key| (key.to_vec(), "the key that was said before")));
+            said.into_iter().chain([of_control]).collect()
         }
         _ => vec![of_control],
     };

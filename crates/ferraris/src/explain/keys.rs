@@ -1,7 +1,10 @@
 //! The key file: which keys and system titles to try on what is ciphered.
 
 use anyhow::{Context as _, bail};
+use dlms::security::{PrivateKey, PublicKey};
 use serde::Deserialize;
+
+use super::agreement::{Agreement, curve};
 
 /// Eight octets that name a meter or a client.
 pub(crate) type Title = [u8; 8];
@@ -18,6 +21,9 @@ pub(crate) struct KeySet {
     pub(crate) authentication: Option<Vec<u8>>,
     pub(crate) dedicated: Option<Vec<u8>>,
     pub(crate) master: Option<Vec<u8>>,
+    /// For keys that both ends agree on.
+    pub(crate) client_agreement: Agreement,
+    pub(crate) meter_agreement: Agreement,
     /// Where it comes from, for the explanation.
     pub(crate) name: String,
 }
@@ -45,6 +51,10 @@ struct Entry {
     authentication_key: Option<String>,
     dedicated_key: Option<String>,
     master_key: Option<String>,
+    client_agreement_key: Option<String>,
+    client_agreement_public: Option<String>,
+    meter_agreement_key: Option<String>,
+    meter_agreement_public: Option<String>,
 }
 
 impl Keys {
@@ -87,8 +97,43 @@ fn key_set(entry: &Entry, name: &str) -> anyhow::Result<KeySet> {
         authentication: key("authentication_key", entry.authentication_key.as_deref())?,
         dedicated: key("dedicated_key", entry.dedicated_key.as_deref())?,
         master: key("master_key", entry.master_key.as_deref())?,
+        client_agreement: agreement(
+            ["client_agreement_key", "client_agreement_public"],
+            [&entry.client_agreement_key, &entry.client_agreement_public],
+        )?,
+        meter_agreement: agreement(
+            ["meter_agreement_key", "meter_agreement_public"],
+            [&entry.meter_agreement_key, &entry.meter_agreement_public],
+        )?,
         name: name.into(),
     })
+}
+
+/// The private and the public key of one end.
+fn agreement([private, public]: [&str; 2], digits: [&Option<String>; 2]) -> anyhow::Result<Agreement> {
+    let [private_digits, public_digits] = digits.map(Option::as_deref);
+    let read = |name: &str, digits: Option<&str>| {
+        digits
+            .map(|it| from_hex(it).with_context(|| name.to_owned()))
+            .transpose()
+    };
+    let private = read(private, private_digits)?
+        .map(|octets| {
+            let key = curve(octets.len()).and_then(|curve| PrivateKey::new(curve, &octets));
+            key.with_context(|| {
+                format!(
+                    "{private}: a private key has 32 octets (P-256) or 48 (P-384) and is less than the curve's order"
+                )
+            })
+        })
+        .transpose()?;
+    let public = read(public, public_digits)?
+        .map(|octets| {
+            let key = curve(octets.len()).and_then(|curve| PublicKey::new(curve, &octets));
+            key.with_context(|| format!("{public}: a public key is a point of 64 octets (P-256) or 96 (P-384)"))
+        })
+        .transpose()?;
+    Ok(Agreement { private, public })
 }
 
 fn title(name: &str, digits: Option<&str>) -> anyhow::Result<Option<Title>> {

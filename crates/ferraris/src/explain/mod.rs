@@ -1,6 +1,7 @@
 //! `ferraris explain`: what stands in octets of DLMS, layer by layer, deciphered with whichever key fits.
 
 mod acse;
+mod agreement;
 mod apdu;
 mod capture;
 mod conversation;

@@ -136,6 +136,66 @@ fn ciphered_vectors_open() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
+/// Keys that both ends agreed on, in one pass and static, of both curves, as another implementation sealed with them; and words for what is
+/// missing. V.44 is told, not guessed at.
+#[test]
+fn agreed_keys_are_computed_from_private_keys() {
+    let folder = std::env::temp_dir().join(format!("ferraris-explain-agreed-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let field = |id: &str, name: &str| {
+        let found = vectors("general-peer.txt", name).into_iter().find(|(it, _)| it == id);
+        found.expect("the vector has it").1
+    };
+    let file = folder.join("keys.toml");
+    for (id, how) in [
+        ("gurux-net-suite1-general-ciphering", "agreed on in one pass"),
+        ("gurux-net-suite2-general-ciphering", "agreed on in one pass"),
+        ("gurux-net-suite1-static-unified", "between the static keys"),
+        ("gurux-net-suite2-static-unified", "between the static keys"),
+    ] {
+        let entry = |with_keys: bool| {
+            let mut text = format!(
+                "[[keys]]\nname = \"the peer\"\nauthentication_key = \"{}\"\n",
+                field(id, "ak")
+            );
+            if with_keys {
+                text += &format!("client_agreement_key = \"{}\"\n", field(id, "originator_ka_private"));
+                text += &format!("meter_agreement_key = \"{}\"\n", field(id, "recipient_ka_private"));
+            }
+            text
+        };
+        for (with_keys, says) in [(true, how), (false, "the key file needs client_agreement_key")] {
+            std::fs::write(&file, entry(with_keys)).unwrap();
+            let outcome = explain(&[field(id, "apdu").as_ref(), "--keys".as_ref(), file.as_os_str()]);
+            assert_eq!(outcome.code, 0, "{id}: {}", outcome.stderr);
+            assert!(outcome.stdout.contains(says), "{id}: {}", outcome.stdout);
+            // The GET inside of it, of the logical device name.
+            assert_eq!(
+                outcome.stdout.contains("0-0:42.0.0"),
+                with_keys,
+                "{id}: {}",
+                outcome.stdout
+            );
+        }
+    }
+    std::fs::write(&file, "[[keys]]\nmeter_agreement_key = \"0102\"").unwrap();
+    let outcome = explain(&[
+        "C001C100010000800000FF0200".as_ref(),
+        "--keys".as_ref(),
+        file.as_os_str(),
+    ]);
+    assert!(outcome.stderr.contains("32 octets (P-256)"), "{}", outcome.stderr);
+    let compressed = explain(&["DB084D4D4D0000BC614F 0A 80 00000001 0011223344"]);
+    assert!(
+        compressed
+            .stdout
+            .contains("compressed with ITU-T V.44, which is not undone here"),
+        "{}",
+        compressed.stdout
+    );
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
 #[test]
 fn what_is_wrong_is_said_with_its_place() {
     let check = |arguments: &[&str], code: i32, says: &str| {

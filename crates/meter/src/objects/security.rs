@@ -7,8 +7,9 @@ use dlms::security::unwrap;
 
 use super::Data;
 use super::policy::{NAMEPLATE, SECURITY_SETUP, SECURITY_SETUP_OPEN};
+use crate::attack::Attack;
 use crate::effect::{Effect, Record};
-use crate::event_log::{Log, fraud, security};
+use crate::event_log::{Log, security};
 use crate::keys::KeyId;
 use crate::model::Model;
 
@@ -96,7 +97,7 @@ fn take_keys(it: &mut Model, parameters: &mut Reader<'_>) -> Result<(), ActionEr
         let Octets(wrapped) = parameters.value().map_err(unmatched)?;
         let id = KeyId::new(id).ok_or(ActionError::OtherReason)?;
         let Some(key) = unwrap(&master, wrapped) else {
-            it.note_attack(fraud::DECRYPTION_FAILURE);
+            it.note_attack(Attack::Decryption);
             return Err(ActionError::OtherReason);
         };
         it.keys.offer(id, key).map_err(|_| ActionError::OtherReason)?;

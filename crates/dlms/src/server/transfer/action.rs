@@ -7,7 +7,7 @@ use super::{ACTION_BLOCK_HEAD, Assembling, Desk, RESULT_HEAD, Service, Transfer,
 use crate::apdu::{ActionRequest, ActionResponse, ActionResult, Block, Exception, Invoke, Methods, put_method, tag};
 use crate::initiate::Conformance;
 use crate::server::answer::LIST_HEAD;
-use crate::server::application::{Application, Caller};
+use crate::server::application::{Application, Caller, SecurityEvent};
 use crate::server::association::REPLY_TO_CHALLENGE;
 use crate::server::buffers::Outbox;
 
@@ -80,6 +80,7 @@ impl Desk<'_> {
     }
 
     pub(super) fn action_ends(&mut self, invoke: Invoke, error: ActionError) -> Result<Transfer, Exception> {
+        self.app.observe(self.caller.client, SecurityEvent::OutOfSequence);
         let result = ActionResult {
             result: Err(error),
             returned: None,

@@ -54,6 +54,7 @@ impl Desk<'_> {
 
     /// Answers with an error in place of a block; the transfer is over.
     fn get_ends(&mut self, invoke: Invoke, number: u32, error: AccessError) -> Result<Transfer, Exception> {
+        self.suspect(error);
         let response = GetResponse::Block {
             invoke,
             last: true,

@@ -66,6 +66,7 @@ impl Desk<'_> {
     }
 
     pub(super) fn set_ends(&mut self, invoke: Invoke, number: u32, error: AccessError) -> Result<Transfer, Exception> {
+        self.suspect(error);
         self.answer(|out| SetResponse::LastBlock(invoke, Err(error), number).emit(out))?;
         Ok(Transfer::Idle)
     }

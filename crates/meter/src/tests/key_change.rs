@@ -1,0 +1,541 @@
+//! Keys, certificates and policies that a client changes over DLMS, with the power cut at every step of the flash: afterwards the old or
+//! the new is there, never half (class 64, methods 1 to 8).
+
+extern crate std;
+
+use std::boxed::Box;
+use std::string::String;
+use std::vec::Vec;
+use std::{format, println, vec};
+
+use base::{Civil, Utc};
+use cosem::axdr::{Enumerated, Octets, Reader, Writer};
+use cosem::{Method, Obis};
+use dlms::client::{Command, Credentials, Identity, Settings};
+use dlms::security::{
+    ASYMMETRIC, CERTIFICATE_MAX, Certificate, Challenge, Curve, Issue, Key, PrivateKey, PublicKey, Purpose, Scheme,
+    Suite, Title, derive, generate, wrap,
+};
+use flash::model::{Cut, How, Model as Flash, Timing};
+
+use super::talker::{CLIENT, Known, Talker, item};
+use super::{Bench, Life, TEST_SECTORS, config, start};
+use crate::config::test_secrets;
+use crate::keys::KeyId;
+use crate::profile::JournalId;
+use crate::{Config, Input, Meter, Secrets};
+
+fn key(octet: u8) -> Key {
+    Key::new(&[octet; 16]).expect("16 octets")
+}
+
+fn pair(seed: u8) -> (PrivateKey, PublicKey) {
+    generate(ASYMMETRIC, Curve::P256, &mut |out| out.fill(seed)).expect("a key")
+}
+
+fn year(year: u16) -> Utc {
+    Civil::new(year, 1, 1, 0, 0, 0).expect("a date").utc()
+}
+
+fn digits(title: Title) -> String {
+    title.iter().map(|octet| format!("{octet:02X}")).collect()
+}
+
+/// A certificate of the authority.
+fn issue(subject: &str, public: &PublicKey, purpose: Option<Purpose>, serial: u8) -> Vec<u8> {
+    let mut out = [0; CERTIFICATE_MAX];
+    let it = Issue {
+        serial: &[serial],
+        issuer: "root",
+        subject,
+        from: year(2020),
+        to: year(2060),
+        public,
+        purpose,
+    };
+    let (authority, _) = pair(1);
+    let length = it.emit(ASYMMETRIC, &authority, &mut out).expect("it fits");
+    out[..length].to_vec()
+}
+
+/// Everything of one meter of suite 1 and its client.
+struct Chest {
+    order: Config,
+    client_signing: PrivateKey,
+    meter_signing: PublicKey,
+}
+
+impl Chest {
+    fn new() -> Self {
+        let ((client_signing, client_public), (meter_signing, meter_public)) = (pair(2), pair(3));
+        let title = config().system_title();
+        let ds = Some(Purpose::Signature);
+        let certificates: Vec<&'static [u8]> = [
+            issue("root", &pair(1).1, None, 1),
+            issue(&digits(CLIENT), &client_public, ds, 2),
+            issue(&digits(title), &meter_public, ds, 3),
+        ]
+        .into_iter()
+        .map(|it| &*it.leak())
+        .collect();
+        let secrets = Secrets {
+            suite: Suite::One,
+            master_key: Some(key(5)),
+            private_keys: [Some(meter_signing), Some(pair(4).0), None],
+            ..test_secrets()
+        };
+        Self {
+            order: Config {
+                client_system_title: Some(CLIENT),
+                algorithms: ASYMMETRIC,
+                certificates: Box::leak(certificates.into_boxed_slice()),
+                secrets,
+                ..config()
+            },
+            client_signing,
+            meter_signing: meter_public,
+        }
+    }
+
+    fn identity(&self) -> Identity<'_> {
+        Identity {
+            algorithms: ASYMMETRIC,
+            signing: Some(&self.client_signing),
+            agreement: None,
+            ephemeral: None,
+            meter_signing: Some(self.meter_signing),
+            meter_agreement: None,
+            certificate: None,
+        }
+    }
+
+    fn boot(&self, flash: super::TestFlash) -> Life {
+        let mut bench = Bench {
+            flash,
+            closed: None,
+            rtc: None,
+        };
+        let (meter, report) = Meter::boot(&self.order, Some(start()), [7; 32], &mut bench).expect("this flash works");
+        assert!(!report.has_loss(), "{report:?}");
+        let link = dlms::server::Link::Wrapper(dlms::server::WrapperLink::new(
+            base::Instant::START,
+            base::Micros::from_secs(180),
+        ));
+        Life {
+            bench,
+            meter,
+            now: base::Instant::START,
+            link,
+        }
+    }
+}
+
+/// The keys from the factory.
+fn factory() -> Known {
+    Known {
+        suite: Suite::One,
+        encryption: key(0),
+        authentication: key(0),
+    }
+}
+
+const fn setup(method: i8) -> Method {
+    Method::new(64, Obis::new("0-0:43.0.2"), method)
+}
+
+/// What a client does to the meter, and what it learns by that.
+struct Act<'a> {
+    name: &'static str,
+    /// Does it; answers what the meter returned, or why not.
+    act: &'a dyn Fn(&mut Talker<'_>, &mut Life) -> Result<Vec<u8>, String>,
+    /// Whether a meter is as it is after the act (true) or as before (false); anything else panics. It gets what the meter returned when it
+    /// acknowledged.
+    is_new: &'a dyn Fn(&mut Life, Option<&[u8]>) -> bool,
+}
+
+/// Does the act with the power cut at each step of the flash in each way.
+fn cut_everywhere(chest: &Chest, prepare: &dyn Fn(&mut Life), act: &Act<'_>) {
+    let virgin = Flash::new(
+        vec![0xFF; TEST_SECTORS * 4_096],
+        vec![0; TEST_SECTORS],
+        Timing::TYPICAL,
+        1,
+    );
+    let mut life = chest.boot(virgin);
+    life.rest(1);
+    prepare(&mut life);
+    life.rest(1);
+    life.step(Input::PowerFailing).expect("a good farewell");
+    let cells = life.bench.revived().flash.cells().to_vec();
+    let begin = |seed: u64| {
+        let wear = vec![0; TEST_SECTORS];
+        let mut life = chest.boot(Flash::new(cells.clone(), wear, Timing::TYPICAL, seed));
+        life.rest(1);
+        life
+    };
+    let counter = |life: &Life| life.meter.model().security.received.last() + 10;
+    let perform = |life: &mut Life| {
+        let known = factory();
+        let settings = known.settings();
+        let settings = Settings {
+            identity: Some(chest.identity()),
+            ..settings
+        };
+        let mut talker = Talker::new(life, settings, counter(life));
+        talker.ask(life, Command::Associate)?;
+        (act.act)(&mut talker, life)
+    };
+    // Once without a cut, to know the steps.
+    let mut whole = begin(1);
+    assert!(!(act.is_new)(&mut begin(1), None), "{}: it is old before", act.name);
+    let from = whole.bench.flash.writes().steps;
+    let returned = perform(&mut whole).unwrap_or_else(|why| panic!("{}: {why}", act.name));
+    let to = whole.bench.flash.writes().steps;
+    assert!(
+        (act.is_new)(&mut whole, Some(&returned)),
+        "{}: it is new after",
+        act.name
+    );
+    assert!(from < to, "{}: it must write", act.name);
+    let (mut old, mut new) = (0, 0);
+    for step in from..to {
+        for how in [How::NotDone, How::HalfDone, How::Torn, How::Done] {
+            let seed = step << 8 | 1;
+            let context = format!("{}: step {step} of {from}..{to}, {how:?}, seed {seed}", act.name);
+            let mut life = begin(seed);
+            life.bench.flash.cut(Some(Cut { step, how }));
+            let acknowledged = perform(&mut life);
+            let mut life = chest.boot(life.bench.revived().flash);
+            let is_new = (act.is_new)(&mut life, acknowledged.as_deref().ok());
+            assert!(
+                is_new || acknowledged.is_err(),
+                "{context}: what was acknowledged is there"
+            );
+            if is_new {
+                new += 1;
+            } else {
+                old += 1;
+            }
+        }
+    }
+    println!(
+        "{}: {} cuts in {} steps: {old} old, {new} new",
+        act.name,
+        old + new,
+        to - from
+    );
+    assert!(0 < old && 0 < new, "{}: cuts on both sides", act.name);
+}
+
+/// Whether these keys open the meter; the counter is one that no key has seen.
+fn opens(life: &mut Life, known: &Known) -> bool {
+    let counter = life.meter.model().security.received.last() + 10;
+    life.serves(known.settings(), counter).is_ok()
+}
+
+/// Exactly one of two sets of keys opens the meter; answers whether it is the new one.
+fn opened_by(life: &mut Life, old: &Known, new: &Known) -> bool {
+    let found = [opens(life, old), opens(life, new)];
+    assert!(found[0] != found[1], "one of both: {found:?}");
+    found[1]
+}
+
+fn transfer(keys: &[(KeyId, u8)]) -> Vec<u8> {
+    let mut buffer = [0; 400];
+    let mut out = Writer::new(&mut buffer);
+    out.array(keys.len()).expect("it fits");
+    for &(id, octet) in keys {
+        out.structure(2).expect("it fits");
+        out.value(Enumerated(id as u8)).expect("it fits");
+        let wrapped = wrap(&key(5), &key(octet)).expect("a key wraps");
+        out.value(Octets(&wrapped)).expect("it fits");
+    }
+    out.written().to_vec()
+}
+
+/// Method 2: two keys of one list change together or not at all.
+#[test]
+fn transferred_keys_are_old_or_new_after_a_cut() {
+    let new = Known {
+        encryption: key(0x11),
+        authentication: key(0x22),
+        ..factory()
+    };
+    let parameters = transfer(&[(KeyId::Unicast, 0x11), (KeyId::Authentication, 0x22)]);
+    let act = Act {
+        name: "key_transfer",
+        act: &|talker, life| talker.ask(life, Command::Act(setup(2), Some(&parameters))),
+        is_new: &|life, _| opened_by(life, &factory(), &new),
+    };
+    cut_everywhere(&Chest::new(), &|_| {}, &act);
+}
+
+/// Method 3: the key is what both sides have agreed on, or the old one.
+#[test]
+fn agreed_keys_are_old_or_new_after_a_cut() {
+    let chest = Chest::new();
+    let (ephemeral, point) = pair(9);
+    let mut data = point.octets().to_vec();
+    let signature = ASYMMETRIC
+        .sign(&chest.client_signing, &[&[0], point.octets()])
+        .expect("it signs");
+    data.extend(signature.octets());
+    let mut buffer = [0; 200];
+    let mut out = Writer::new(&mut buffer);
+    out.array(1).and_then(|()| out.structure(2)).expect("it fits");
+    out.value(Enumerated(0))
+        .and_then(|()| out.value(Octets(&data)))
+        .expect("it fits");
+    let parameters = out.written().to_vec();
+    // What the client makes of the answer.
+    let agree = |answer: &[u8]| {
+        let mut reader = Reader::new(answer);
+        assert_eq!(reader.array().expect("an array"), 1);
+        reader.structure(2).expect("a structure");
+        let Enumerated(id) = reader.value().expect("a key");
+        let Octets(data) = reader.value().expect("its data");
+        let (point, signature) = data.split_at(64);
+        assert!(ASYMMETRIC.verify(&chest.meter_signing, &[&[id], point], signature));
+        let theirs = PublicKey::new(Curve::P256, point).expect("a point");
+        let shared = ASYMMETRIC.agree(&ephemeral, &theirs).expect("they agree");
+        let own = config().system_title();
+        derive(ASYMMETRIC, &shared, Scheme::Ephemeral, &CLIENT, &own).expect("a key")
+    };
+    let act = Act {
+        name: "key_agreement",
+        act: &|talker, life| talker.ask(life, Command::Act(setup(3), Some(&parameters))),
+        is_new: &|life, answer| match answer {
+            Some(answer) => {
+                let new = Known {
+                    encryption: agree(answer),
+                    ..factory()
+                };
+                opened_by(life, &factory(), &new)
+            }
+            // The client did not hear the other half: the meter has the old key, or a whole new one.
+            None => {
+                let present = life.meter.model().keys.symmetric(KeyId::Unicast).cloned();
+                let present = Known {
+                    encryption: present.expect("there is always one"),
+                    ..factory()
+                };
+                assert!(opens(life, &present));
+                !opens(life, &factory())
+            }
+        },
+    };
+    cut_everywhere(&chest, &|_| {}, &act);
+}
+
+fn octet_string(octets: &[u8]) -> Vec<u8> {
+    let mut buffer = vec![0; octets.len() + 8];
+    let mut out = Writer::new(&mut buffer);
+    out.value(Octets(octets)).expect("it fits");
+    out.written().to_vec()
+}
+
+/// The certificates that the meter lists, whole.
+fn listed(life: &mut Life) -> usize {
+    let mut buffers = (0..crate::certificates::SLOTS).map(|slot| {
+        let mut buffer = [0; CERTIFICATE_MAX];
+        let octets = life.meter.core.memory.certificate(&life.bench.flash, slot, &mut buffer);
+        octets.is_some_and(|octets| {
+            assert!(Certificate::parse(octets).is_ok(), "slot {slot} is whole");
+            true
+        })
+    });
+    buffers.by_ref().filter(|is_there| *is_there).count()
+}
+
+/// Method 6, a client's certificate.
+#[test]
+fn an_imported_certificate_is_there_or_not_after_a_cut() {
+    let parameters = octet_string(&issue(&digits(CLIENT), &pair(6).1, Some(Purpose::Agreement), 7));
+    let act = Act {
+        name: "import_certificate",
+        act: &|talker, life| talker.ask(life, Command::Act(setup(6), Some(&parameters))),
+        is_new: &|life, _| {
+            assert!(opens(life, &factory()), "what it is about stays usable");
+            listed(life) == 4
+        },
+    };
+    cut_everywhere(&Chest::new(), &|_| {}, &act);
+}
+
+/// Method 8.
+#[test]
+fn a_removed_certificate_is_there_or_not_after_a_cut() {
+    let mut buffer = [0; 100];
+    let mut out = Writer::new(&mut buffer);
+    let mut put = || {
+        out.structure(2)?;
+        out.value(Enumerated(0))?;
+        out.structure(3)?;
+        out.value(Enumerated(1))?;
+        out.value(Enumerated(0))?;
+        out.value(Octets(&CLIENT))
+    };
+    put().expect("it fits");
+    let parameters = out.written().to_vec();
+    let act = Act {
+        name: "remove_certificate",
+        act: &|talker, life| talker.ask(life, Command::Act(setup(8), Some(&parameters))),
+        is_new: &|life, _| listed(life) == 2,
+    };
+    cut_everywhere(&Chest::new(), &|_| {}, &act);
+}
+
+/// The meter's own certificate for a key pair that it has generated: key and certificate go together.
+#[test]
+fn the_meters_own_certificate_and_its_key_change_together() {
+    let chest = Chest::new();
+    let title = config().system_title();
+    // The factory's draw is the same in every life: so is the key that is generated here.
+    let prepare = |life: &mut Life| {
+        let known = factory();
+        let mut talker = Talker::new(life, known.settings(), 10);
+        talker.ask(life, Command::Associate).expect("it is let in");
+        talker
+            .ask(life, Command::Act(setup(4), Some(&[0x16, 0])))
+            .expect("it generates");
+        assert!(life.meter.model().keys.waiting().is_some());
+    };
+    let public_of = |life: &Life| {
+        let (_, private) = life.meter.model().keys.waiting()?;
+        ASYMMETRIC.public_key(private)
+    };
+    let act = Act {
+        name: "import of the meter's own",
+        act: &|talker, life| {
+            let public = public_of(life).expect("it waits");
+            let certificate = issue(&digits(title), &public, Some(Purpose::Signature), 8);
+            talker.ask(life, Command::Act(setup(6), Some(&octet_string(&certificate))))
+        },
+        is_new: &|life, _| {
+            let mut buffer = [0; CERTIFICATE_MAX];
+            let memory = &life.meter.core.memory;
+            let octets = memory
+                .certificate(&life.bench.flash, 0, &mut buffer)
+                .expect("there is one");
+            let certificate = Certificate::parse(octets).expect("it is whole");
+            let (is_new, said) = (certificate.serial == [8], certificate.public);
+            let private = life.meter.model().keys.private(Purpose::Signature).cloned();
+            let public = ASYMMETRIC.public_key(&private.expect("there is one")).expect("a key");
+            assert_eq!(public, said, "the key in use is that of the certificate");
+            assert_eq!(life.meter.model().keys.waiting().is_none(), is_new);
+            // HLS 7 proves it to a client that knows the certificate.
+            let known = factory();
+            let settings = Settings {
+                credentials: Credentials::Signature(Challenge::new(&[0x5A; 32]).expect("32 octets")),
+                identity: Some(Identity {
+                    meter_signing: Some(said),
+                    ..chest.identity()
+                }),
+                ..known.settings()
+            };
+            let counter = life.meter.model().security.received.last() + 10;
+            life.serves(settings, counter).expect("the meter proves who it is");
+            is_new
+        },
+    };
+    cut_everywhere(&chest, &prepare, &act);
+}
+
+/// Method 1: from then on requests must be signed, or not yet.
+#[test]
+fn a_raised_policy_is_old_or_new_after_a_cut() {
+    let chest = Chest::new();
+    let act = Act {
+        name: "security_activate",
+        act: &|talker, life| talker.ask(life, Command::Act(setup(1), Some(&[0x16, 0x7C]))),
+        is_new: &|life, _| {
+            let policy = life.read(64, "0-0:43.0.2", 2);
+            let is_new = match policy.as_slice() {
+                [0x16, 0x6C] => false,
+                [0x16, 0x7C] => true,
+                other => panic!("neither old nor new: {other:02X?}"),
+            };
+            let (unsigned, signed) = (factory(), factory());
+            let counter = life.meter.model().security.received.last() + 10;
+            let served = life.serves(unsigned.settings(), counter).is_ok();
+            assert_eq!(served, !is_new, "unsigned requests");
+            let counter = life.meter.model().security.received.last() + 10;
+            life.serves(signed.signed(chest.identity()), counter)
+                .expect("signed requests are served in either case");
+            is_new
+        },
+    };
+    cut_everywhere(&chest, &|_| {}, &act);
+}
+
+/// Each change is refused whole when one part of it is wrong, and told in the logs when it is done.
+#[test]
+fn changes_are_refused_whole_and_told() {
+    let chest = Chest::new();
+    let virgin = Flash::new(
+        vec![0xFF; TEST_SECTORS * 4_096],
+        vec![0; TEST_SECTORS],
+        Timing::TYPICAL,
+        1,
+    );
+    let mut life = chest.boot(virgin);
+    life.rest(1);
+    let known = factory();
+    let mut talker = Talker::new(&life, known.settings(), 10);
+    talker.ask(&mut life, Command::Associate).expect("it is let in");
+    let mut damaged = transfer(&[(KeyId::Unicast, 0x11), (KeyId::Authentication, 0x22)]);
+    let last = damaged.len() - 1;
+    damaged[last] ^= 1;
+    let same = transfer(&[(KeyId::Authentication, 0x22), (KeyId::Unicast, 0)]);
+    let twice = transfer(&[(KeyId::Unicast, 0x11), (KeyId::Unicast, 0x12)]);
+    let foreign = {
+        let mut octets = issue(&digits(CLIENT), &pair(6).1, Some(Purpose::Agreement), 7);
+        let last = octets.len() - 1;
+        octets[last] ^= 1;
+        octet_string(&octets)
+    };
+    let weaker = [0x16, 0x2C];
+    for (method, parameters) in [
+        (2, &damaged[..]),
+        (2, &same),
+        (2, &twice),
+        (2, &[0x01, 0x00]),
+        (3, &[0x01, 0x00]),
+        (6, &foreign),
+        (6, &octet_string(&issue("root", &pair(1).1, None, 9))),
+        (1, &weaker),
+        (1, &[0x16, 0xFF]),
+        (1, &[0x0F, 0x7C]),
+    ] {
+        let refused = talker.ask(&mut life, Command::Act(setup(method), Some(parameters)));
+        assert!(refused.is_err(), "method {method} {parameters:02X?}");
+        assert!(!life.meter.model().keys.is_changing());
+        assert_eq!(life.read(64, "0-0:43.0.2", 2), [0x16, 0x6C]);
+        assert_eq!(listed(&mut life), 3);
+        talker
+            .ask(&mut life, Command::Get(item(3, "1-0:1.8.0", 2)))
+            .expect("the association goes on");
+    }
+    // A wrapped key and two certificates that nobody vouches for: one attack, told once.
+    assert_eq!(life.log(JournalId::SecurityLog), [49]);
+    let parameters = transfer(&[(KeyId::Unicast, 0x11)]);
+    talker
+        .ask(&mut life, Command::Act(setup(2), Some(&parameters)))
+        .expect("it is taken");
+    let new = Known {
+        encryption: key(0x11),
+        ..factory()
+    };
+    let mut talker = Talker::new(&life, new.settings(), 1);
+    talker
+        .ask(&mut life, Command::Associate)
+        .expect("the new key's numbers begin anew");
+    let certificate = octet_string(&issue(&digits(CLIENT), &pair(6).1, Some(Purpose::Agreement), 7));
+    for (method, parameters) in [(6, &certificate[..]), (4, &[0x16, 1]), (1, &[0x16, 0x7C])] {
+        talker
+            .ask(&mut life, Command::Act(setup(method), Some(parameters)))
+            .unwrap_or_else(|why| panic!("method {method}: {why}"));
+    }
+    assert_eq!(life.log(JournalId::SecurityLog), [49, 48, 220, 222, 223]);
+    assert_eq!(life.log(JournalId::FraudLog), [49]);
+}

@@ -1,0 +1,4 @@
+//! Fuzz target `notifications`; what it does stands in the library.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|octets: &[u8]| ferraris_fuzz::notifications(octets));
