@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use crate::foreign::ForeignClient;
-use crate::running::{Running, Scratch};
+use crate::running::{Running, Scratch, codes};
 
 /// A small generator of octets; the seed is printed with what it did.
 struct Octets(u64);
@@ -85,4 +85,6 @@ fn idle_connections_give_way_to_new_ones() {
     meter.until("places are bounded", |state| {
         state["links"]["wrapper"]["open"].as_u64() <= Some(16)
     });
+    // However many there were, the security log tells of it once.
+    meter.until("the flood is told", |state| codes(state, "security") == [231]);
 }
