@@ -43,7 +43,7 @@ fn begin() -> Life {
     let mut bench = Bench::new();
     let (meter, _) = Meter::boot(&order, Some(start()), [7; 32], &mut bench).expect("this flash works");
     (life.meter, life.bench) = (meter, bench);
-    life.rest(1);
+    life.idle(1);
     life
 }
 
@@ -61,7 +61,7 @@ fn attack(name: &str, codes: &[u8], times: u32, mut act: impl FnMut(&mut Life, u
     assert_eq!(life.log(JournalId::SecurityLog), codes, "{name}: security log");
     let fraud: Vec<u8> = codes.iter().copied().filter(|code| *code < 200).collect();
     assert_eq!(life.log(JournalId::FraudLog), fraud, "{name}: fraud log");
-    life.rest(1);
+    life.idle(1);
     let counter = fresh(&life);
     life.serves(known().settings(), counter)
         .unwrap_or_else(|why| panic!("{name}: behind it: {why}"));
@@ -280,7 +280,7 @@ fn guessed_passwords_lock_the_port() {
     assert_eq!(life.log(JournalId::SecurityLog), [AUTHENTICATION, LOCKED_OUT]);
     assert_eq!(life.log(JournalId::FraudLog), [AUTHENTICATION]);
     assert!(life.meter.deadline() <= life.now + Micros::from_secs(60));
-    life.rest(61);
+    life.idle(61);
     assert_eq!(
         life.log(JournalId::SecurityLog),
         [AUTHENTICATION, LOCKED_OUT, LOCK_OUT_ENDED]

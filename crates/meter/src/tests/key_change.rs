@@ -162,15 +162,15 @@ fn cut_everywhere(chest: &Chest, prepare: &dyn Fn(&mut Life), act: &Act<'_>) {
         1,
     );
     let mut life = chest.boot(virgin);
-    life.rest(1);
+    life.idle(1);
     prepare(&mut life);
-    life.rest(1);
+    life.idle(1);
     life.step(Input::PowerFailing).expect("a good farewell");
     let cells = life.bench.revived().flash.cells().to_vec();
     let begin = |seed: u64| {
         let wear = vec![0; TEST_SECTORS];
         let mut life = chest.boot(Flash::new(cells.clone(), wear, Timing::TYPICAL, seed));
-        life.rest(1);
+        life.idle(1);
         life
     };
     let counter = |life: &Life| life.meter.model().security.received.last() + 10;
@@ -479,7 +479,7 @@ fn changes_are_refused_whole_and_told() {
         1,
     );
     let mut life = chest.boot(virgin);
-    life.rest(1);
+    life.idle(1);
     let known = factory();
     let mut talker = Talker::new(&life, known.settings(), 10);
     talker.ask(&mut life, Command::Associate).expect("it is let in");

@@ -158,7 +158,7 @@ impl Life {
     }
 
     /// Lets time pass and the flash prepare what comes.
-    pub(super) fn rest(&mut self, seconds: u64) {
+    pub(super) fn idle(&mut self, seconds: u64) {
         self.now = self.now + Micros::from_secs(seconds);
         for _ in 0..200 {
             self.bench.flash.pass(Micros::from_millis(50));
