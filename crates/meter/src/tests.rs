@@ -14,8 +14,8 @@ mod registration;
 mod roll_over;
 mod row_forms;
 mod sizes;
-mod time;
 mod talker;
+mod time;
 mod trust;
 mod worn;
 
