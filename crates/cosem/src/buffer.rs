@@ -66,6 +66,8 @@ pub fn put_row(
             // A clock that stands still is written in full: null-data would move it on.
             Some(Pace { seconds, .. }) if seconds != 0 => out.put(value)?,
             _ if value == old => out.octet(tag::NULL)?,
+            // A value that is no longer there must not read as the one before.
+            _ if value == [tag::NULL] => out.octet(tag::DONT_CARE)?,
             _ if form == RowForm::Delta => put_delta(value, old, out)?,
             _ => out.put(value)?,
         }
@@ -505,6 +507,35 @@ mod tests {
         check(172, 300, &[tag::DELTA_INTEGER, 0x80]);
         check(171, 300, &[tag::DELTA_LONG, 0xFF, 0x7F]);
         check(0, 0x8001, &[tag::DOUBLE_LONG_UNSIGNED, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_value_that_is_gone_does_not_read_as_the_one_before() {
+        let values: [&[u8]; 5] = [&[0x11, 5], &[0], &[0], &[0x11, 6], &[0x11, 6]];
+        for form in [RowForm::NullData, RowForm::Delta] {
+            let mut buffer = [0; 64];
+            let mut out = Writer::new(&mut buffer);
+            out.array(values.len()).expect("it fits");
+            let mut before = None;
+            for value in values {
+                out.structure(1).expect("it fits");
+                put_row(form, value, before, None, &mut out).expect("it fits");
+                before = Some(value);
+            }
+            let mut rows = Rows::new(out.written(), None).expect("an array");
+            let mut all: Vec<Vec<u8>> = Vec::new();
+            for _ in values {
+                let mut place = [0; 8];
+                let mut row = Writer::new(&mut place);
+                let before = all.last().map_or(&[][..], Vec::as_slice);
+                assert_eq!(rows.next(before, &mut row), Ok(true), "{form:?}");
+                all.push(row.written().to_vec());
+            }
+            assert_eq!(all[0], [0x11, 5], "{form:?}");
+            assert_eq!(all[1], [tag::DONT_CARE], "{form:?}");
+            assert!(matches!(all[2][..], [tag::NULL | tag::DONT_CARE]), "{form:?}");
+            assert_eq!(all[3..], [[0x11, 6], [0x11, 6]], "{form:?}");
+        }
     }
 
     #[test]
