@@ -105,14 +105,19 @@ impl Life {
     }
 
     pub(crate) fn set(&mut self, profile: &str, attribute: u8, value: &[u8]) {
-        let apdu = [hex("C101C10007"), hex(profile), vec![attribute, 0], value.to_vec()].concat();
+        self.set_of(&format!("0007 {profile}"), attribute, value);
+    }
+
+    /// Sets an attribute of an object, given by class and name.
+    pub(crate) fn set_of(&mut self, object: &str, attribute: u8, value: &[u8]) {
+        let apdu = [hex("C101C1"), hex(object), vec![attribute, 0], value.to_vec()].concat();
         // The flash may still be preparing for the change before.
         for _ in 0..1_000 {
             let answer = self.talk(&apdu);
             if answer[3] == 0 {
                 return;
             }
-            assert_eq!(answer[3], 2, "attribute {attribute} of {profile}: {answer:02X?}");
+            assert_eq!(answer[3], 2, "attribute {attribute} of {object}: {answer:02X?}");
             self.pass(Micros::from_millis(10));
         }
         panic!("the flash never gets ready");
@@ -156,20 +161,18 @@ impl Life {
         self.deliver(number);
         self.now = now;
         let reading = PhaseReading::steady(230_000_000, 17_000_000, 4_000_000_000, 0, 900_000_000_000);
-        let (from, to) = (Position::START, Position::of_sample(7_200_000));
-        let window = Measurement::of_phases(
-            from,
-            to,
-            900_000_000_000,
-            50_000_000,
-            [reading; 3],
-            Apparent::Arithmetic,
-        );
-        self.step(Input::Measured(&window));
+        self.window([reading; 3]);
         // The flash prepares the next sectors meanwhile.
         for _ in 0..8 {
             self.pass(Micros::from_millis(60));
         }
+    }
+
+    /// The three phases are measured.
+    pub(crate) fn window(&mut self, phases: [PhaseReading; 3]) {
+        let (from, to) = (Position::START, Position::of_sample(7_200_000));
+        let window = Measurement::of_phases(from, to, 900_000_000_000, 50_000_000, phases, Apparent::Arithmetic);
+        self.step(Input::Measured(&window));
     }
 
     /// Sets all profiles up and lets the rings be laid out; then the year begins.

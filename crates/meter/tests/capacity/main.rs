@@ -2,16 +2,17 @@
 //! wrapped, and read back by range and by entry through the server while capturing goes on; then ten years of days. Every row is compared
 //! with a model of its own, which knows only what was measured.
 //!
-//! The 16 MB flash is filled for 410 days; the 4 MB flash for 60, in which its M-Bus profiles wrap twice. Then every log with 600 events.
+//! The 16 MB flash is filled for 410 days; the 4 MB flash for 60, in which its M-Bus profiles wrap twice. `days` is ten years of days,
+//! `logs` every log.
 
+mod days;
 mod life;
+mod logs;
 
-use base::{Micros, Utc};
+use base::Utc;
 use cosem::DateTime;
 use cosem::axdr::Reader;
-use ferraris_meter::event_log::Log;
-use ferraris_meter::profile::JournalId;
-use ferraris_meter::{FlashSize, Input};
+use ferraris_meter::FlashSize;
 
 use life::{Life, PROFILES, QUARTER, WH_A_QUARTER, hex, mbus_value};
 
@@ -166,61 +167,5 @@ fn fill(size: FlashSize, days: u32) {
         });
         assert!(last < number, "rows came while profile {journal} was read");
         life.compare(journal, &buffer, last + 1 - in_use..=last);
-    }
-}
-
-/// L2: at least 500 entries in each log, 200 in the one of fraud, filled until the ring has wrapped and read whole.
-#[test]
-fn every_log_holds_its_entries() {
-    for size in [FlashSize::Megabytes16, FlashSize::Megabytes4] {
-        let mut life = Life::begin(size);
-        // Codes that are written each time they happen.
-        let events = [
-            (Log::Standard, 20, "0000636200FF"),
-            (Log::Fraud, 91, "0000636201FF"),
-            (Log::Disconnect, 61, "0000636202FF"),
-            (Log::Quality, 90, "0000636204FF"),
-            (Log::Communication, 150, "0000636205FF"),
-            (Log::Security, 48, "0000636209FF"),
-            (Log::MBus1, 105, "0001636203FF"),
-            (Log::MBus2, 115, "0002636203FF"),
-            (Log::MBus3, 125, "0003636203FF"),
-            (Log::MBus4, 135, "0004636203FF"),
-        ];
-        for (log, code, name) in events {
-            let id = JournalId::of_log(log);
-            let depth = life.meter.model().depth(id);
-            assert!(500 <= depth, "{log:?}: {depth}");
-            // One sector more than the depth, so that the oldest are gone.
-            let count = depth + 400;
-            for _ in 0..count {
-                life.step(Input::Noted(log, code));
-                life.pass(Micros::from_millis(60));
-            }
-            let state = life.meter.model().journals[id.index()];
-            assert!(
-                depth <= state.in_use && state.in_use < state.written,
-                "{log:?}: {state:?}"
-            );
-            let buffer = life.buffer(name, "00", |_| {});
-            let mut rows = Reader::new(&buffer);
-            assert_eq!(rows.array(), Ok(usize::try_from(depth).expect("small")), "{log:?}");
-            let mut before = None;
-            for _ in 0..depth {
-                let columns = rows.octet().and_then(|_structure| rows.length()).expect("a row");
-                let time: DateTime = rows.value().expect("a time");
-                let time = time.utc(|_| 0).expect("a moment");
-                assert!(before <= Some(time), "{log:?}");
-                before = Some(time);
-                assert_eq!(rows.value(), Ok(code), "{log:?}");
-                for _ in 2..columns {
-                    rows.skip_value().expect("a value");
-                }
-            }
-            rows.end().expect("nothing more");
-        }
-        for log in [JournalId::PowerInterruptionLog, JournalId::ParameterChangeLog] {
-            assert!(500 <= life.meter.model().depth(log), "{log:?}");
-        }
     }
 }
