@@ -129,10 +129,12 @@ pub fn is_alike(row: &[u8], other: &[u8]) -> bool {
     two.is_at_end()
 }
 
+/// Whether values of this type have contents that say something by themselves: no lists, no differences, and not nothing.
 const fn is_scalar(kind: u8) -> bool {
     !matches!(
         kind,
-        tag::ARRAY | tag::STRUCTURE | tag::COMPACT_ARRAY | tag::NULL | tag::DONT_CARE
+        tag::ARRAY | tag::STRUCTURE | tag::COMPACT_ARRAY | tag::NULL | tag::DONT_CARE | tag::DELTA_INTEGER
+            ..=tag::DELTA_DOUBLE_LONG_UNSIGNED
     )
 }
 
