@@ -82,6 +82,12 @@ impl Conformance {
         self.0 & other.0 == other.0
     }
 
+    /// What of it is not in `other`.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// Everything of both, for constants.
     #[must_use]
     pub const fn with(self, other: Self) -> Self {

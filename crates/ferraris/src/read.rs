@@ -1,7 +1,9 @@
 //! `ferraris read`: reads a meter over TCP, UDP, HDLC, an optical head, and shows what it says. See docs/read.md.
 
 mod counters;
+mod expectation;
 mod failure;
+mod keys_file;
 mod meaning;
 mod moment;
 mod objects;
@@ -22,17 +24,20 @@ use std::time::Instant;
 use base::Micros;
 use clap::Args;
 use cosem::{Attribute, Obis, Selection};
-use dlms::client::{Client, Framing, Patience};
+use dlms::acse::Diagnostic;
+use dlms::client::{Client, ClientError, Credentials, Framing, Patience, Settings};
 use dlms::hdlc::{Address, Limits};
 use dlms::iec62056_21::Goal;
+use dlms::initiate::Conformance;
 
 use counters::Counters;
+use expectation::{ASKED, Reply};
 use failure::{Attempt, Failure};
 use moment::{Moment, RangeDeviation};
 use objects::{Identity, Objects};
-use output::{Format, Reply, Report};
+use output::{Format, Reply as Shown, Report};
 use profile::{Reading, Wanted};
-use secrets::{Asked, Authentication, Secrets};
+use secrets::{Authentication, Secrets, SecurityArgs};
 use talk::{Broken, Talk};
 use value::{DeviationSign, Value};
 use wire::{LineMode, Place, Wire};
@@ -64,10 +69,6 @@ pub(crate) struct ReadArgs {
     #[arg(long, value_name = "TEXT", default_value = "")]
     device_address: String,
 
-    /// The client's number [default: 16 without secrets, 1 with]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    client: Option<u16>,
-
     /// The logical device
     #[arg(long, value_name = "N", default_value_t = 1)]
     server: u16,
@@ -92,17 +93,8 @@ pub(crate) struct ReadArgs {
     #[arg(long, value_name = "BAUD", default_value_t = 9600)]
     baud: u32,
 
-    /// How to show who it is [default: keys mean hls5, a password lls, neither none]
-    #[arg(long, value_enum)]
-    auth: Option<Authentication>,
-
-    /// The password of LLS; better in --keys, where other users of this machine do not see it
-    #[arg(long, value_name = "TEXT")]
-    password: Option<String>,
-
-    /// Password, keys, client and system title as a TOML file, or the first line of `ferraris meter --json`
-    #[arg(long, value_name = "FILE")]
-    keys: Option<PathBuf>,
+    #[command(flatten)]
+    security: SecurityArgs,
 
     /// The object whose value is the last counter that the meter accepted [default: 0-0:43.1.0]
     #[arg(long, value_name = "OBIS", value_parser = obis, default_value = "0-0:43.1.0")]
@@ -156,6 +148,10 @@ pub(crate) struct ReadArgs {
     #[arg(long, value_name = "TIMES", default_value_t = 3)]
     retries: u8,
 
+    /// Services and encodings that are used where the meter grants them
+    #[arg(long = "use", value_enum, value_delimiter = ',', value_name = "WHAT,..")]
+    uses: Vec<Use>,
+
     /// The longest PDU that is taken; 0 for any
     #[arg(long, value_name = "OCTETS", default_value_t = 0)]
     pdu: u16,
@@ -173,6 +169,17 @@ pub(crate) struct ReadArgs {
     quiet: bool,
 }
 
+/// What not every meter has, and not every meter that says so can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Use {
+    /// Several attributes in one ACCESS
+    Access,
+    /// General block transfer
+    GeneralBlocks,
+    /// Rows as differences to the row before
+    Deltas,
+}
+
 /// An attribute as it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct AskedAttribute {
@@ -185,7 +192,7 @@ struct AskedAttribute {
 #[derive(Default)]
 struct Haul {
     identity: Option<(String, String)>,
-    replies: Vec<Reply>,
+    replies: Vec<Shown>,
     reading: Option<Reading>,
     list: Vec<objects::Listed>,
 }
@@ -237,14 +244,8 @@ fn read(args: &ReadArgs) -> Result<(), Failure> {
         let _reader_gone = out.write_all(text.as_bytes()).and_then(|()| out.flush());
         return Ok(());
     }
-    let secrets = Secrets::gather(&Asked {
-        client: args.client,
-        authentication: args.auth,
-        password: args.password.as_deref(),
-        keys: args.keys.as_deref(),
-        state: &state,
-    })?;
-    let counters = match secrets.is_ciphered() {
+    let secrets = Secrets::gather(&args.security, &state)?;
+    let counters = match secrets.uses_counter() {
         true => Some(Counters::open(&state, &secrets.fingerprint)?),
         false => None,
     };
@@ -271,7 +272,7 @@ impl Reader<'_> {
             let before = haul.weight();
             match self.associate_and_haul(haul) {
                 Ok(()) => return Ok(()),
-                Err(Broken { failure, again }) => {
+                Err(Broken { failure, again, .. }) => {
                     if before < haul.weight() {
                         left = self.args.retries;
                     }
@@ -297,20 +298,20 @@ impl Reader<'_> {
         }
         let mut wire = self.open(patience)?;
         let (framing, patience) = (self.framing(), self.patience());
-        let settings = self.secrets.settings(self.args.server, self.args.pdu)?;
+        let fresh = self.secrets.fresh()?;
+        let settings = self
+            .secrets
+            .settings(&fresh, self.args.server, self.wanted(), self.args.pdu)?;
+        let attempted = self.attempt();
         let progress = &mut self.progress;
         let mut tell = |received| progress.octets(received);
         let client = Client::new(settings, framing, patience, counter, &mut self.lent);
-        let attempt = Attempt {
-            place: self.place.text(),
-            client: self.secrets.client,
-            means: self.secrets.means(),
-            associating: true,
-        };
+        let attempt = attempted.clone();
         let mut talk = Talk::new(client, &mut wire, self.counters.as_mut(), attempt, &mut tell);
-        let hauled = talk
-            .associate()
-            .and_then(|()| haul.take(&mut talk, self.args, &self.state, self.secrets.client));
+        talk.by_access = self.args.uses.contains(&Use::Access);
+        let associated = talk.associate();
+        let refusal = associated.as_ref().err().and_then(|broken| broken.error);
+        let hauled = associated.and_then(|()| haul.take(&mut talk, self.args, &self.state, &self.secrets));
         if talk.client.is_associated() {
             talk.release();
         }
@@ -318,13 +319,64 @@ impl Reader<'_> {
         if let Some(counters) = &mut self.counters {
             counters.settle(next)?;
         }
-        hauled
+        let Some(ClientError::Refused {
+            diagnostic, initiate, ..
+        }) = refusal
+        else {
+            return hauled;
+        };
+        let expected = self.expected(diagnostic);
+        Err(failure::refused(&attempted, diagnostic, initiate, expected.as_deref()).into())
+    }
+
+    fn attempt(&self) -> Attempt {
+        Attempt {
+            place: self.place.text(),
+            client: self.secrets.client,
+            means: self.secrets.means(),
+            associating: true,
+        }
+    }
+
+    /// What is asked for beyond [`secrets::WANTED`].
+    fn wanted(&self) -> Conformance {
+        let uses = self.args.uses.iter();
+        uses.fold(secrets::WANTED, |wanted, it| {
+            wanted.with(match it {
+                Use::Access => Conformance::ACCESS,
+                Use::GeneralBlocks => Conformance::GENERAL_BLOCK_TRANSFER,
+                Use::Deltas => Conformance::DELTA_VALUES,
+            })
+        })
+    }
+
+    /// What a meter that refused expects of this client, as far as it says so without a secret.
+    fn expected(&mut self, diagnostic: Diagnostic) -> Option<String> {
+        // A sign-on for each question would take longer than it is worth.
+        if self.args.mode_e || !expectation::is_worth_asking(diagnostic) {
+            return None;
+        }
+        let mut replies = Vec::with_capacity(ASKED.len());
+        for mechanism in ASKED {
+            let mut wire = self.open(Duration::from_secs(self.args.timeout)).ok()?;
+            let settings = Settings {
+                credentials: Credentials::Probe(mechanism.mechanism(), secrets::challenge().ok()?),
+                ..Settings::public(self.secrets.client, self.args.server, secrets::WANTED)
+            };
+            let attempt = self.attempt();
+            let client = Client::new(settings, self.framing(), self.patience(), 1, &mut self.lent);
+            let mut nothing = |_| {};
+            let mut talk = Talk::new(client, &mut wire, None, attempt, &mut nothing);
+            let error = talk.associate().err()?.error?;
+            replies.push(Reply::of(&error));
+        }
+        expectation::text(&replies)
     }
 
     /// The greatest counter that the meter has accepted, read through its public client; none where it does not say.
     fn accepted_counter(&mut self) -> Option<u32> {
         let mut wire = self.open(Duration::from_secs(self.args.timeout)).ok()?;
-        let settings = dlms::client::Settings::public(16, self.args.server, secrets::WANTED);
+        let settings = Settings::public(16, self.args.server, secrets::WANTED);
         let client = Client::new(settings, self.framing(), self.patience(), 1, &mut self.lent);
         let attempt = Attempt {
             place: self.place.text(),
@@ -444,8 +496,9 @@ impl Reader<'_> {
         match refused {
             0 => Ok(()),
             _ if refused == haul.replies.len() && report.profile.is_none() => Err(Failure::Refused(format!(
-                "{place}: the meter gives client {} none of what was asked for; see the reason beside each name",
-                self.secrets.client
+                "{place}: the meter gives client {} none of what was asked for; see the reason beside each name.{}",
+                self.secrets.client,
+                hint_at_credentials(&self.secrets),
             ))),
             _ => Err(Failure::Partial(format!(
                 "{place}: {refused} of {} attributes were refused; see the reason beside each name",
@@ -468,7 +521,7 @@ impl Haul {
         talk: &mut Talk<'_, '_>,
         args: &ReadArgs,
         state: &std::path::Path,
-        client: u16,
+        secrets: &Secrets,
     ) -> Result<(), Broken> {
         if self.identity.is_none() {
             let names = [
@@ -488,7 +541,7 @@ impl Haul {
         let identity = Identity {
             logical_device_name: &logical_device_name,
             firmware: &firmware,
-            client,
+            client: secrets.client,
         };
         // Names with their class need no list; everything else does.
         let listless = !args.list
@@ -503,17 +556,23 @@ impl Haul {
         if objects.remembered && args.list && !args.quiet {
             eprintln!("ferraris: the list is the one that was kept; --refresh reads it again");
         }
-        let taken = self.take_all(talk, args, &mut objects);
+        let taken = self.take_all(talk, args, secrets, &mut objects);
         objects.keep();
         taken
     }
 
-    fn take_all(&mut self, talk: &mut Talk<'_, '_>, args: &ReadArgs, objects: &mut Objects) -> Result<(), Broken> {
+    fn take_all(
+        &mut self,
+        talk: &mut Talk<'_, '_>,
+        args: &ReadArgs,
+        secrets: &Secrets,
+        objects: &mut Objects,
+    ) -> Result<(), Broken> {
         self.list.clone_from(&objects.known.objects);
         if args.list {
             return Ok(());
         }
-        let wanted = wanted(args, objects)?;
+        let wanted = wanted(args, secrets, objects)?;
         let done = self.replies.len();
         for piece in wanted.get(done..).unwrap_or_default().chunks(16) {
             let answers = talk.get_all(piece)?;
@@ -525,7 +584,7 @@ impl Haul {
                     })?),
                     Err(error) => Err(error),
                 };
-                self.replies.push(Reply {
+                self.replies.push(Shown {
                     attribute: *attribute,
                     value,
                     measure,
@@ -553,7 +612,7 @@ impl Haul {
 }
 
 /// The attributes that are read beside a profile.
-fn wanted(args: &ReadArgs, objects: &Objects) -> Result<Vec<Attribute>, Failure> {
+fn wanted(args: &ReadArgs, secrets: &Secrets, objects: &Objects) -> Result<Vec<Attribute>, Failure> {
     if args.all {
         let all = objects.known.objects.iter().flat_map(|object| {
             // Buffers and lists are asked for by name.
@@ -579,13 +638,23 @@ fn wanted(args: &ReadArgs, objects: &Objects) -> Result<Vec<Attribute>, Failure>
             let class = asked.class.or_else(|| objects.class_of(asked.name));
             let class = class.ok_or_else(|| {
                 Failure::Refused(format!(
-                    "{} is not in the object list of this client; see --list, or name its class: {}/3",
-                    asked.name, asked.name
+                    "{name} is not in the object list of client {client}.{hint} See --list, or name its class to ask all the same: {name}/3",
+                    name = asked.name,
+                    client = secrets.client,
+                    hint = hint_at_credentials(secrets),
                 ))
             })?;
             Ok(Attribute::new(class, asked.name, asked.index))
         })
         .collect()
+}
+
+/// What a client that shows no secret may try.
+fn hint_at_credentials(secrets: &Secrets) -> &'static str {
+    match secrets.authentication {
+        Authentication::None => " Clients that show who they are may read more: --password TEXT or --keys FILE.",
+        _ => "",
+    }
 }
 
 /// The object list for people and programs.

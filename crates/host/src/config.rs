@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use cosem::buffer::RowForm;
+use dlms::initiate::Conformance;
 use dlms::security::{ASYMMETRIC, Certificate, CertificateFault};
 use meter::readout::READ_OUT_LINES;
 use meter::{Config, FlashSize, Variant};
@@ -111,6 +112,25 @@ fn fill_in(table: &mut Table<'_>, variant: Option<Variant>, faults: &mut Faults)
                 .collect(),
         );
     }
+    if let Some(mut differences) = table.table("differences", faults) {
+        let it = &mut config.dialect;
+        for (name, place) in [
+            ("header_authenticated", &mut it.header_authenticated),
+            ("content_length_signed", &mut it.content_length_signed),
+            ("ephemeral_scheme_signed", &mut it.ephemeral_scheme_signed),
+            ("dedicated_counter", &mut it.dedicated_counter),
+            ("gmac_names_suite", &mut it.gmac_names_suite),
+        ] {
+            *place = differences.boolean(name, faults).unwrap_or(*place);
+        }
+        for (name, path) in differences
+            .list("withheld", 0..=SERVICES.len(), faults)
+            .unwrap_or_default()
+        {
+            config.withheld = config.withheld.with(service(name, path, faults));
+        }
+        differences.close(faults);
+    }
     if let Some(mut management) = table.table("management", faults) {
         order.keys = key_ring(&mut management, faults)?;
         order.config.secrets = order.keys.secrets();
@@ -212,6 +232,17 @@ fn certificates(folder: &Path) -> Result<&'static [&'static [u8]], String> {
     Ok(certificates.leak())
 }
 
+/// A service or encoding that a meter can do without; none of them when it is written wrong.
+fn service(name: &Value, path: At, faults: &mut Faults) -> Conformance {
+    let found = SERVICES.iter().find(|(word, _)| name.as_str() == Some(*word));
+    if found.is_none() {
+        let words: Vec<&str> = SERVICES.iter().map(|(word, _)| *word).collect();
+        let detail = format!("is {name}; allowed are {}", words.join(", "));
+        faults.note(FaultKind::OutOfRange, path, detail);
+    }
+    found.map_or(Conformance::NONE, |(_, service)| *service)
+}
+
 /// A name of the optical port's read-out.
 fn read_out_name(name: &Value, path: At, faults: &mut Faults) -> Option<cosem::Obis> {
     let found = name.as_str().and_then(cosem::Obis::parse);
@@ -268,10 +299,24 @@ const ROW_FORMS: &[(&str, RowForm)] = &[
 
 const DEVICES: &[(&str, Device)] = &[("gas", Device::Gas), ("water", Device::Water), ("heat", Device::Heat)];
 
+const SERVICES: &[(&str, Conformance)] = &[
+    ("access", Conformance::ACCESS),
+    (
+        "attribute-0",
+        Conformance::ATTRIBUTE_0_WITH_GET.with(Conformance::ATTRIBUTE_0_WITH_SET),
+    ),
+    ("deltas", Conformance::DELTA_VALUES),
+    ("general-blocks", Conformance::GENERAL_BLOCK_TRANSFER),
+    ("general-protection", Conformance::GENERAL_PROTECTION),
+    ("lists", Conformance::MULTIPLE_REFERENCES),
+];
+
 const FLASH_SIZES: &[(&str, FlashSize)] = &[("16MB", FlashSize::Megabytes16), ("4MB", FlashSize::Megabytes4)];
 
 #[cfg(test)]
 mod tests {
+    use dlms::security::Dialect;
+
     use super::*;
 
     #[track_caller]
@@ -314,6 +359,35 @@ mod tests {
         assert_eq!(config.client_system_title, Some(*b"MMM\x00\x00\x00\x00\x01"));
         assert_eq!(keys.authentication_key[0], 0xE0);
         assert_eq!(config.secrets.lls_password.as_deref(), Some(b"12345678".as_slice()));
+    }
+
+    /// Issue 5, 6: what implementations differ in is a setting, and the standard's form is the default.
+    #[test]
+    fn differences_from_the_standard_are_ordered() {
+        let Order { config, .. } = Order::parse("meter.toml", "", None).expect("nothing is wrong");
+        assert_eq!(
+            (config.dialect, config.withheld),
+            (Dialect::STANDARD, Conformance::NONE)
+        );
+        let text = "[differences]\nheader_authenticated = false\ncontent_length_signed = true\nephemeral_scheme_signed = true\n\
+                    dedicated_counter = true\ngmac_names_suite = false\nwithheld = [\"access\", \"general-blocks\"]";
+        let Order { config, .. } = Order::parse("meter.toml", text, None).expect("nothing is wrong");
+        let other = Dialect {
+            header_authenticated: false,
+            content_length_signed: true,
+            ephemeral_scheme_signed: true,
+            dedicated_counter: true,
+            gmac_names_suite: false,
+        };
+        assert_eq!(config.dialect, other);
+        assert_eq!(
+            config.withheld,
+            Conformance::ACCESS.with(Conformance::GENERAL_BLOCK_TRANSFER)
+        );
+        refused(
+            "[differences]\nwithheld = [\"get\"]",
+            "meter.toml:2:13: differences/withheld/0 is \"get\"; allowed are access, attribute-0, deltas, general-blocks, general-protection, lists",
+        );
     }
 
     #[test]
@@ -359,7 +433,7 @@ mod tests {
         refused(
             "colour = \"grey\"",
             "meter.toml:1:1: colour is not known here; allowed are client_system_title, \
-             constant, daylight_saving, flash, management, mbus_1, mbus_2, mbus_3, mbus_4, nominal_hertz, nominal_volts, read_out, row_form, \
+             constant, daylight_saving, differences, flash, management, mbus_1, mbus_2, mbus_3, mbus_4, nominal_hertz, nominal_volts, read_out, row_form, \
              serial, switching_module, \
              time_zone_minutes, variant",
         );

@@ -3,7 +3,8 @@
 use core::fmt;
 
 use cosem::buffer::RowForm;
-use dlms::security::{Algorithms, Key, PrivateKey, SYMMETRIC, Suite};
+use dlms::initiate::Conformance;
+use dlms::security::{Algorithms, Dialect, Key, PrivateKey, SYMMETRIC, Suite};
 use heapless::Vec;
 
 use crate::limits::{CHECKPOINT_SECONDS, HLS_SECRET_OCTETS, PASSWORD_OCTETS};
@@ -103,6 +104,10 @@ pub struct Config {
     /// How rows of buffers go over the wire. Every client reads plain ones; differences go to those alone that agree on
     /// them.
     pub row_form: RowForm,
+    /// Which of the forms that implementations differ in it speaks (docs/security.md).
+    pub dialect: Dialect,
+    /// Services and encodings that it has and offers to nobody, for clients that go wrong when they are offered.
+    pub withheld: Conformance,
     /// The keys and passwords that it leaves the factory with.
     pub secrets: Secrets,
     /// The only client system title that is accepted, or any.
@@ -199,6 +204,8 @@ impl Config {
             flash: FlashSize::Megabytes16,
             checkpoint_seconds: CHECKPOINT_SECONDS,
             row_form: RowForm::Plain,
+            dialect: Dialect::STANDARD,
+            withheld: Conformance::NONE,
             secrets,
             client_system_title: None,
             algorithms: SYMMETRIC,

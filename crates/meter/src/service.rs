@@ -8,8 +8,7 @@ use dlms::acse::{Context, Diagnostic, Mechanism};
 use dlms::iec62056_21::Text;
 use dlms::initiate::Conformance;
 use dlms::security::{
-    Algorithms, CERTIFICATE_MAX, CertificateFault, Dialect, Key, KeySet, Keys, Policy, PrivateKey, PublicKey, Purpose,
-    Title,
+    Algorithms, CERTIFICATE_MAX, CertificateFault, Key, KeySet, Keys, Policy, PrivateKey, PublicKey, Purpose, Title,
 };
 use dlms::server::{Application, Caller, Exhausted, PDU_MAX, PreEstablished, Profile, Proposal, Replay, SecurityEvent};
 
@@ -62,8 +61,8 @@ const PDU_SIZE: u16 = {
 };
 
 /// The association that a client would get: what its object shows while nobody is there.
-pub(crate) const fn offer(client: u16) -> Partner {
-    let [a, b, c] = CONFORMANCE.octets();
+pub(crate) const fn offer(config: &Config, client: u16) -> Partner {
+    let [a, b, c] = CONFORMANCE.without(config.withheld).octets();
     Partner {
         client,
         mechanism: match client {
@@ -192,13 +191,14 @@ impl Application for Service<'_> {
         };
         Ok(Profile {
             policy,
-            conformance: if self.core.model.config.row_form == RowForm::Delta {
+            conformance: if model.config.row_form == RowForm::Delta {
                 CONFORMANCE.with(Conformance::DELTA_VALUES)
             } else {
                 CONFORMANCE
-            },
+            }
+            .without(model.config.withheld),
             receive_max: PDU_SIZE,
-            dialect: Dialect::STANDARD,
+            dialect: model.config.dialect,
         })
     }
 
@@ -259,9 +259,11 @@ impl Application for Service<'_> {
         (client == PRE_ESTABLISHED_CLIENT && server == MANAGEMENT_DEVICE).then_some(PreEstablished {
             profile: Profile {
                 policy: Policy::BOTH,
-                conformance: CONFORMANCE.with(Conformance::DATA_NOTIFICATION),
+                conformance: CONFORMANCE
+                    .with(Conformance::DATA_NOTIFICATION)
+                    .without(self.core.model.config.withheld),
                 receive_max: PDU_SIZE,
-                dialect: Dialect::STANDARD,
+                dialect: self.core.model.config.dialect,
             },
             title: self.core.model.config.client_system_title,
             send_max: 0,

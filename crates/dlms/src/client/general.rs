@@ -75,6 +75,7 @@ impl Session<'_> {
                 let signing = identity.signing.ok_or(ClientError::Keys)?;
                 signed_answer(identity.algorithms, signing, proof)
             }
+            Credentials::Probe(..) => return Err(ClientError::Keys),
             _ => {
                 let keys = self.settings.keys.ok_or(ClientError::Keys)?;
                 let counter = self.take_counter()?;

@@ -155,6 +155,10 @@ pub(super) struct Session<'b> {
     pub(super) general: General,
     /// The greatest number of the meter.
     pub(super) received: Option<u32>,
+    /// The last number of ours under the dedicated key, where it has numbers of its own.
+    dedicated_sent: u32,
+    /// The greatest number of the meter under the dedicated key.
+    dedicated_received: Option<u32>,
     pub(super) server_title: Option<Title>,
     pub(super) from_server: Option<Challenge>,
     pub(super) conformance: Conformance,
@@ -192,6 +196,8 @@ impl<'b> Session<'b> {
             counter,
             general: General::new(),
             received: None,
+            dedicated_sent: 0,
+            dedicated_received: None,
             server_title: None,
             from_server: None,
             send_max: PDU_MAX,
@@ -432,6 +438,7 @@ impl<'b> Session<'b> {
         self.work = Work::Nothing;
         self.general = General::new();
         self.received = None;
+        (self.dedicated_sent, self.dedicated_received) = (0, None);
         self.send_max = PDU_MAX;
         let settings = self.settings.clone();
         let mut scratch = [0; HEADROOM + 96];
@@ -622,7 +629,13 @@ impl<'b> Session<'b> {
         emit(&mut out, self.lent.get(..length).unwrap_or(&[])).map_err(|_| ClientError::TooLong)?;
         self.pdu = HEADROOM..HEADROOM + out.len();
         if self.settings.is_sealing() {
-            let counter = self.take_counter()?;
+            let own = self.settings.dialect.dedicated_counter && self.settings.envelope(false).is_dedicated();
+            let counter = if own {
+                self.dedicated_sent = self.dedicated_sent.checked_add(1).ok_or(ClientError::Keys)?;
+                self.dedicated_sent
+            } else {
+                self.take_counter()?
+            };
             let keys = self.settings.keys.ok_or(ClientError::Keys)?;
             let keys = self
                 .settings
@@ -723,10 +736,16 @@ impl<'b> Session<'b> {
         let title = title.ok_or(ClientError::Deciphering)?;
         let buffer = buffer.get_mut(..range.end).unwrap_or_default();
         let apdu = open(buffer, range.start, &sealed, keys, title).map_err(|_| ClientError::Deciphering)?;
-        if self.received.is_some_and(|last| sealed.counter <= last) {
+        let dedicated = sealed.envelope.is_dedicated() && self.settings.dialect.dedicated_counter;
+        let last = if dedicated {
+            &mut self.dedicated_received
+        } else {
+            &mut self.received
+        };
+        if last.is_some_and(|last| sealed.counter <= last) {
             return Err(ClientError::Replayed);
         }
-        self.received = Some(sealed.counter);
+        *last = Some(sealed.counter);
         Ok(apdu)
     }
 

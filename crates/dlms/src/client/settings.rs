@@ -17,6 +17,9 @@ pub enum Credentials<'k> {
     Secret(Mechanism, &'k [u8], Challenge),
     /// By a signature, mechanism 7: [`Settings::identity`] signs. The challenge has 32 to 64 octets.
     Signature(Challenge),
+    /// Only asks whether the meter knows this mechanism: where it does and sends its challenge, nothing is answered to that
+    /// and the command ends with [`ClientError::Keys`](super::ClientError::Keys). No secret is shown, and none is tried.
+    Probe(Mechanism, Challenge),
 }
 
 /// What a client of suites 1 and 2 has and knows beside symmetric keys.
@@ -137,7 +140,7 @@ impl<'k> Settings<'k> {
             Credentials::None => Mechanism::None,
             Credentials::Password(_) => Mechanism::Password,
             Credentials::Gmac(_) => Mechanism::Gmac,
-            Credentials::Secret(mechanism, ..) => mechanism,
+            Credentials::Secret(mechanism, ..) | Credentials::Probe(mechanism, _) => mechanism,
             Credentials::Signature(_) => Mechanism::Ecdsa,
         }
     }
@@ -160,7 +163,10 @@ impl<'k> Settings<'k> {
     pub(super) const fn challenge(&self) -> Option<&Challenge> {
         match &self.credentials {
             Credentials::None | Credentials::Password(_) => None,
-            Credentials::Gmac(it) | Credentials::Secret(_, _, it) | Credentials::Signature(it) => Some(it),
+            Credentials::Gmac(it)
+            | Credentials::Secret(_, _, it)
+            | Credentials::Signature(it)
+            | Credentials::Probe(_, it) => Some(it),
         }
     }
 

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use dlms::acse::Diagnostic;
 use dlms::apdu::{Exception, ServiceFault};
 use dlms::client::ClientError;
+use dlms::initiate::InitiateError;
 
 /// Why a reading did not come to its end.
 #[derive(Debug)]
@@ -80,9 +81,9 @@ pub(crate) const fn is_worth_another_try(error: &ClientError) -> bool {
 pub(crate) fn explain(error: &ClientError, attempt: &Attempt) -> Failure {
     let Attempt {
         place,
-        client,
         means,
         associating,
+        ..
     } = attempt;
     match error {
         ClientError::NoAnswer => Failure::Unreachable(format!(
@@ -97,13 +98,7 @@ pub(crate) fn explain(error: &ClientError, attempt: &Attempt) -> Failure {
         )),
         ClientError::Refused {
             diagnostic, initiate, ..
-        } => {
-            let initiate = initiate.map_or_else(String::new, |error| format!("; initiate request: {error:?}"));
-            Failure::Refused(format!(
-                "{place}: AARE rejected: {diagnostic}{initiate}. You are client {client} and used {means}. {}",
-                advice(*diagnostic, *client, means)
-            ))
-        }
+        } => refused(attempt, *diagnostic, *initiate, None),
         ClientError::Exception(exception) => Failure::Refused(format!("{place}: {error}. {}", hint(*exception, means))),
         ClientError::Impostor => Failure::Refused(format!(
             "{place}: {error}. Wrong keys, or not the meter that they are for; nothing was read"
@@ -112,11 +107,36 @@ pub(crate) fn explain(error: &ClientError, attempt: &Attempt) -> Failure {
             "{place}: {error}. Check encryption_key and authentication_key in --keys, and the suite"
         )),
         ClientError::Keys => Failure::Usage(format!(
-            "{error}; {means} needs encryption_key and authentication_key (--keys FILE)"
+            "{error}; see what --keys FILE must hold for {means} in docs/read.md"
         )),
         ClientError::TooLong => Failure::Failed(format!("{place}: {error}; ask for less at once (--from, --to)")),
         _ => Failure::Failed(format!("{place}: {error}")),
     }
+}
+
+/// A refused association: why, and what the meter expects of this client as far as it was found out.
+pub(crate) fn refused(
+    attempt: &Attempt,
+    diagnostic: Diagnostic,
+    initiate: Option<InitiateError>,
+    expected: Option<&str>,
+) -> Failure {
+    let Attempt {
+        place, client, means, ..
+    } = attempt;
+    let initiate = initiate.map_or_else(String::new, |error| format!("; initiate request: {error:?}"));
+    let who = match expected {
+        // It may be the secret alone that is wrong.
+        Some(expected) if diagnostic == Diagnostic::AuthenticationFailure => {
+            format!("Client {client} may use {expected} there; you used {means}")
+        }
+        Some(expected) => format!("The meter expects {expected} on client {client}; you used {means}"),
+        None => format!("You are client {client} and used {means}"),
+    };
+    Failure::Refused(format!(
+        "{place}: AARE rejected: {diagnostic}{initiate}. {who}. {}",
+        advice(diagnostic, *client, means)
+    ))
 }
 
 /// What to try after a refused association.
@@ -127,11 +147,13 @@ fn advice(diagnostic: Diagnostic, client: u16, means: &str) -> String {
              --keys, and --auth"
         ),
         Diagnostic::MechanismNotRecognised => format!(
-            "The meter expects another mechanism than {means} on client {client}: try --keys FILE (HLS 5), --password (LLS), or --client 16 \
+            "The meter expects another mechanism than {means} on client {client}: try --keys FILE with --auth, --password (LLS), or --client 16 \
              without either"
         ),
         Diagnostic::MechanismRequired | Diagnostic::AuthenticationRequired => {
-            format!("Client {client} must authenticate: give --password (LLS) or --keys FILE (HLS 5)")
+            format!(
+                "Client {client} must authenticate: give --password (LLS) or --keys FILE (HLS), or try --client 16 for what is public"
+            )
         }
         Diagnostic::ContextNotSupported => format!(
             "Client {client} is not served in this context: with keys it is ciphered, without it is plain; try the other one"

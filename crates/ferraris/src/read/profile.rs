@@ -3,8 +3,9 @@
 use std::collections::{HashSet, VecDeque};
 
 use base::Utc;
-use cosem::axdr::{Full, Writer};
-use cosem::{AccessError, Attribute, ClockStatus, DateTime, Obis, Selection};
+use cosem::axdr::{Full, Reader, Writer};
+use cosem::buffer::{Pace, Rows};
+use cosem::{AccessError, Attribute, DateTime, Obis, Selection};
 
 use super::failure::Failure;
 use super::moment::{Moment, RangeDeviation};
@@ -66,6 +67,8 @@ enum Piece {
 
 /// Rows that are asked for at once.
 const PIECE_ROWS: u32 = 500;
+/// Octets of the longest row that a meter may shorten to less.
+const LONGEST_ROW: usize = 64 << 10;
 /// Pieces of a range; when it would be more, the pieces are longer.
 const PIECES_MOST: i64 = 2_000;
 
@@ -236,52 +239,39 @@ impl Reading {
             ))
         })?;
         let wrong = |why: &dyn core::fmt::Display| Failure::Failed(format!("profile {}: {why}", self.wanted.name));
-        let value = Value::parse(&octets).map_err(|error| wrong(&error))?;
-        let mut rows: Vec<(Vec<u8>, Vec<Value>)> = Vec::with_capacity(value.fields().len());
-        for row in value.fields() {
-            if row.fields().len() != self.columns.len() {
-                let why = format!(
-                    "a row has {} values for {} columns",
-                    row.fields().len(),
-                    self.columns.len()
-                );
-                return Err(wrong(&why).into());
+        self.rows_of(&octets).map_err(|why| wrong(&why).into())
+    }
+
+    /// The rows of a buffer in any form: what null-data, differences and compact arrays stand for is put in.
+    fn rows_of(&self, octets: &[u8]) -> Result<Vec<(Vec<u8>, Vec<Value>)>, String> {
+        let seconds = u32::try_from(self.period_seconds).unwrap_or(0);
+        let pace = self.clock_column().map(|column| Pace { column, seconds });
+        let mut buffer = Rows::new(octets, pace).map_err(|error| error.to_string())?;
+        let mut rows: Vec<(Vec<u8>, Vec<Value>)> = Vec::new();
+        // A row is no longer than the buffer that it came in, and the row before it.
+        let (mut before, mut scratch) = (Vec::new(), vec![0; octets.len() + LONGEST_ROW]);
+        loop {
+            let mut out = Writer::new(&mut scratch);
+            let more = buffer.next(&before, &mut out);
+            if !more.map_err(|error| format!("a row is none: {error}"))? {
+                return Ok(rows);
             }
-            let before = rows.last().map(|(_, before)| before.as_slice());
-            let values = self.complete(row.fields(), before);
+            before = out.written().to_vec();
+            let mut reader = Reader::new(&before);
+            let mut values = Vec::with_capacity(self.columns.len());
+            while !reader.is_at_end() {
+                let value = reader.skip_value().and_then(Value::parse);
+                values.push(value.map_err(|error| error.to_string())?);
+            }
+            if values.len() != self.columns.len() {
+                return Err(format!(
+                    "a row has {} values for {} columns",
+                    values.len(),
+                    self.columns.len()
+                ));
+            }
             rows.push((format!("{values:?}").into_bytes(), values));
         }
-        Ok(rows)
-    }
-
-    /// Puts in what null-data stands for: the value of the row before, or a period after its stamp.
-    fn complete(&self, row: &[Value], before: Option<&[Value]>) -> Vec<Value> {
-        let clock = self.clock_column();
-        let whole = row.iter().enumerate().map(|(index, value)| {
-            let previous = before
-                .and_then(|before| before.get(index))
-                .filter(|_| *value == Value::Null);
-            match previous {
-                Some(stamp) if Some(index) == clock => self.next_stamp(stamp).unwrap_or(Value::Null),
-                Some(previous) => previous.clone(),
-                None => value.clone(),
-            }
-        });
-        whole.collect()
-    }
-
-    fn next_stamp(&self, stamp: &Value) -> Option<Value> {
-        let stamp = stamp.date_time()?;
-        let [.., status] = stamp.octets();
-        let deviation = stamp.deviation();
-        let next = stamp.local().ok()?.utc().plus(self.period_seconds).civil();
-        let mut octets = DateTime::from_local(next, deviation.unwrap_or(0), ClockStatus::default()).octets();
-        let [.., high, low, last] = &mut octets;
-        *last = status;
-        if deviation.is_none() {
-            (*high, *low) = (0x80, 0);
-        }
-        Some(Value::DateTime(DateTime::from_octets(octets)))
     }
 
     fn range(&self, out: &mut Writer<'_>, from: Moment, to: Moment) -> Result<(), Full> {

@@ -5,7 +5,7 @@ use std::time::Instant as RealInstant;
 
 use base::{Instant, Micros};
 use cosem::{AccessError, Attribute, Selection};
-use dlms::apdu::Item;
+use dlms::apdu::{AccessSpec, Item};
 use dlms::client::{Client, ClientError, Command, Outcome};
 use dlms::initiate::Conformance;
 
@@ -21,11 +21,17 @@ pub(crate) type Answer = Result<Vec<u8>, AccessError>;
 pub(crate) struct Broken {
     pub(crate) failure: Failure,
     pub(crate) again: bool,
+    /// What the client said, when it was the client.
+    pub(crate) error: Option<ClientError>,
 }
 
 impl From<Failure> for Broken {
     fn from(failure: Failure) -> Self {
-        Self { failure, again: false }
+        Self {
+            failure,
+            again: false,
+            error: None,
+        }
     }
 }
 
@@ -39,6 +45,8 @@ pub(crate) struct Talk<'b, 'w> {
     /// Octets that have come, and what is told of it.
     pub(crate) received: u64,
     pub(crate) progress: &'w mut dyn FnMut(u64),
+    /// Whether several attributes are asked for by ACCESS, where it was granted.
+    pub(crate) by_access: bool,
 }
 
 impl<'b, 'w> Talk<'b, 'w> {
@@ -57,6 +65,7 @@ impl<'b, 'w> Talk<'b, 'w> {
             begun: RealInstant::now(),
             received: 0,
             progress,
+            by_access: false,
         }
     }
 
@@ -89,6 +98,12 @@ impl<'b, 'w> Talk<'b, 'w> {
             selection: Selection::Whole,
         };
         let mut answers = Vec::with_capacity(attributes.len());
+        if self.by_access && self.client.conformance().has(Conformance::ACCESS) {
+            for piece in attributes.chunks(LIST_MOST) {
+                self.access(piece, &mut answers)?;
+            }
+            return Ok(answers);
+        }
         let lists = self.client.conformance().has(Conformance::MULTIPLE_REFERENCES);
         if !lists || attributes.len() < 2 {
             for attribute in attributes {
@@ -122,6 +137,34 @@ impl<'b, 'w> Talk<'b, 'w> {
             }
         }
         Ok(answers)
+    }
+
+    /// Reads a few attributes by one ACCESS.
+    fn access(&mut self, attributes: &[Attribute], answers: &mut Vec<Answer>) -> Result<(), Broken> {
+        const NULL: &[u8] = &[0];
+        let wanted: Vec<_> = attributes
+            .iter()
+            .map(|&attribute| {
+                let selection = Selection::Whole;
+                (AccessSpec::Get(Item { attribute, selection }), NULL)
+            })
+            .collect();
+        let before = answers.len();
+        self.run(Command::Access {
+            wanted: &wanted,
+            break_on_error: false,
+        })?;
+        match self.client.outcome() {
+            Some(Outcome::Accessed(response)) => answers.extend(response.iter().map(|(value, _, code)| match code {
+                0 => Ok(value.to_vec()),
+                code => Err(AccessError::from_code(code).unwrap_or(AccessError::OtherReason)),
+            })),
+            other => return Err(self.unexpected(&format!("{other:?}"))),
+        }
+        if answers.len() != before + attributes.len() {
+            return Err(self.unexpected("another number of values than was asked for"));
+        }
+        Ok(())
     }
 
     fn unexpected(&self, what: &str) -> Broken {
@@ -190,6 +233,7 @@ impl<'b, 'w> Talk<'b, 'w> {
         Broken {
             failure: explain(error, &self.attempt),
             again: super::failure::is_worth_another_try(error),
+            error: Some(*error),
         }
     }
 
@@ -203,6 +247,7 @@ fn gone(attempt: &Attempt, error: &std::io::Error) -> Broken {
     Broken {
         failure: Failure::Unreachable(format!("{}: {error}", attempt.place)),
         again: true,
+        error: None,
     }
 }
 

@@ -66,8 +66,14 @@ impl Value {
 
     fn take(reader: &mut Reader<'_>) -> Result<Self, AxdrError> {
         let tagged = reader.octet()?;
+        Self::contents(reader, tagged)
+    }
+
+    /// The contents of a value with this tag.
+    fn contents(reader: &mut Reader<'_>, tagged: u8) -> Result<Self, AxdrError> {
         Ok(match tagged {
-            tag::NULL => Self::Null,
+            // don't-care stands where a value is lost.
+            tag::NULL | tag::DONT_CARE => Self::Null,
             tag::BOOLEAN => Self::Boolean(reader.octet()? != 0),
             tag::INTEGER => Self::Integer(i8::from_be_bytes(reader.array_of()?).into()),
             tag::LONG => Self::Integer(i16::from_be_bytes(reader.array_of()?).into()),
@@ -106,6 +112,16 @@ impl Value {
                 } else {
                     Self::Structure(fields?)
                 }
+            }
+            tag::COMPACT_ARRAY => {
+                let kind = Kind::take(reader)?;
+                let count = reader.length()?;
+                let mut contents = Reader::new(reader.take(count)?);
+                let mut elements = Vec::new();
+                while !contents.is_at_end() {
+                    elements.push(kind.of_octets(&mut contents)?);
+                }
+                Self::Array(elements)
             }
             _ => return Err(reader.error("a data type that is shown here")),
         })
@@ -186,6 +202,58 @@ impl Value {
             (Self::Array(fields) | Self::Structure(fields), _) => fields.iter().map(|it| it.json(None, sign)).collect(),
             (Self::Bits(_) | Self::Text(_) | Self::Octets(_) | Self::DateTime(_), _) => json!(self.text(None, sign)),
         }
+    }
+}
+
+/// The type description of a compact array. [`Value::parse`] has bounded its depth.
+enum Kind {
+    Scalar(u8),
+    Array(usize, Box<Self>),
+    Structure(Vec<Self>),
+}
+
+impl Kind {
+    fn take(reader: &mut Reader<'_>) -> Result<Self, AxdrError> {
+        Ok(match reader.octet()? {
+            tag::ARRAY => {
+                let count = u16::from_be_bytes(reader.array_of()?);
+                Self::Array(count.into(), Box::new(Self::take(reader)?))
+            }
+            tag::STRUCTURE => {
+                let count = reader.length()?;
+                let kinds: Result<Vec<_>, _> = (0..count).map(|_| Self::take(reader)).collect();
+                Self::Structure(kinds?)
+            }
+            tag::COMPACT_ARRAY => return Err(reader.error("a compact array in a compact array is none")),
+            scalar => Self::Scalar(scalar),
+        })
+    }
+
+    /// An element that takes octets: of others a few octets could promise any number.
+    fn of_octets(&self, contents: &mut Reader<'_>) -> Result<Value, AxdrError> {
+        let before = contents.offset();
+        let element = self.element(contents)?;
+        if contents.offset() == before {
+            return Err(contents.error("elements without octets have no number"));
+        }
+        Ok(element)
+    }
+
+    fn element(&self, contents: &mut Reader<'_>) -> Result<Value, AxdrError> {
+        Ok(match self {
+            Self::Scalar(tagged) => Value::contents(contents, *tagged)?,
+            Self::Array(count, kind) => {
+                let mut elements = Vec::new();
+                for _ in 0..*count {
+                    elements.push(kind.of_octets(contents)?);
+                }
+                Value::Array(elements)
+            }
+            Self::Structure(kinds) => {
+                let fields: Result<Vec<_>, _> = kinds.iter().map(|kind| kind.element(contents)).collect();
+                Value::Structure(fields?)
+            }
+        })
     }
 }
 
@@ -375,6 +443,13 @@ mod tests {
         check(&[9, 2, 0, 1], None, "0001");
         check(&[4, 10, 0b1010_0000, 0b0100_0000], None, "1010000001b");
         check(&[2, 2, 0x16, 3, 1, 2, 3, 1, 0], None, "{3, [true, -]}");
+        // A compact array of structures of unsigned and long-unsigned, and one of arrays of two.
+        check(&[0x13, 2, 2, 0x11, 0x12, 6, 1, 0, 2, 3, 0, 4], None, "[{1, 2}, {3, 4}]");
+        check(&[0x13, 1, 0, 2, 0x11, 4, 1, 2, 3, 4], None, "[[1, 2], [3, 4]]");
+        // Elements without octets could be any number.
+        assert!(Value::parse(&[0x13, 0, 1, 0]).is_err());
+        assert!(Value::parse(&[0x13, 1, 0xFF, 0xFF, 1, 0xFF, 0xFF, 0, 1, 0]).is_err());
+        assert!(Value::parse(&[0x13, 0x13, 3, 0x11, 1, 7]).is_err());
         assert!(Value::parse(&[6, 0, 0]).is_err());
         assert!(Value::parse(&[0, 0]).is_err());
     }

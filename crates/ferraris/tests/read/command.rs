@@ -41,7 +41,11 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn begin(args: &[&str]) -> Self {
-        let scratch = Scratch::new();
+        Self::begin_in(Scratch::new(), args)
+    }
+
+    /// In a folder in which something is laid out already.
+    pub(crate) fn begin_in(scratch: Scratch, args: &[&str]) -> Self {
         let usual = [
             "--optical",
             "127.0.0.1:0",
@@ -57,6 +61,17 @@ impl Bench {
         let meter = Running::start(&scratch, &[&usual, args].concat());
         std::fs::write(scratch.join("meter.json"), meter.says.to_string()).expect("it is written");
         Self { meter, scratch }
+    }
+
+    /// The same meter switched off and on with a changed order.
+    pub(crate) fn ordered_anew(self, change: impl FnOnce(String) -> String) -> Self {
+        let Self { meter, scratch } = self;
+        let _said = meter.stop("-TERM");
+        let path = scratch.join("order.toml");
+        let order = std::fs::read_to_string(&path).expect("an order");
+        std::fs::write(&path, change(order)).expect("it is written");
+        let path = path.display().to_string();
+        Self::begin_in(scratch, &["--config", &path])
     }
 
     /// `ferraris read` at an address of the meter.

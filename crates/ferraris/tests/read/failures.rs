@@ -15,7 +15,7 @@ fn a_wrong_secret_is_a_refusal_that_says_what_to_try() {
         for part in [
             address,
             "AARE rejected: authentication failure (13)",
-            "You are client 1 and used LLS",
+            "Client 1 may use HLS 5 or HLS 6 there; you used LLS",
             "check --password",
         ] {
             assert!(said.err.contains(part), "{part} is missing: {}", said.err);

@@ -2,8 +2,11 @@
 
 mod command;
 mod failures;
+mod party;
 mod profiles;
 #[path = "../meter/running.rs"]
 #[allow(dead_code, reason = "these tests use a part of it")]
 mod running;
+mod security;
+mod serial;
 mod values;

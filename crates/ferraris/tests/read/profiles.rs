@@ -9,39 +9,33 @@ use crate::command::{Bench, Cutter, Said};
 /// A meter whose load profile has some rows, and a hole where its clock jumped.
 fn with_rows() -> Bench {
     let bench = Bench::begin(&[]);
-    let boundary = |bench: &Bench| {
-        // To within seconds of the next quarter of an hour, and over it.
-        let time = bench.meter.state()["time"]["utc"].as_str().expect("a time").to_owned();
-        let minutes: i64 = time[14..16].parse().expect("minutes");
-        let seconds: i64 = time[17..19].parse().expect("seconds");
-        let jump = 900 - (minutes % 15 * 60 + seconds) - 4;
-        bench.meter.put("/api/v1/time", &json!({ "jump_s": jump, "speed": 0 }));
-        bench.meter.put("/api/v1/time", &json!({ "speed": "max" }));
-        let begun = rows(bench);
-        bench.meter.until("a row", |_| begun < rows(bench));
-        bench.meter.pause();
-    };
     for _ in 0..3 {
-        boundary(&bench);
+        grow(&bench, "demo-password");
     }
     bench.meter.put("/api/v1/time", &json!({ "jump_s": 3600 }));
     for _ in 0..2 {
-        boundary(&bench);
+        grow(&bench, "demo-password");
     }
     bench
 }
 
-fn rows(bench: &Bench) -> u64 {
+/// Lets the meter live to within seconds of the next quarter of an hour, and over it: one row or more.
+pub(crate) fn grow(bench: &Bench, password: &str) {
+    let time = bench.meter.state()["time"]["utc"].as_str().expect("a time").to_owned();
+    let minutes: i64 = time[14..16].parse().expect("minutes");
+    let seconds: i64 = time[17..19].parse().expect("seconds");
+    let jump = 900 - (minutes % 15 * 60 + seconds) - 4;
+    bench.meter.put("/api/v1/time", &json!({ "jump_s": jump, "speed": 0 }));
+    bench.meter.put("/api/v1/time", &json!({ "speed": "max" }));
+    let begun = rows(bench, password);
+    bench.meter.until("a row", |_| begun < rows(bench, password));
+    bench.meter.pause();
+}
+
+fn rows(bench: &Bench, password: &str) -> u64 {
     let said = bench.read(
         "wrapper",
-        &[
-            "--password",
-            "demo-password",
-            "--obis",
-            "1-0:99.1.0/7:7",
-            "--format",
-            "json",
-        ],
+        &["--password", password, "--obis", "1-0:99.1.0/7:7", "--format", "json"],
     );
     said.value("1-0:99.1.0")["value"].as_u64().expect("a number")
 }

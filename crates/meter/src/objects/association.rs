@@ -58,5 +58,5 @@ fn partner(it: &Model, which: u8) -> Partner {
     };
     it.partner
         .filter(|now| which == 0 || now.client == client)
-        .unwrap_or_else(|| offer(client))
+        .unwrap_or_else(|| offer(&it.config, client))
 }
