@@ -1,8 +1,9 @@
 //! Aggregation of the supply's quantities (IEC 61000-4-30, 4.5): windows to 150/180 cycles, 10 minutes, 2 hours; frequency over 10 s.
 //!
 //! Values are aggregated as the root of the mean of their squares. The clock is the caller's: it says when 10 seconds, 10 minutes and
-//! 2 hours are over, between two windows. The windows themselves are never cut at a tick of the clock, because what a bill is made of
-//! must not be counted twice: the window across a tick belongs to the 10 minutes before it and to those after it. A run of 150/180 cycles
+//! 2 hours are over, between two windows. Windows begin anew at each 10-minute tick ([`Part`](crate::Part)): the one that the tick finds under
+//! way goes on to its end and belongs to the 10 minutes before (4.5, overlap 1). Where nobody told the sample path of the tick, the
+//! window across it counts in the 10 minutes before and in those after. A run of 150/180 cycles
 //! starts anew with each 10 minutes; the one that the tick finds under way goes on to its end beside it (4.5.4, overlap 2).
 
 use libm::sqrt;
@@ -75,6 +76,7 @@ struct Sums {
 
 /// Windows of the shortest aggregate: 150 or 180 cycles.
 const WINDOWS: u32 = 15;
+const TEN_MINUTES_OF_TWO_HOURS: u32 = 12;
 
 impl Aggregation {
     /// Nothing aggregated yet.
@@ -139,8 +141,16 @@ impl Aggregation {
         }
         Ticked {
             ten_minutes,
-            two_hours: if ends_two_hours { self.two_hours.take() } else { None },
+            two_hours: if ends_two_hours { self.take_two_hours() } else { None },
         }
+    }
+}
+
+impl Aggregation {
+    /// Two hours that are not twelve 10-minute values are flagged: the supply or the meter was away.
+    fn take_two_hours(&mut self) -> Option<Aggregate> {
+        self.two_hours.flagged |= self.two_hours.n_values < TEN_MINUTES_OF_TWO_HOURS;
+        self.two_hours.take()
     }
 }
 
@@ -153,8 +163,13 @@ impl Default for Aggregation {
 impl MeanFrequency {
     /// Takes a window. One that was not synchronised to a voltage says nothing about the frequency.
     pub fn book(&mut self, window: &Measurement) {
+        self.book_part(window, window.duration_nanos);
+    }
+
+    /// Takes the part of a window that was not in the one before.
+    pub(crate) fn book_part(&mut self, window: &Measurement, nanos: u64) {
         if window.synchronised {
-            let seconds = window.duration_nanos as f64 * 1e-9;
+            let seconds = nanos as f64 * 1e-9;
             self.turns += window.frequency_microhertz as f64 * 1e-6 * seconds;
             self.seconds += seconds;
         }

@@ -93,6 +93,11 @@ impl Chain {
         self.core.adjust(setup)
     }
 
+    /// Says where a 10-minute tick of the clock falls, see [`Core::resynchronise`].
+    pub fn resynchronise(&mut self, tick: Position) {
+        self.core.resynchronise(tick);
+    }
+
     /// The number of the next sample.
     #[must_use]
     pub const fn position(&self) -> Position {

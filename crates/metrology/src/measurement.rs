@@ -5,6 +5,7 @@
 
 use crate::channel::{ChannelSet, N_PHASES, Phase};
 use crate::position::Position;
+use crate::resynchronisation::Part;
 use crate::signal::SignalFaults;
 
 /// One window of 10 (50 Hz) or 12 (60 Hz) cycles of the supply. Windows are contiguous: `to` of one is `from` of the next.
@@ -20,6 +21,8 @@ pub struct Measurement {
     pub frequency_microhertz: u64,
     /// Whether the window held whole cycles of a tracked voltage; false while free-running or after a jump of frequency.
     pub synchronised: bool,
+    /// Which piece of 10 or 12 cycles it is: shorter windows lie around a 10-minute tick.
+    pub part: Part,
     /// Readings by phase; all zero for phases that the meter does not have.
     pub phases: [PhaseReading; N_PHASES],
     /// True rms of the current in the neutral conductor, in microamperes.
@@ -193,6 +196,7 @@ impl Measurement {
             duration_nanos,
             frequency_microhertz,
             synchronised: true,
+            part: Part::Whole,
             phases,
             neutral_current_microamperes: 0,
             total: TotalReading::of_phases(&phases, duration_nanos, apparent),

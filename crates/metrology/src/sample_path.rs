@@ -15,6 +15,7 @@ use crate::no_load::NoLoad;
 use crate::oscillator::Oscillator;
 use crate::position::Position;
 use crate::presence::{Change, Presence, VoltageChunk};
+use crate::resynchronisation::Part;
 use crate::rounding::{nearest_i32, nearest_i64, nearest_u32, nearest_u64};
 use crate::setup::{DirectCurrent, NominalFrequency, Setup, SetupError};
 use crate::signal::{Bits, CONSTANT_VARIANCE, DIRECT_SHARE, SignalFaults};
@@ -58,6 +59,8 @@ pub struct Core {
     events: Events,
     /// What rounding to nanoseconds has left over.
     nanos_left: f64,
+    /// The 10-minute tick at which a window is to begin.
+    tick: Option<Position>,
     measurement: Option<Measurement>,
 }
 
@@ -79,6 +82,8 @@ enum Stage {
 struct Window {
     from: Position,
     length_raw: u64,
+    cycles: u32,
+    part: Part,
     oscillator: Oscillator,
     /// The oscillator's phase at the next sample.
     phase: u32,
@@ -140,6 +145,7 @@ impl Core {
             lost_in_window: [false; N_PHASES],
             events: Events::default(),
             nanos_left: 0.0,
+            tick: None,
             measurement: None,
         })
     }
@@ -209,7 +215,45 @@ impl Core {
     #[must_use]
     pub fn assumed_hertz(&self) -> Option<f64> {
         let window = self.window.as_ref()?;
-        Some(f64::from(self.nominal.cycles()) * self.rate_hz / Position::from_raw(window.length_raw).samples())
+        Some(f64::from(window.cycles) * self.rate_hz / Position::from_raw(window.length_raw).samples())
+    }
+
+    /// Says where a 10-minute tick of the clock falls: a window will begin there, to the nearest cycle, see [`Part`]. To be said before the
+    /// sample at the tick is pushed; what is said later holds from the next cycle on.
+    pub fn resynchronise(&mut self, tick: Position) {
+        self.tick = Some(tick);
+        self.cut();
+    }
+
+    /// Cuts the present window at the tick, when the tick is in it.
+    fn cut(&mut self) {
+        let (Some(tick), Stage::Inside { .. }, Some(window)) = (self.tick, self.stage, &mut self.window) else {
+            return;
+        };
+        let cycle_raw = (window.length_raw / u64::from(window.cycles)).max(1);
+        // A window that has begun cannot be made shorter than it is.
+        let passed = Position::of_sample(self.now.saturating_add(EDGE_SAMPLES as u64));
+        let wanted = if tick <= window.from { 0 } else { tick - window.from };
+        let cycles = (wanted + cycle_raw / 2) / cycle_raw;
+        if u64::from(window.cycles) < cycles {
+            return;
+        }
+        self.tick = None;
+        let least = if cycles == 0 || passed <= window.from {
+            0
+        } else {
+            (passed - window.from).div_ceil(cycle_raw)
+        };
+        let cycles = u32::try_from(cycles.max(least)).unwrap_or(u32::MAX);
+        if window.part != Part::Whole || cycles == 0 || window.cycles <= cycles {
+            return;
+        }
+        let cycles_wide = u128::from(cycles) * u128::from(window.length_raw) / u128::from(window.cycles);
+        window.length_raw = u64::try_from(cycles_wide).unwrap_or(window.length_raw);
+        (window.cycles, window.part) = (cycles, Part::Head);
+        self.stage = Stage::Inside {
+            until: edge::first_sample(window.from.plus_raw(window.length_raw)),
+        };
     }
 
     /// The code step of `channel` in volts or amperes, calibrated.
@@ -381,8 +425,15 @@ impl Core {
     fn turn(&mut self, at: Position, start_hertz: f64) {
         let shares = edge::shares(at);
         let first = edge::first_sample(at);
+        let whole = self.nominal.cycles();
+        let (mut part, mut cycles) = (Part::Whole, whole);
         let next_hertz = match self.window.take() {
             Some(window) => {
+                (part, cycles) = match window.part {
+                    Part::Head => (Part::Tail, whole.saturating_sub(window.cycles).max(1)),
+                    Part::Tail => (Part::Rest, whole.saturating_sub(window.cycles).max(1)),
+                    Part::Rest | Part::Whole => (Part::Whole, whole),
+                };
                 let mut sums = window.leading.clone();
                 sums.add(&window.sums);
                 sums.add_edge(&self.edge_samples, shares, first, &window.oscillator);
@@ -394,14 +445,16 @@ impl Core {
             crossings.restart();
         }
         self.lost_in_window = self.presence.present().map(|present| !present);
-        let length_samples = f64::from(self.nominal.cycles()) * self.rate_hz / next_hertz;
+        let length_samples = f64::from(cycles) * self.rate_hz / next_hertz;
         let length_raw = nearest_u64(length_samples * 65_536.0);
-        let oscillator = Oscillator::new(at, length_raw, self.nominal.cycles());
+        let oscillator = Oscillator::new(at, length_raw, cycles);
         let mut leading = WindowSums::ZERO;
         leading.add_edge(&self.edge_samples, shares.map(|share| 1.0 - share), first, &oscillator);
         self.window = Some(Window {
             from: at,
             length_raw,
+            cycles,
+            part,
             phase: oscillator.phase(self.now),
             oscillator,
             leading,
@@ -410,6 +463,7 @@ impl Core {
         self.stage = Stage::Inside {
             until: edge::first_sample(at.plus_raw(length_raw)),
         };
+        self.cut();
     }
 
     /// Makes the measurement of a finished window; gives the frequency of the next.
@@ -422,18 +476,29 @@ impl Core {
             let trusted = there && rms * FUNDAMENTAL_SHARE <= phasor.magnitude();
             trusted.then(|| phasor.turns())
         });
-        let coarse_hertz = self
-            .coarse_hertz(1, self.lost_in_window)
-            .or_else(|| self.coarse_hertz(1, [false; N_PHASES]));
+        let is_whole = window.part == Part::Whole;
+        // A few cycles have too few crossings to doubt the angles with.
+        let coarse_hertz = if is_whole {
+            self.coarse_hertz(1, self.lost_in_window)
+                .or_else(|| self.coarse_hertz(1, [false; N_PHASES]))
+        } else {
+            None
+        };
         let tracked = self.tracker.observe(&Observation {
             length_samples,
+            cycles: window.cycles,
             angles_turns,
             coarse_hertz,
         });
         let solution = self.solver.solve(sums, length_samples, tracked.hertz);
         let seconds = length_samples / self.rate_hz;
         let mut measurement = self.measure(window.from, to, &solution, &tracked, present, seconds);
+        measurement.part = window.part;
         measurement.faults = self.faults(sums, length_samples, &tracked);
+        if !is_whole {
+            // Too few samples to say that a bit never changes.
+            measurement.faults.stuck = ChannelSet::NONE;
+        }
         for (phase, reading) in Phase::ALL.into_iter().zip(&mut measurement.phases) {
             let direct = self.solver.direct(sums, phase.voltage(), length_samples);
             reading.voltage_direct_microvolts = nearest_i64(direct * 1e6);
@@ -544,6 +609,7 @@ impl Core {
             duration_nanos,
             frequency_microhertz: nearest_u64(tracked.hertz * 1e6),
             synchronised: tracked.synchronised,
+            part: Part::Whole,
             phases,
             neutral_current_microamperes: nearest_u64(solution.neutral_amperes * 1e6),
             total,

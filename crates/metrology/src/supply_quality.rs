@@ -8,6 +8,8 @@
 //! spectra  ------------------> harmonics of 10 minutes -----^
 //! ```
 //! The clock is the caller's: with each window it says when it ended. Intervals follow that clock; when it is set, the interval is flagged.
+//! The caller tells the sample path of each 10-minute tick too ([`Chain::resynchronise`](crate::Chain::resynchronise)), so that windows begin
+//! there; the pieces that come of it are put together here.
 
 use crate::aggregation::{Aggregate, Aggregation, MeanFrequency};
 use crate::channel::{N_PHASES, SampleSet};
@@ -16,6 +18,7 @@ use crate::harmonic_means::{HarmonicMeans, HarmonicSums};
 use crate::measurement::Measurement;
 use crate::position::Position;
 use crate::rapid_change::{RapidChange, RapidChangeThresholds, RapidChanges};
+use crate::resynchronisation::{Part, joined};
 use crate::setup::{Setup, SetupError};
 use crate::spectrum::Spectrum;
 use crate::voltage_watch::{VoltageEvent, VoltageFinding, VoltageThresholds, VoltageWatch};
@@ -101,7 +104,9 @@ pub struct SupplyQuality {
     /// Events that go on.
     going_on: u8,
     /// The window that waits for what its last half cycles say, and the clock at its end.
-    waiting: Option<(Measurement, u64)>,
+    waiting: Option<Waiting>,
+    /// The last window, when it is a piece of the next.
+    piece: Option<Measurement>,
     /// The clock at the end of the last booked window.
     clock: Option<u64>,
     /// The frequency of the window before the last, for the next.
@@ -141,6 +146,7 @@ impl SupplyQuality {
             disturbed: None,
             going_on: 0,
             waiting: None,
+            piece: None,
             clock: None,
             hertz: None,
             next_hertz: None,
@@ -191,8 +197,28 @@ impl SupplyQuality {
             _ => hertz,
         });
         self.hertz = hertz;
-        if let Some((waiting, millis)) = self.waiting.replace((*window, unix_millis)) {
-            self.book_waiting(&waiting, millis, &mut each);
+        let before = self.piece.take();
+        let (whole, new_nanos) = match (before, window.part) {
+            (_, Part::Head) => {
+                self.piece = Some(*window);
+                return;
+            }
+            (Some(head), Part::Tail) => {
+                self.piece = Some(*window);
+                (joined(&head, window), head.duration_nanos.saturating_add(window.duration_nanos))
+            }
+            (Some(tail), Part::Rest) => (joined(&tail, window), window.duration_nanos),
+            // A piece whose other half was never seen stands for itself.
+            (_, Part::Whole | Part::Tail | Part::Rest) => (*window, window.duration_nanos),
+        };
+        let waiting = Waiting {
+            window: whole,
+            new_nanos,
+            unix_millis,
+            before_anew: window.part == Part::Tail,
+        };
+        if let Some(waiting) = self.waiting.replace(waiting) {
+            self.book_waiting(&waiting, &mut each);
         }
     }
 
@@ -225,14 +251,17 @@ impl SupplyQuality {
         &self.week
     }
 
-    fn book_waiting(&mut self, window: &Measurement, millis: u64, each: &mut impl FnMut(QualityFinding<'_>)) {
+    fn book_waiting(&mut self, waiting: &Waiting, each: &mut impl FnMut(QualityFinding<'_>)) {
+        let Waiting { window, unix_millis, .. } = waiting;
+        // Windows begin at a tick to the nearest cycle: one that ends just before it ends at it.
+        let millis = unix_millis.saturating_add(HALF_CYCLE_MILLIS);
         let flagged = self
             .disturbed
             .is_some_and(|(from, to)| from < window.to && window.from < to);
         if self.disturbed.is_some_and(|(_from, to)| to <= window.from) {
             self.disturbed = None;
         }
-        let length = window.duration_nanos / 1_000_000;
+        let length = waiting.new_nanos / 1_000_000;
         let before = self.clock.unwrap_or_else(|| millis.saturating_sub(length));
         self.clock = Some(millis);
         if MOST_DRIFT_MILLIS < before.saturating_add(length).abs_diff(millis) {
@@ -243,7 +272,7 @@ impl SupplyQuality {
         if let Some(cycles) = self.aggregation.book(window, flagged) {
             each(QualityFinding::Cycles(&cycles));
         }
-        self.frequency.book(window);
+        self.frequency.book_part(window, waiting.new_nanos);
         self.frequency_flagged |= flagged;
         let ended = |interval: u64| before / interval != millis / interval;
         if ended(TEN_SECONDS) {
@@ -256,7 +285,8 @@ impl SupplyQuality {
             each(QualityFinding::TenSeconds(frequency));
         }
         if ended(TEN_MINUTES) {
-            let across = (!millis.is_multiple_of(TEN_MINUTES)).then_some((window, flagged));
+            let is_across = !waiting.before_anew && 2 * HALF_CYCLE_MILLIS < millis % TEN_MINUTES;
+            let across = is_across.then_some((window, flagged));
             self.end_ten_minutes(ended(TWO_HOURS), across, each);
         }
         let week = |millis: u64| (millis / DAY + DAYS_FROM_MONDAY) / 7;
@@ -277,7 +307,9 @@ impl SupplyQuality {
             self.aggregation.flag();
         }
         let ticked = self.aggregation.tick(ends_two_hours, across);
-        let pst_thousandths = self.flicker.short_term_thousandths();
+        // Pst is one of ten minutes (IEC 61000-4-15): of less there is none.
+        let is_whole = LEAST_COVERED_SECONDS <= covered;
+        let pst_thousandths = self.flicker.short_term_thousandths().map(|pst| pst.filter(|_| is_whole));
         for (psts, pst) in self.psts.iter_mut().zip(pst_thousandths) {
             psts.rotate_right(1);
             if let Some(latest) = psts.first_mut() {
@@ -319,6 +351,20 @@ impl SupplyQuality {
     }
 }
 
+/// Windows that wait to be judged.
+#[derive(Clone, Debug)]
+struct Waiting {
+    window: Measurement,
+    /// How much of it was in no window before.
+    new_nanos: u64,
+    /// The clock at its end.
+    unix_millis: u64,
+    /// Whether the next window begins at the tick that is in this one.
+    before_anew: bool,
+}
+
+/// A little more than half a cycle of the slowest frequency.
+const HALF_CYCLE_MILLIS: u64 = 12;
 const TEN_SECONDS: u64 = 10_000;
 const TEN_MINUTES: u64 = 600_000;
 const TWO_HOURS: u64 = 7_200_000;

@@ -13,6 +13,8 @@ use crate::setup::NominalFrequency;
 pub(crate) struct Observation {
     /// The window's length in samples.
     pub(crate) length_samples: f64,
+    /// Cycles of the oscillator in it.
+    pub(crate) cycles: u32,
     /// The angle of each voltage's fundamental at mid-window, in turns; none when it is absent or not a sine of this frequency.
     pub(crate) angles_turns: [Option<f64>; N_PHASES],
     /// The coarse frequency of a voltage over this window.
@@ -43,6 +45,7 @@ pub(crate) struct Tracker {
 struct Before {
     angles_turns: [Option<f64>; N_PHASES],
     length_samples: f64,
+    cycles: u32,
     edge_hertz: Option<f64>,
 }
 
@@ -71,9 +74,11 @@ impl Tracker {
 
     /// Takes the observation of a window that has just ended.
     pub(crate) fn observe(&mut self, seen: &Observation) -> Tracked {
-        let assumed_hertz = f64::from(self.nominal.cycles()) * self.rate_hz / seen.length_samples;
+        let assumed_hertz = f64::from(seen.cycles) * self.rate_hz / seen.length_samples;
         let edge = self.edge_hertz(seen);
-        let step = match (edge, self.before.and_then(|before| before.edge_hertz)) {
+        // Between windows of different lengths a ramp is not gone on with: it is found again two windows later.
+        let uniform = self.before.filter(|before| before.cycles == seen.cycles);
+        let step = match (edge, uniform.and_then(|before| before.edge_hertz)) {
             (Some(edge), Some(earlier)) if (edge - earlier).abs() < RAMP_HERTZ => edge - earlier,
             _ => 0.0,
         };
@@ -91,6 +96,7 @@ impl Tracker {
         self.before = Some(Before {
             angles_turns: seen.angles_turns,
             length_samples: seen.length_samples,
+            cycles: seen.cycles,
             edge_hertz: edge,
         });
         self.last_hertz = self.held(hertz);
@@ -112,7 +118,8 @@ impl Tracker {
             Some(turns - libm::round(turns))
         })?;
         let distance_samples = f64::midpoint(seen.length_samples, before.length_samples);
-        Some((f64::from(self.nominal.cycles()) + advance) * self.rate_hz / distance_samples)
+        let cycles = f64::midpoint(f64::from(seen.cycles), f64::from(before.cycles));
+        Some((cycles + advance) * self.rate_hz / distance_samples)
     }
 }
 
@@ -136,6 +143,7 @@ mod tests {
             let mean_hertz = (turns(end) - turns(begin)) / (end - begin);
             let seen = Observation {
                 length_samples,
+                cycles: 10,
                 angles_turns: [Some(angle - libm::round(angle)), None, None],
                 coarse_hertz: Some(mean_hertz + 0.003),
             };
@@ -214,6 +222,7 @@ mod tests {
         let mut tracker = Tracker::new(NominalFrequency::Hz60, RATE_HZ);
         let mut seen = Observation {
             length_samples: 12.0 * RATE_HZ / 60.5,
+            cycles: 12,
             angles_turns: [None, Some(0.1), None],
             coarse_hertz: Some(60.5),
         };

@@ -25,6 +25,8 @@ struct Seen {
     rapid_changes: Vec<(f64, f64)>,
     frequencies: Vec<Option<u64>>,
     cycles: Vec<bool>,
+    /// Begin and end of each 150 cycles in samples.
+    runs: Vec<(f64, f64)>,
     ten_minutes: Vec<TenMinutes>,
     two_hours: Vec<(bool, [Option<u32>; N_PHASES])>,
     weeks: Vec<Week>,
@@ -33,6 +35,9 @@ struct Seen {
 #[derive(Debug)]
 struct TenMinutes {
     flagged: bool,
+    n_windows: u32,
+    /// Begin and end in samples.
+    span: (f64, f64),
     volts: f64,
     thd_percent: Option<f64>,
     spans: u32,
@@ -50,9 +55,14 @@ impl Seen {
                 f64::from(change.steady_microvolts) * 1e-6,
             )),
             QualityFinding::TenSeconds(hertz) => self.frequencies.push(hertz),
-            QualityFinding::Cycles(aggregate) => self.cycles.push(aggregate.flagged),
+            QualityFinding::Cycles(aggregate) => {
+                self.cycles.push(aggregate.flagged);
+                self.runs.push((aggregate.from.samples(), aggregate.to.samples()));
+            }
             QualityFinding::TenMinutes(it) => self.ten_minutes.push(TenMinutes {
                 flagged: it.aggregate.flagged,
+                n_windows: it.aggregate.n_values,
+                span: (it.aggregate.from.samples(), it.aggregate.to.samples()),
                 volts: it.aggregate.voltage_microvolts[0] as f64 * 1e-6,
                 thd_percent: it.harmonics.thd_millionths(Channel::V1).map(|it| f64::from(it) * 1e-4),
                 spans: it.harmonics.spans(Channel::I3),
@@ -100,6 +110,11 @@ fn run(seconds: u64, before_tick: u64, part: impl Fn(f64) -> f64 + Copy) -> Seen
     for block in 0..seconds * 10 {
         let block = samples(2_500.0, block * 250, 250, part);
         let mut windows: Vec<Measurement> = Vec::new();
+        let millis = start + chain.position().sample() * 1_000 / 2_500;
+        let to_tick = millis.next_multiple_of(600_000) - millis;
+        if to_tick < 100 {
+            chain.resynchronise(Position::of_sample(chain.position().sample() + to_tick * 5 / 2));
+        }
         chain.push_block(&block, |window| windows.push(*window));
         quality.push_block(&block, |finding| seen.take(finding));
         for window in &windows {
@@ -132,7 +147,25 @@ fn ten_minutes_hold_voltage_harmonics_and_flicker() {
     assert!((60..=62).contains(&seen.frequencies.len()));
     let last = seen.frequencies[30].expect("a voltage");
     assert!((last as f64 * 1e-6 - 50.013).abs() < 1e-4, "{last}");
-    assert!((203..=206).contains(&seen.cycles.len()), "{}", seen.cycles.len());
+    // IEC 61000-4-30, 4.5: 600 s are 3000.78 windows of 50.013 Hz. They begin at the tick; the last one is under way at the next tick and
+    // goes on to its end (overlap 1), so there are 3001, within half a cycle.
+    assert_eq!(whole.n_windows, 3_001);
+    let window = 2_500.0 * 10.0 / 50.013;
+    let (tick, half_cycle) = (5.0 * 2_500.0, window / 20.0 + 0.1);
+    assert!((whole.span.0 - tick).abs() < half_cycle, "{:?}", whole.span);
+    assert!((whole.span.1 - whole.span.0 - 3_001.0 * window).abs() < 0.1, "{:?}", whole.span);
+    assert!(first.span.1 < whole.span.0 + window && whole.span.0 < first.span.1, "they overlap");
+    // 150 cycles: one run before the first tick; the run that the tick finds goes on to its end beside the new ones (overlap 2).
+    let new: Vec<_> = seen.runs.iter().filter(|run| whole.span.0 <= run.0 && run.1 <= whole.span.1).collect();
+    assert_eq!(new.len(), 200);
+    for (n, run) in (0..).zip(&new) {
+        let begin = whole.span.0 + f64::from(n) * 15.0 * window;
+        assert!((run.0 - begin).abs() < 0.1, "{n}: {run:?}");
+        assert!((run.1 - begin - 15.0 * window).abs() < 0.1, "{n}: {run:?}");
+    }
+    let across: Vec<_> = seen.runs.iter().filter(|run| run.0 < whole.span.0 && whole.span.0 < run.1).collect();
+    assert_eq!(across.len(), 1, "one run is under way at the tick");
+    assert!((across[0].1 - across[0].0 - 15.0 * window).abs() < window, "15 windows, of which two overlap");
 }
 
 /// 4.7: a dip flags the window that it is in, and every aggregate of it. 5.11: a change that is a dip is no rapid change.
@@ -198,7 +231,9 @@ fn a_week_ends_on_monday_and_a_set_clock_flags() {
         });
     }
     assert_eq!(seen.two_hours.len(), 13);
-    assert_eq!(seen.two_hours.iter().filter(|(flagged, _)| *flagged).count(), 1);
+    let flagged: Vec<_> = seen.two_hours.iter().map(|(flagged, _)| *flagged).collect();
+    assert!(flagged[0], "one hour only");
+    assert_eq!(flagged.iter().filter(|flagged| **flagged).count(), 2);
     assert_eq!(seen.ten_minutes.iter().filter(|it| it.flagged).count(), 1);
     assert_eq!(seen.weeks.len(), 1);
     let week = &seen.weeks[0];
