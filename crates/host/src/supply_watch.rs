@@ -1,9 +1,13 @@
 //! The quality of the supply of a virtual meter: everything that the metrology finds, told to the meter by the meter's own clock.
 
 use base::{Instant, Micros};
+use flash::Nor;
+use meter::Meter;
 use meter::clock::Clock;
+use meter::limits::KEPT_OCTETS;
 use metrology::{
-    GaplessHarmonics, Measurement, QualityFinding, QualitySetup, SampleSet, Setup, Spectrum, SupplyQuality,
+    Chain, GaplessHarmonics, Measurement, Position, QualityFinding, QualitySetup, SampleSet, Setup, Spectrum,
+    SupplyQuality,
 };
 
 /// What is told to the meter.
@@ -24,17 +28,35 @@ pub(crate) struct SupplyWatch {
 impl SupplyWatch {
     /// # Errors
     /// What the metrology refuses, in words.
-    pub(crate) fn begin(setup: &Setup, nominal_volts: u16) -> Result<Self, String> {
+    pub(crate) fn begin(setup: &Setup, nominal_volts: u16, meter: &Meter, nor: &dyn Nor) -> Result<Self, String> {
         let mut quality = QualitySetup::USUAL;
         if nominal_volts < 180 {
             quality.lamp = metrology::Lamp::V120;
         }
         let refused = |error| format!("the supply's quality: {error}");
+        let mut quality = SupplyQuality::new(setup, &quality).map_err(refused)?;
+        let mut buffer = [0; KEPT_OCTETS];
+        if let Some(record) = meter.kept_week(nor, &mut buffer) {
+            let now = unix_millis(&meter.model().clock, Instant::START);
+            if !quality.resume(record, now) {
+                tracing::warn!(
+                    "the week of the supply's quality begins anew: its record is damaged, or the clock has lost its time"
+                );
+            }
+        }
         Ok(Self {
             rate_hz: setup.rate_hz,
-            quality: SupplyQuality::new(setup, &quality).map_err(refused)?,
+            quality,
             harmonics: GaplessHarmonics::new(setup).map_err(refused)?,
         })
+    }
+
+    /// Tells the chain of a 10-minute tick of the meter's time that is near: windows begin there.
+    pub(crate) fn announce_tick(chain: &mut Chain, rate_hz: u64, unix_millis: u64) {
+        let to_tick = (unix_millis.next_multiple_of(TEN_MINUTES_MILLIS) - unix_millis) * rate_hz / 1_000;
+        if to_tick <= rate_hz / 4 {
+            chain.resynchronise(Position::of_sample(chain.position().sample() + to_tick));
+        }
     }
 
     /// Takes a block of samples and the windows that ended in it; `unix_millis` gives the meter's time at a point of its life.
@@ -68,6 +90,8 @@ impl SupplyWatch {
         });
     }
 }
+
+const TEN_MINUTES_MILLIS: u64 = 600_000;
 
 /// The meter's time at `at` in milliseconds since 1970.
 pub(crate) fn unix_millis(clock: &Clock, at: Instant) -> u64 {

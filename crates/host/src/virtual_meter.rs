@@ -127,7 +127,7 @@ impl VirtualMeter {
         let entropy = entropy(seed, remembered.boots)?;
         let (meter, report) = boot(&config, clock, entropy, &mut flash, &mut world)?;
         let power = Powered::begin(&setup, &meter, &flash, 0)?;
-        let watch = SupplyWatch::begin(&setup, config.nominal_volts)?;
+        let watch = SupplyWatch::begin(&setup, config.nominal_volts, &meter, &flash)?;
         let mut begun = Self {
             trail: Trail::new(rate_hz),
             end: duration.map(|duration| samples_of(duration, rate_hz)),
@@ -177,9 +177,12 @@ impl VirtualMeter {
         let count = self.block_length();
         let block = block.get_mut(..count).unwrap_or_default();
         self.world.fill(block);
+        let begin = self.now();
         self.samples += count as u64;
         let Some(power) = &mut self.power else { return };
         self.trail.extend(block);
+        let time = unix_millis(&self.meter.model().clock, begin);
+        SupplyWatch::announce_tick(&mut power.chain, self.rate_hz, time);
         let mut finished: [Option<Measurement>; 2] = [None; 2];
         let mut places = finished.iter_mut();
         power.chain.push_block(block, |measurement| {
@@ -437,7 +440,7 @@ impl VirtualMeter {
         let booted = entropy(self.seed, self.remembered.boots).and_then(|entropy| {
             let (meter, report) = boot(&self.config, clock, entropy, &mut self.flash, &mut self.world)?;
             let power = Powered::begin(&self.setup, &meter, &self.flash, self.samples)?;
-            let watch = SupplyWatch::begin(&self.setup, self.config.nominal_volts)?;
+            let watch = SupplyWatch::begin(&self.setup, self.config.nominal_volts, &meter, &self.flash)?;
             Ok((meter, power, watch, report))
         });
         match booted {

@@ -305,7 +305,22 @@ impl Meter {
                 core.unsaved = true;
             }
             Input::Distortion(permille) => core.model.distortion = permille,
-            Input::Quality { finding, rate_hz } => core.model.take_quality(finding, rate_hz),
+            Input::Quality { finding, rate_hz } => {
+                core.model.take_quality(finding, rate_hz);
+                let week = match finding {
+                    QualityFinding::TenMinutes(minutes) => Some(Some(minutes.week)),
+                    QualityFinding::Week(_) => Some(None),
+                    _ => None,
+                };
+                if let Some(week) = week {
+                    let kept = core.memory.keep_week(board.flash(), &core.model, week);
+                    outcome = outcome.and(match kept.map_err(AccessError::from) {
+                        // The flash is erasing: ten minutes later the whole week is kept again.
+                        Err(AccessError::TemporaryFailure) => Ok(()),
+                        kept => kept.map_err(Fault::Memory),
+                    });
+                }
+            }
             Input::Spectrum(spectrum) => core.model.quality.take_spectrum(spectrum),
             Input::Contact(contact) => core.model.touch(contact),
             Input::MBus(source, reading) => core.model.deliver(source, reading),
@@ -404,6 +419,12 @@ impl Meter {
     /// When the memory cannot be read.
     pub fn parameters(&self, nor: &dyn Nor) -> Result<Parameters, NonVolatileFault> {
         legal::parameters(nor, self.core.model.config.flash)
+    }
+
+    /// The week of the supply's quality that ran when the power went, for [`metrology::SupplyQuality::resume`]; none when there is none.
+    #[must_use]
+    pub fn kept_week<'b>(&self, nor: &dyn Nor, buffer: &'b mut [u8; limits::KEPT_OCTETS]) -> Option<&'b [u8]> {
+        self.core.memory.kept_week(nor, buffer)
     }
 
     /// Visits the whole entries of the legal log, the oldest first.

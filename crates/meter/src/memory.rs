@@ -16,7 +16,7 @@ use cosem::axdr::{Reader, Writer};
 use cosem::{AccessError, Object};
 use dlms::security::CERTIFICATE_MAX;
 use flash::{Fault, Journal, Key, Nor, PAGE_BYTES, Region, SECTOR_BYTES, Store, StoreError, Tended};
-use metrology::{Element, Quantity};
+use metrology::{Element, Quantity, Week};
 
 use crate::calendar::{Calendar, Days};
 use crate::capture;
@@ -306,6 +306,35 @@ impl Memory {
         Ok(())
     }
 
+    /// Makes the weeks of the supply's quality durable: as they are shown, and `running` so that the metrology can go on with it. Once in
+    /// ten minutes half a kilobyte: a sector of the store is erased some 250 times a year.
+    pub(crate) fn keep_week(
+        &mut self,
+        nor: &mut dyn Nor,
+        it: &Model,
+        running: Option<&Week>,
+    ) -> Result<(), MemoryError> {
+        let tick = u64::try_from(it.utc().unix()).unwrap_or(0) / TEN_MINUTES * TEN_MINUTES;
+        if running.is_some() && (tick / DAY + DAYS_FROM_MONDAY).is_multiple_of(7) && tick.is_multiple_of(DAY) {
+            // The week ends with this tick, and is told next: until then the record of ten minutes ago is the better one.
+            return Ok(());
+        }
+        let mut buffer = [0; KEPT_OCTETS];
+        let (shown, record) = buffer.split_at_mut(Quality::WEEKS_OCTETS);
+        let mut out = Writer::new(shown);
+        it.quality.save_weeks(&mut out).map_err(|_| MemoryError::Bound)?;
+        let length = running.and_then(|week| week.save(tick, record)).map_or(0, <[u8]>::len);
+        self.needs_tending = true;
+        let value = buffer.get(..Quality::WEEKS_OCTETS + length).ok_or(MemoryError::Bound)?;
+        Ok(self.store()?.set(nor, WEEK, value)?)
+    }
+
+    /// The running week as it was kept; none when there is none, or it cannot be read.
+    pub(crate) fn kept_week<'b>(&self, nor: &dyn Nor, buffer: &'b mut [u8; KEPT_OCTETS]) -> Option<&'b [u8]> {
+        let octets = self.store.as_ref()?.get(nor, WEEK, buffer).ok()??;
+        octets.get(Quality::WEEKS_OCTETS..).filter(|record| !record.is_empty())
+    }
+
     /// Saves the energies and what is under way.
     pub(crate) fn checkpoint(&mut self, nor: &mut dyn Nor, it: &Model, how: Save) -> Result<(), MemoryError> {
         self.needs_tending = true;
@@ -488,8 +517,24 @@ fn restore_parameters(
             None => report.lost_values = report.lost_values.saturating_add(1),
         }
     }
+    if let Some(value) = found(store.get(nor, WEEK, &mut buffer))?
+        && it.quality.restore_weeks(&mut Reader::new(value)).is_none()
+    {
+        report.lost_values = report.lost_values.saturating_add(1);
+    }
     Ok(knows_counters)
 }
+
+/// The key of the weeks of the supply's quality.
+const WEEK: Key = Key(41);
+const TEN_MINUTES: u64 = 600;
+const DAY: u64 = 86_400;
+/// 1970-01-01 was a Thursday; here 0 is Monday.
+const DAYS_FROM_MONDAY: u64 = 3;
+const _: () = assert!(
+    Quality::WEEKS_OCTETS + metrology::WEEK_RECORD_OCTETS <= KEPT_OCTETS,
+    "weeks are kept whole"
+);
 
 /// A value that is there. One that is damaged was counted when the store was mounted; a flash that cannot be read is a fault.
 fn found(value: Result<Option<&[u8]>, StoreError>) -> Result<Option<&[u8]>, MemoryError> {

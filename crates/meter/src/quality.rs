@@ -47,6 +47,8 @@ pub struct Quality {
     pub phases: [[Faults; N_FAULTS]; N_PHASES],
     /// Phases for which an event was told and not yet that all is well.
     unwell: [bool; N_PHASES],
+    /// Whether the last ten minutes were out of balance.
+    is_unbalanced: bool,
     /// Whether something was counted since the counters were saved.
     unsaved: bool,
     /// Dips by depth and duration (UNIPEDE).
@@ -132,6 +134,7 @@ impl Quality {
                 extreme_decivolts: 0,
             }; N_FAULTS]; N_PHASES],
             unwell: [false; N_PHASES],
+            is_unbalanced: false,
             unsaved: false,
             dips: [[0; DIP_COLUMNS]; DIP_ROWS],
             found: [0; 3],
@@ -186,6 +189,20 @@ impl Quality {
 
     /// Octets of [`Self::save`].
     pub(crate) const SAVED_OCTETS: usize = 2 * (3 * N_FAULTS * N_PHASES + DIP_ROWS * DIP_COLUMNS + 3);
+
+    /// The running week and the one before, as they are shown.
+    pub(crate) fn save_weeks(&self, out: &mut Writer<'_>) -> Result<(), Full> {
+        self.weeks.iter().try_for_each(|week| week.save(out))
+    }
+
+    /// Reads what [`Self::save_weeks`] wrote; none, and nothing changed, when it is cut.
+    pub(crate) fn restore_weeks(&mut self, from: &mut Reader<'_>) -> Option<()> {
+        self.weeks = [WeekSummary::restored(from)?, WeekSummary::restored(from)?];
+        Some(())
+    }
+
+    /// Octets of [`Self::save_weeks`].
+    pub(crate) const WEEKS_OCTETS: usize = 2 * WeekSummary::OCTETS;
 
     /// Which fault a voltage is.
     fn fault_of(&self, decivolts: u16) -> Option<Fault> {
@@ -280,6 +297,47 @@ impl WeekSummary {
         unbalance: None,
         frequency: [None; 2],
     };
+
+    /// Octets of a saved one.
+    const OCTETS: usize = 1 + 2 * (6 * N_PHASES + 2 * N_PHASES + 3);
+
+    fn save(&self, out: &mut Writer<'_>) -> Result<(), Full> {
+        out.put(&[self.kept.map_or(2, u8::from)])?;
+        let mut put = |value: Option<u16>| out.put(&value.unwrap_or(u16::MAX).to_be_bytes());
+        for voltage in &self.voltage {
+            put(Some(voltage.values))?;
+            for value in voltage.within.into_iter().chain(voltage.extremes_decivolts) {
+                put(value)?;
+            }
+            put(voltage.percentile)?;
+        }
+        let shares = self.thd.into_iter().chain(self.plt).chain([self.unbalance]);
+        shares.chain(self.frequency).try_for_each(put)
+    }
+
+    fn restored(from: &mut Reader<'_>) -> Option<Self> {
+        let mut restored = Self::NONE;
+        let [kept] = from.array_of().ok()?;
+        restored.kept = match kept {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        };
+        let mut number = || from.array_of().ok().map(u16::from_be_bytes);
+        let optional = |number: u16| (number != u16::MAX).then_some(number);
+        for voltage in &mut restored.voltage {
+            voltage.values = number()?;
+            for value in voltage.within.iter_mut().chain(&mut voltage.extremes_decivolts) {
+                *value = optional(number()?);
+            }
+            voltage.percentile = optional(number()?);
+        }
+        let shares = restored.thd.iter_mut().chain(&mut restored.plt);
+        for value in shares.chain([&mut restored.unbalance]).chain(&mut restored.frequency) {
+            *value = optional(number()?);
+        }
+        Some(restored)
+    }
 
     fn of(week: &Week, nominal_volts: u16) -> Self {
         let share = |share: Option<Share>| share.map(|Share(hundredths)| hundredths);
@@ -379,6 +437,15 @@ impl Model {
                     .aggregate
                     .unbalance
                     .map(|it| [it.negative_millionths, it.zero_millionths].map(|millionths| scaled(millionths, 100)));
+                // One event when the phases begin to differ, the next when they have been even meanwhile (codes have no end of it).
+                let limit = minutes.week.limits().unbalance * 1e6;
+                if let (Some(unbalance), false) = (minutes.aggregate.unbalance, minutes.aggregate.flagged) {
+                    let is = limit < f64::from(unbalance.negative_millionths);
+                    if is && !it.is_unbalanced {
+                        self.effects.push(Effect::Event(Log::Quality, quality::ASYMMETRY));
+                    }
+                    it.is_unbalanced = is;
+                }
                 for (slot, channel) in it.distortion.iter_mut().zip(Channel::ALL) {
                     *slot = minutes.harmonics.thd_millionths(channel).map(|it| scaled(it, 1_000));
                 }

@@ -14,6 +14,7 @@ mod registration;
 mod roll_over;
 mod row_forms;
 mod sizes;
+mod supply;
 mod talker;
 mod time;
 mod trust;

@@ -58,6 +58,7 @@ mod tracker;
 mod unbalance;
 mod voltage_watch;
 mod week;
+mod week_record;
 
 pub use adjustment::{Comparison, Reading, adjusted, drifted, linearised};
 pub use aggregation::{Aggregate, Aggregation, MeanFrequency, Ticked};
@@ -95,3 +96,4 @@ pub use temperature::{N_TEMPERATURES, TemperatureCurve, TemperaturePoint};
 pub use unbalance::Unbalance;
 pub use voltage_watch::{VoltageEvent, VoltageEventKind, VoltageFinding, VoltageThresholds, VoltageWatch};
 pub use week::{Share, Statistic, Week, WeekLimits};
+pub use week_record::WEEK_RECORD_OCTETS;

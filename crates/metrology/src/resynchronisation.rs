@@ -45,11 +45,11 @@ pub(crate) fn joined(first: &Measurement, second: &Measurement) -> Measurement {
             before.voltage_fundamental_microvolts as f64,
             reading.voltage_fundamental_microvolts as f64,
         ));
-        reading.active_microwatts = nearest_i64(mean(
-            before.active_microwatts as f64,
-            reading.active_microwatts as f64,
-        ));
-        let angles = before.voltage_angle_millidegrees.zip(reading.voltage_angle_millidegrees);
+        reading.active_microwatts =
+            nearest_i64(mean(before.active_microwatts as f64, reading.active_microwatts as f64));
+        let angles = before
+            .voltage_angle_millidegrees
+            .zip(reading.voltage_angle_millidegrees);
         reading.voltage_angle_millidegrees = angles.map(|(from, to)| {
             let turned = |millidegrees: f64| millidegrees - libm::floor(millidegrees / 360_000.0) * 360_000.0;
             let apart = turned(f64::from(to) - f64::from(from) + 180_000.0) - 180_000.0;

@@ -153,6 +153,19 @@ impl SupplyQuality {
         })
     }
 
+    /// Goes on with the week that [`Week::save`] wrote before the power went, at `unix_millis` of the caller's clock. Of a week that is over
+    /// by then the end is told with the next windows. False, and nothing changes, when the record is damaged or from a time to come.
+    pub fn resume(&mut self, record: &[u8], unix_millis: u64) -> bool {
+        match self.week.restored(record) {
+            Some((week, tick)) if tick <= unix_millis / 1_000 => {
+                self.week = week;
+                self.clock = Some(tick.saturating_mul(1_000));
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Takes samples: tells events and rapid changes.
     pub fn push_block(&mut self, block: &[SampleSet], mut each: impl FnMut(QualityFinding<'_>)) {
         let Self {
@@ -205,7 +218,10 @@ impl SupplyQuality {
             }
             (Some(head), Part::Tail) => {
                 self.piece = Some(*window);
-                (joined(&head, window), head.duration_nanos.saturating_add(window.duration_nanos))
+                (
+                    joined(&head, window),
+                    head.duration_nanos.saturating_add(window.duration_nanos),
+                )
             }
             (Some(tail), Part::Rest) => (joined(&tail, window), window.duration_nanos),
             // A piece whose other half was never seen stands for itself.
@@ -252,7 +268,9 @@ impl SupplyQuality {
     }
 
     fn book_waiting(&mut self, waiting: &Waiting, each: &mut impl FnMut(QualityFinding<'_>)) {
-        let Waiting { window, unix_millis, .. } = waiting;
+        let Waiting {
+            window, unix_millis, ..
+        } = waiting;
         // Windows begin at a tick to the nearest cycle: one that ends just before it ends at it.
         let millis = unix_millis.saturating_add(HALF_CYCLE_MILLIS);
         let flagged = self
@@ -309,7 +327,10 @@ impl SupplyQuality {
         let ticked = self.aggregation.tick(ends_two_hours, across);
         // Pst is one of ten minutes (IEC 61000-4-15): of less there is none.
         let is_whole = LEAST_COVERED_SECONDS <= covered;
-        let pst_thousandths = self.flicker.short_term_thousandths().map(|pst| pst.filter(|_| is_whole));
+        let pst_thousandths = self
+            .flicker
+            .short_term_thousandths()
+            .map(|pst| pst.filter(|_| is_whole));
         for (psts, pst) in self.psts.iter_mut().zip(pst_thousandths) {
             psts.rotate_right(1);
             if let Some(latest) = psts.first_mut() {

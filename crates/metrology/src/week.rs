@@ -46,7 +46,7 @@ pub struct Statistic {
     pub least_millionths: u32,
     /// The greatest.
     pub greatest_millionths: u32,
-    classes: [u16; N_CLASSES],
+    pub(crate) classes: [u16; N_CLASSES],
 }
 
 /// A share of values in hundredths of a percent, rounded down: 10 000 only when it is all.
@@ -68,8 +68,8 @@ pub struct Week {
     /// 2-hour Plt.
     pub plt: [Statistic; N_PHASES],
     /// 10-minute values of each harmonic, 2 to 25, within its limit.
-    harmonics_within: [[u16; N_ORDERS]; N_PHASES],
-    harmonics: [u16; N_PHASES],
+    pub(crate) harmonics_within: [[u16; N_ORDERS]; N_PHASES],
+    pub(crate) harmonics: [u16; N_PHASES],
 }
 
 impl WeekLimits {

@@ -10,7 +10,7 @@ use core::f64::consts::{SQRT_2, TAU};
 
 use ferraris_metrology::{
     Apparent, Chain, Channel, GaplessHarmonics, Measurement, N_PHASES, PhaseReading, Position, QualityFinding,
-    QualitySetup, SampleSet, Setup, SupplyQuality, VoltageEventKind, Week,
+    QualitySetup, SampleSet, Setup, SupplyQuality, VoltageEventKind, WEEK_RECORD_OCTETS, Week,
 };
 
 const VOLTS_PER_LSB: f64 = 600.0 / 8_388_608.0;
@@ -112,7 +112,7 @@ fn run(seconds: u64, before_tick: u64, part: impl Fn(f64) -> f64 + Copy) -> Seen
         let mut windows: Vec<Measurement> = Vec::new();
         let millis = start + chain.position().sample() * 1_000 / 2_500;
         let to_tick = millis.next_multiple_of(600_000) - millis;
-        if to_tick < 100 {
+        if to_tick < 300 {
             chain.resynchronise(Position::of_sample(chain.position().sample() + to_tick * 5 / 2));
         }
         chain.push_block(&block, |window| windows.push(*window));
@@ -153,19 +153,37 @@ fn ten_minutes_hold_voltage_harmonics_and_flicker() {
     let window = 2_500.0 * 10.0 / 50.013;
     let (tick, half_cycle) = (5.0 * 2_500.0, window / 20.0 + 0.1);
     assert!((whole.span.0 - tick).abs() < half_cycle, "{:?}", whole.span);
-    assert!((whole.span.1 - whole.span.0 - 3_001.0 * window).abs() < 0.1, "{:?}", whole.span);
-    assert!(first.span.1 < whole.span.0 + window && whole.span.0 < first.span.1, "they overlap");
+    assert!(
+        (whole.span.1 - whole.span.0 - 3_001.0 * window).abs() < 0.1,
+        "{:?}",
+        whole.span
+    );
+    assert!(
+        first.span.1 < whole.span.0 + window && whole.span.0 < first.span.1,
+        "they overlap"
+    );
     // 150 cycles: one run before the first tick; the run that the tick finds goes on to its end beside the new ones (overlap 2).
-    let new: Vec<_> = seen.runs.iter().filter(|run| whole.span.0 <= run.0 && run.1 <= whole.span.1).collect();
+    let new: Vec<_> = seen
+        .runs
+        .iter()
+        .filter(|run| whole.span.0 <= run.0 && run.1 <= whole.span.1)
+        .collect();
     assert_eq!(new.len(), 200);
     for (n, run) in (0..).zip(&new) {
         let begin = whole.span.0 + f64::from(n) * 15.0 * window;
         assert!((run.0 - begin).abs() < 0.1, "{n}: {run:?}");
         assert!((run.1 - begin - 15.0 * window).abs() < 0.1, "{n}: {run:?}");
     }
-    let across: Vec<_> = seen.runs.iter().filter(|run| run.0 < whole.span.0 && whole.span.0 < run.1).collect();
+    let across: Vec<_> = seen
+        .runs
+        .iter()
+        .filter(|run| run.0 < whole.span.0 && whole.span.0 < run.1)
+        .collect();
     assert_eq!(across.len(), 1, "one run is under way at the tick");
-    assert!((across[0].1 - across[0].0 - 15.0 * window).abs() < window, "15 windows, of which two overlap");
+    assert!(
+        (across[0].1 - across[0].0 - 15.0 * window).abs() < window,
+        "15 windows, of which two overlap"
+    );
 }
 
 /// 4.7: a dip flags the window that it is in, and every aggregate of it. 5.11: a change that is a dip is no rapid change.
@@ -267,4 +285,55 @@ fn memory_keeps_its_goals() {
     assert!(all + (chain - core) <= 40 * 1024, "channel by channel");
     assert!(all + gapless <= 96 * 1024, "gapless");
     assert!(core <= 8 * 1024);
+}
+
+/// A week goes on after the power was away: what was counted stays, the ten minutes of the cut are flagged, and a week that ended
+/// meanwhile is told.
+#[test]
+fn a_week_goes_on_after_a_power_cut() {
+    let setup = Setup::three_phase(8_000.0, VOLTS_PER_LSB, 1e-5);
+    let begin = || SupplyQuality::new(&setup, &QualitySetup::USUAL).expect("a good setup");
+    let mut record = Vec::new();
+    let mut live = |quality: &mut SupplyQuality, from: u64, seconds: u64| {
+        let mut seen = Seen::default();
+        for n in 0..seconds * 5 {
+            let end = from + (n + 1) * 200;
+            quality.book(&window(n, 229), end, |finding| {
+                if let QualityFinding::TenMinutes(minutes) = finding {
+                    let mut octets = [0; WEEK_RECORD_OCTETS];
+                    record = minutes
+                        .week
+                        .save(end / 600_000 * 600, &mut octets)
+                        .expect("room")
+                        .to_vec();
+                }
+                seen.take(finding);
+            });
+        }
+        (seen, record.clone())
+    };
+    let tuesday = MONDAY + 86_400_000;
+    let mut quality = begin();
+    let (seen, record) = live(&mut quality, tuesday, 3 * 600 + 200);
+    assert_eq!(seen.ten_minutes.len(), 3);
+    // Away from 00:33:20 to 02:15.
+    let mut quality = begin();
+    assert!(!quality.resume(&record[1..], tuesday + 8_100_000) && !quality.resume(&record, MONDAY));
+    assert!(quality.resume(&record, tuesday + 8_100_000));
+    assert_eq!(quality.week().voltage[0].values, 3);
+    let (seen, record) = live(&mut quality, tuesday + 8_100_000, 2 * 600);
+    // The interval of the cut ends when the power is back; then that of the return, and a whole one.
+    let flagged: Vec<_> = seen.ten_minutes.iter().map(|it| it.flagged).collect();
+    assert_eq!(flagged, [true, true, false]);
+    assert_eq!(seen.two_hours.len(), 1);
+    assert!(seen.two_hours[0].0, "two hours with a cut");
+    let voltage = &quality.week().voltage[0];
+    assert_eq!((voltage.values, voltage.flagged), (4, 2));
+    // Back in the next week: the old one ends with what it has.
+    let mut quality = begin();
+    assert!(quality.resume(&record, MONDAY + 8 * 86_400_000));
+    let (seen, _) = live(&mut quality, MONDAY + 8 * 86_400_000, 10);
+    assert_eq!(seen.weeks.len(), 1);
+    assert_eq!(seen.weeks[0].voltage[0].values, 4);
+    assert_eq!(quality.week().voltage[0].values, 0);
 }
