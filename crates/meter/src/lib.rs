@@ -314,11 +314,12 @@ impl Meter {
                 };
                 if let Some(week) = week {
                     let kept = core.memory.keep_week(board.flash(), &core.model, week);
-                    outcome = outcome.and(match kept.map_err(AccessError::from) {
+                    let kept = match kept.map_err(AccessError::from) {
                         // The flash is erasing: ten minutes later the whole week is kept again.
                         Err(AccessError::TemporaryFailure) => Ok(()),
                         kept => kept.map_err(Fault::Memory),
-                    });
+                    };
+                    outcome = outcome.and(kept);
                 }
             }
             Input::Spectrum(spectrum) => core.model.quality.take_spectrum(spectrum),
