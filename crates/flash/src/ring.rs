@@ -404,11 +404,15 @@ impl Header {
 
     fn parse(bytes: &[u8; HEADER as usize], kind: u8, region: Region, index: u32) -> Option<Self> {
         let (body, check) = bytes.split_last_chunk::<4>()?;
+        // Most sectors of a young region are blank: those cost no check.
+        if !body.starts_with(&[kind, VERSION]) {
+            return None;
+        }
         if Check::new().add(body).value() != u32::from_le_bytes(*check) {
             return None;
         }
         let mut fields = Taken(body);
-        let head = [fields.u8(), fields.u8()];
+        let _kind_and_version = fields.u16();
         let width = fields.u16();
         let (sectors, left_out) = (u32::from(fields.u16()), fields.u16());
         let header = Self {
@@ -422,7 +426,7 @@ impl Header {
             base: fields.i64(),
             tag: fields.u32(),
         };
-        let fits = head == [kind, VERSION] && sectors == region.sectors() && header.ordinal % sectors == index;
+        let fits = sectors == region.sectors() && header.ordinal % sectors == index;
         // Ordinals begin above one lap and the floor is never above its sector.
         (fits && sectors < header.ordinal && header.floor <= header.ordinal).then_some(header)
     }

@@ -135,9 +135,16 @@ impl<const KEYS: usize> Store<KEYS> {
             let mut next = header.first.max(expected.unwrap_or(0));
             let mut index = store.index.clone();
             let end = store.walk(nor, ordinal, |found| {
-                let (Found::Whole(record, _) | Found::Damaged(record)) = found else {
-                    mounted.unfinished += 1;
-                    return Ok(());
+                let record = match found {
+                    Found::Whole(record, _) | Found::Damaged(record) => record,
+                    Found::Unfinished => {
+                        mounted.unfinished += 1;
+                        return Ok(());
+                    }
+                    Found::Overlong => {
+                        mounted.lost_records = mounted.lost_records.saturating_add(1);
+                        return Ok(());
+                    }
                 };
                 mounted.lost_records = mounted
                     .lost_records
@@ -550,6 +557,7 @@ impl<const KEYS: usize> Store<KEYS> {
         let index = self.ring.index(ordinal);
         let mut at = room;
         let mut garbage = false;
+        let mut begun = room;
         while at < end {
             if let Some(head) = self.head(nor, ordinal, at)? {
                 let after = at + head.size();
@@ -570,7 +578,10 @@ impl<const KEYS: usize> Store<KEYS> {
                 garbage = false;
             } else {
                 if !garbage {
+                    begun = at;
                     visit(Found::Unfinished)?;
+                } else if at - begun == OVERLONG {
+                    visit(Found::Overlong)?;
                 }
                 garbage = true;
                 at += 8;
@@ -637,6 +648,8 @@ enum Found {
     Whole(Record, u16),
     /// Acknowledged once, and damaged since.
     Damaged(Record),
+    /// More garbage than writes leave that were cut or refused.
+    Overlong,
     /// Begun and never acknowledged, or garbage whose meaning only the sequence numbers tell.
     Unfinished,
 }
@@ -817,6 +830,8 @@ const TAIL: u32 = 16;
 const COMMIT: u32 = 8;
 const LEAST: u32 = HEAD + TAIL + COMMIT;
 const LONGEST: u32 = LEAST + padded(1_024);
+/// Garbage as long as this is no trace of cuts: a sector was damaged, and nobody knows what it held.
+const OVERLONG: u32 = 3 * LONGEST;
 const HEAD_MARK: u8 = 0x5A;
 const TAIL_MARK: u8 = 0xA5;
 /// Bytes for records in a sector, and those that are not reserved for the last record of kind floor.

@@ -274,6 +274,7 @@ impl Meter {
                 memory: Memory::new(),
                 chance: Chance::new(entropy),
                 checkpoint_due,
+                farewell_due: now + limits::FAREWELL_WATCHED,
                 unsaved: false,
             },
         });

@@ -1,5 +1,7 @@
 //! Every bound of the meter as a named constant, and how they hang together.
 
+use base::Micros;
+
 /// Octets of a device identification (0-0:96.1.x).
 pub const DEVICE_ID_OCTETS: usize = 48;
 /// Octets of an LLS password.
@@ -26,6 +28,8 @@ pub const AUTHENTICATION_FAILURES: u8 = 5;
 pub const ABANDONED: u8 = 5;
 /// Energies are saved this often without a warning of power loss unless the order says otherwise, in seconds (U2).
 pub const CHECKPOINT_SECONDS: u16 = 60;
+/// How often it is seen to that a farewell fits its place in flash.
+pub const FAREWELL_WATCHED: Micros = Micros::from_secs(5);
 /// The registers that COSEM objects show roll over to 0 behind 999 999 999 Wh: 4 000 h at 3 x 230 V, 100 A are 276 MWh (M1).
 pub const REGISTER_MODULUS: i64 = 1_000_000_000;
 

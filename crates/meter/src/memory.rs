@@ -341,6 +341,18 @@ impl Memory {
         self.snapshots()?.save(nor, it, how)
     }
 
+    /// Sees to it that what is saved when the supply fails fits its place; false when the flash still prepares for that.
+    pub(crate) fn keep_farewell_short(&mut self, nor: &mut dyn Nor, it: &Model) -> Result<bool, MemoryError> {
+        self.needs_tending = true;
+        self.snapshots()?.keep_farewell_short(nor, it)
+    }
+
+    /// Octets that the farewell would take now, however many they are.
+    #[cfg(test)]
+    pub(crate) fn farewell_octets(&self, nor: &dyn Nor, it: &Model) -> Option<usize> {
+        self.snapshots.as_ref()?.farewell_octets(nor, it)
+    }
+
     /// The certificate in a slot; none when there is none, or it cannot be read.
     pub(crate) fn certificate<'b>(
         &self,

@@ -11,6 +11,7 @@ use crate::certificates::Office;
 use crate::day_table::Day;
 use crate::effect::{Actor, Effect, Record};
 use crate::event_log::{Log, standard};
+use crate::limits::FAREWELL_WATCHED;
 use crate::memory::{Memory, MemoryError, Save};
 use crate::model::{Model, error_bit};
 use crate::objects::DIRECTORY;
@@ -29,6 +30,8 @@ pub(crate) struct Core {
     pub(crate) chance: Chance,
     /// When the registers are saved next; nothing is saved that has not changed.
     pub(crate) checkpoint_due: Instant,
+    /// When it is looked next whether the farewell fits its place.
+    pub(crate) farewell_due: Instant,
     /// Something was measured since the last save.
     pub(crate) unsaved: bool,
 }
@@ -275,6 +278,10 @@ impl Core {
 
     /// What time itself brings: periods that end, the checkpoint, the care of the flash.
     pub(crate) fn elapse(&mut self, board: &mut dyn Board) -> Result<(), AccessError> {
+        // What begins anew at the end of a period is many numbers at once.
+        if self.model.due().is_some_and(|due| due <= self.model.utc()) {
+            self.farewell_due = self.model.now;
+        }
         self.model.elapse();
         // What waits for the flash is done in one of the next steps.
         let outcome = self.settle(board).or_else(|error| match error {
@@ -286,6 +293,19 @@ impl Core {
             let interval = Micros::from_secs(u64::from(self.model.config.checkpoint_seconds));
             self.checkpoint_due = self.model.now + interval;
             self.note(|memory, nor, model| memory.checkpoint(nor, model, Save::Changes), board);
+        } else if self.unsaved && self.farewell_due <= self.model.now {
+            let mut is_short = true;
+            self.note(
+                |memory, nor, model| {
+                    is_short = memory.keep_farewell_short(nor, model)?;
+                    Ok(())
+                },
+                board,
+            );
+            // Else once more in the next step.
+            if is_short {
+                self.farewell_due = self.model.now + FAREWELL_WATCHED;
+            }
         }
         self.note(Memory::tend, board);
         outcome

@@ -6,6 +6,7 @@ mod attacks;
 mod connection;
 mod cuts;
 mod damage;
+mod farewell;
 mod images;
 mod key_change;
 mod legal;

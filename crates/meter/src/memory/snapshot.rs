@@ -178,8 +178,8 @@ pub(super) struct Snapshots {
     number: u32,
     /// When the next save is a whole one.
     whole_due: Instant,
-    /// Rows of changes were found damaged.
-    is_damaged: bool,
+    /// Rows of changes were found damaged: they are given up with the next whole snapshot.
+    is_stale: bool,
 }
 
 impl Snapshots {
@@ -192,11 +192,11 @@ impl Snapshots {
         // One save may have been torn by a cut, which is no loss; two cannot.
         report.registers_aged |= 1 < restored.damaged;
         report.registers_lost |= restored.snapshot.is_none();
-        let mut is_damaged = false;
+        let mut is_stale = false;
         let changes = match Journal::mount(nor, changes) {
             Ok(Some((journal, mounted))) if journal.shape() == CHANGES => {
                 report.registers_aged |= 1 < mounted.unfinished_rows;
-                is_damaged = 0 < mounted.unfinished_rows;
+                is_stale = 0 < mounted.unfinished_rows;
                 journal
             }
             Ok(_) | Err(flash::JournalError::Width) => {
@@ -210,7 +210,7 @@ impl Snapshots {
             changes,
             number: 0,
             whole_due: Instant::START,
-            is_damaged,
+            is_stale,
         }))
     }
 
@@ -231,7 +231,7 @@ impl Snapshots {
             changes,
             number: 0,
             whole_due: Instant::START,
-            is_damaged: false,
+            is_stale: false,
         })
     }
 
@@ -258,9 +258,14 @@ impl Snapshots {
         match self.whole.save(nor, &row) {
             Ok(_number) => {
                 self.whole_due = it.now + WHOLE_EVERY;
-                if core::mem::take(&mut self.is_damaged) {
+                if self.is_stale {
                     // The changes before this count no more, and their damage was said: it must not be said again at the next boot.
-                    self.changes.clear(nor, CHANGES)?;
+                    match self.changes.clear(nor, CHANGES) {
+                        Ok(()) => self.is_stale = false,
+                        // With the next whole one, then.
+                        Err(flash::JournalError::Fault(Fault::Busy | Fault::Worn(_))) => {}
+                        Err(error) => return Err(error.into()),
+                    }
                 }
                 Ok(())
             }
@@ -301,6 +306,31 @@ impl Snapshots {
             Err(CheckpointError::Fault(Fault::Busy | Fault::Worn(_))) => Ok(false),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Saves a whole snapshot when a farewell would grow too long for its place soon: in the seconds until the next look there may come as much
+    /// again as a reversed load and a period that ends bring. False when the flash
+    /// still prepares for it.
+    pub(super) fn keep_farewell_short(&mut self, nor: &mut dyn Nor, it: &Model) -> Result<bool, MemoryError> {
+        let number = self.number.checked_add(1).ok_or(MemoryError::Bound)?;
+        let mut image = [0; IMAGE_OCTETS];
+        write(it, true, number, &mut image).map_err(|Full| MemoryError::Bound)?;
+        let mut record = [0; FAREWELL_OCTETS];
+        if self.difference(nor, &image, &mut record)?.is_some() {
+            return Ok(true);
+        }
+        match self.save(nor, it, Save::Whole) {
+            Err(MemoryError::Fault(Fault::Busy)) => Ok(false),
+            saved => saved.map(|()| true),
+        }
+    }
+
+    /// Octets that the farewell would take now, however many they are.
+    #[cfg(test)]
+    pub(super) fn farewell_octets(&self, nor: &dyn Nor, it: &Model) -> Option<usize> {
+        let mut image = [0; IMAGE_OCTETS];
+        write(it, true, self.number + 1, &mut image).ok()?;
+        self.difference(nor, &image, &mut [0; WHOLE_OCTETS]).ok()?
     }
 
     /// The newest whole image; none when it cannot be read.
@@ -365,7 +395,7 @@ impl Snapshots {
             let mut cursor = self.changes.rows(sequence, sequence + 1);
             if !matches!(self.changes.next(nor, &mut cursor, &mut row)?, Step::Row { .. }) {
                 // It was acknowledged once.
-                (report.registers_aged, self.is_damaged) = (true, true);
+                (report.registers_aged, self.is_stale) = (true, true);
                 continue;
             }
             let [a, b, c, d, e, f, changes @ ..] = &row;
@@ -374,7 +404,7 @@ impl Snapshots {
             }
             let length = usize::from(u16::from_le_bytes([*e, *f]));
             let found = changes.get(..length).and_then(|changes| base.changed(changes));
-            self.is_damaged |= found.is_none();
+            self.is_stale |= found.is_none();
             report.registers_aged |= found.is_none();
             return Ok(found);
         }
@@ -544,6 +574,8 @@ const IMAGE_LENGTH: u16 = {
 const WHOLE_OCTETS: usize = Shape::WIDEST as usize;
 /// Twelve rows of changes fit a sector.
 const CHANGES: Shape = Shape { width: 320, tag: 2 };
+/// A farewell that is longer than this is made short by a whole snapshot.
+const FAREWELL_OCTETS: usize = RECORD_BYTES - 144;
 /// Between two whole snapshots.
 const WHOLE_EVERY: Micros = Micros::from_secs(900);
 /// When the record of the counters is lost, the last snapshot's are passed by this much: no number may come twice under one key.

@@ -55,60 +55,99 @@ pub(super) fn unpack(packed: &[u8], image: &mut [u8]) -> Option<()> {
     Some(())
 }
 
-/// What makes `image` of `base`: for each eight words an octet of bits that says which of them differ, then for each such word the difference,
-/// zigzag and in groups of seven bits. Answers the octets in `out`; `None` when they do not fit.
+/// What makes `image` of `base`: one octet that names this coding, then for each sixty-four words an octet of bits that says which of their eight
+/// groups differ, for each such group an octet that says which of its eight words do, and for each such word the difference, zigzag and in groups
+/// of seven bits. Answers the octets in `out`; `None` when they do not fit.
 pub(super) fn difference(base: &[u8], image: &[u8], out: &mut [u8]) -> Option<usize> {
     let mut out = Out { room: out, used: 0 };
-    for (base, image) in base.chunks(8 * WORD).zip(image.chunks(8 * WORD)) {
-        let words = || base.chunks(WORD).zip(image.chunks(WORD));
-        let bits = words()
-            .enumerate()
-            .filter(|(_, (before, now))| before != now)
-            .fold(0_u8, |bits, (index, _)| bits | 1 << index);
-        out.put(bits)?;
-        for (before, now) in words().filter(|(before, now)| before != now) {
-            let change = word(now).wrapping_sub(word(before)).cast_signed();
-            let mut left = (change << 1 ^ change >> 63).cast_unsigned();
-            while 0x7F < left {
-                out.put(left.to_le_bytes()[0] | 0x80)?;
-                left >>= 7;
+    out.put(CODING)?;
+    for (base, image) in base.chunks(BLOCK).zip(image.chunks(BLOCK)) {
+        let groups = || base.chunks(GROUP).zip(image.chunks(GROUP));
+        out.put(unequal(groups()))?;
+        for (base, image) in groups().filter(|(before, now)| before != now) {
+            let words = || base.chunks(WORD).zip(image.chunks(WORD));
+            out.put(unequal(words()))?;
+            for (before, now) in words().filter(|(before, now)| before != now) {
+                let change = word(now).wrapping_sub(word(before)).cast_signed();
+                let mut left = (change << 1 ^ change >> 63).cast_unsigned();
+                while 0x7F < left {
+                    out.put(left.to_le_bytes()[0] | 0x80)?;
+                    left >>= 7;
+                }
+                out.put(left.to_le_bytes()[0])?;
             }
-            out.put(left.to_le_bytes()[0])?;
         }
     }
     Some(out.used)
 }
 
-/// Changes `image` by what [`difference`] found. `None` when it is not that; `image` is half changed then.
+/// A bit for each of at most eight pairs that differ.
+fn unequal<'a>(pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> u8 {
+    pairs
+        .enumerate()
+        .filter(|(_, (before, now))| before != now)
+        .fold(0, |bits, (index, _)| bits | 1 << index)
+}
+
+/// Changes `image` by what [`difference`] found, in this coding or the first one, which had an octet for each group and no name. `None` when it is
+/// neither; `image` is half changed then.
 pub(super) fn apply(difference: &[u8], image: &mut [u8]) -> Option<()> {
-    let mut octets = difference.iter().copied();
-    for group in image.chunks_mut(8 * WORD) {
-        let bits = octets.next()?;
-        let mut words = group.chunks_mut(WORD);
+    let (name, rest) = difference.split_first()?;
+    // The first word of an image holds its number, which differs always: so the first coding begins with an odd octet.
+    let is_named = *name == CODING;
+    let mut octets = if is_named { rest } else { difference }.iter().copied();
+    for block in image.chunks_mut(BLOCK) {
+        let groups = if is_named { octets.next()? } else { 0xFF };
+        let mut places = block.chunks_mut(GROUP);
         for index in 0..8 {
-            let place = words.next();
-            if bits >> index & 1 == 0 {
+            let place = places.next();
+            if groups >> index & 1 == 0 {
                 continue;
             }
-            let (mut left, mut shift) = (0_u64, 0_u32);
-            loop {
-                let octet = octets.next()?;
-                left |= u64::from(octet & 0x7F).checked_shl(shift)?;
-                shift += 7;
-                if octet & 0x80 == 0 {
-                    break;
-                }
-            }
-            let change = left >> 1 ^ (left & 1).wrapping_neg();
-            // A word behind the end belongs to a longer image.
-            if let Some(place) = place {
-                let now = word(place).wrapping_add(change).to_le_bytes();
-                place.copy_from_slice(now.get(..place.len())?);
+            match place {
+                Some(group) => apply_group(&mut octets, group)?,
+                // A group behind the end belongs to a longer image; the first coding has none there.
+                None if is_named => apply_group(&mut octets, &mut [])?,
+                None => {}
             }
         }
     }
     Some(())
 }
+
+/// Changes a group of eight words.
+fn apply_group(octets: &mut impl Iterator<Item = u8>, group: &mut [u8]) -> Option<()> {
+    let bits = octets.next()?;
+    let mut words = group.chunks_mut(WORD);
+    for index in 0..8 {
+        let place = words.next();
+        if bits >> index & 1 == 0 {
+            continue;
+        }
+        let (mut left, mut shift) = (0_u64, 0_u32);
+        loop {
+            let octet = octets.next()?;
+            left |= u64::from(octet & 0x7F).checked_shl(shift)?;
+            shift += 7;
+            if octet & 0x80 == 0 {
+                break;
+            }
+        }
+        let change = left >> 1 ^ (left & 1).wrapping_neg();
+        // A word behind the end belongs to a longer image.
+        if let Some(place) = place {
+            let now = word(place).wrapping_add(change).to_le_bytes();
+            place.copy_from_slice(now.get(..place.len())?);
+        }
+    }
+    Some(())
+}
+
+/// Octets of a group of words, and of a block of groups.
+const GROUP: usize = 8 * WORD;
+const BLOCK: usize = 8 * GROUP;
+/// The name of the coding; the first one had none.
+const CODING: u8 = 2;
 
 fn word(octets: &[u8]) -> u64 {
     let mut word = [0; WORD];
@@ -158,7 +197,18 @@ mod tests {
         check(&odd, &other);
         assert_eq!(check(&[0; 16], &[0; 16]), (8, 2));
         // 17 Wh more are one octet, a remainder of a few thousand microjoules less are two.
-        assert_eq!(check(&[1_000_000, 90_000], &[1_000_017, 85_000]), (7, 4));
+        assert_eq!(check(&[1_000_000, 90_000], &[1_000_017, 85_000]), (7, 6));
+    }
+
+    #[test]
+    fn differences_of_the_first_coding_are_still_read() {
+        let (base, now) = (
+            image(&[1, 0, 5, 0, 0, 0, 0, 0, 9, 10]),
+            image(&[2, 0, 5, 0, 0, 0, 0, 0, 9, 8]),
+        );
+        let mut again = base;
+        apply(&[0x01, 0x02, 0x02, 0x03], &mut again).expect("it was a difference");
+        assert_eq!(again, now);
     }
 
     #[test]
@@ -167,7 +217,9 @@ mod tests {
         assert_eq!(unpack(&[0x09, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], &mut image), None);
         assert_eq!(
             apply(
-                &[1, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01],
+                &[
+                    2, 1, 1, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01
+                ],
                 &mut image
             ),
             None

@@ -12,13 +12,19 @@ use std::{format, println, vec};
 
 use base::{Instant, Micros, Utc};
 use cosem::{Attribute, Obis};
-use dlms::server::{Link, WrapperLink};
+use dlms::security::{Key, KeySet};
+use dlms::server::{Application as _, Link, WrapperLink};
 use flash::model::{Cut, How, Model as Flash, Timing};
 use flash::{Erase, Nor, NorError, SECTOR_BYTES};
 use metrology::{Apparent, Element, Measurement, PhaseReading, Position, Quantity};
 
 use super::{TEST_SECTORS, WINDOW, config, hex, set_device_id, start};
+use crate::calendar::tests::Written;
+use crate::effect::{Effect, Record};
+use crate::keys::KeyId;
+use crate::mbus::{Reading, Source};
 use crate::profile::JournalId;
+use crate::service::Service;
 use crate::{Board, BootReport, Contact, Input, Meter};
 
 /// What a step did to the flash.
@@ -162,6 +168,15 @@ struct Truth {
     import: i128,
     /// The value under key 1 of the bank: its length and first octet.
     large: Option<(u32, u8)>,
+    /// The unicast key.
+    key: Vec<u8>,
+    /// The last numbers sent with and accepted under it.
+    sent: u32,
+    accepted: u32,
+    /// Names of the calendars, the passive weeks, and the tariff that the active one says.
+    calendars: Vec<Vec<u8>>,
+    /// The billing periods that were ended.
+    periods: Vec<u8>,
     /// Everything was saved and nothing measured since.
     said_farewell: bool,
 }
@@ -173,6 +188,8 @@ struct Rig<N> {
     now: Instant,
     link: Link,
     saved: i128,
+    sent: u32,
+    accepted: u32,
     said_farewell: bool,
 }
 
@@ -187,6 +204,8 @@ impl<N: Nor> Rig<N> {
                     now: Instant::START,
                     link: Link::Wrapper(WrapperLink::new(Instant::START, Micros::from_secs(180))),
                     saved: 0,
+                    sent: 0,
+                    accepted: 0,
                     said_farewell: false,
                 };
                 rig.saved = rig.import();
@@ -228,6 +247,13 @@ impl<N: Nor> Rig<N> {
         answer.split_off(answer.len().min(8))
     }
 
+    fn service(&mut self) -> Service<'_> {
+        Service {
+            core: &mut self.meter.core,
+            board: &mut self.desk,
+        }
+    }
+
     fn import(&self) -> i128 {
         let registers = &self.meter.model().registers;
         registers.micro(Quantity::ActiveImport, Element::Total)
@@ -265,6 +291,15 @@ impl<N: Nor> Rig<N> {
             saved: self.saved,
             import: self.import(),
             large,
+            key: model
+                .keys
+                .symmetric(KeyId::Unicast)
+                .map(|key| key.octets().to_vec())
+                .expect("there is one"),
+            sent: self.sent,
+            accepted: self.accepted,
+            calendars: [2, 4, 6, 8].map(|index| self.read(20, "0-0:13.0.0", index)).to_vec(),
+            periods: self.read(1, "1-0:0.1.0", 2),
             said_farewell: self.said_farewell,
         }
     }
@@ -327,6 +362,81 @@ const ACTS: &[(&str, Act)] = &[
         }
     }),
     ("large value again", |rig| large_value(rig, 12_000, 0x42)),
+    ("invocation counters", |rig| {
+        for number in [1, 2, 1_001, 5_000] {
+            let numbers = if number == 1_001 { 1_000 } else { 1 };
+            for _ in 0..numbers {
+                rig.sent = rig.service().next_counter(1).expect("a good flash");
+            }
+            rig.service()
+                .accept_counter(1, KeySet::Unicast, number)
+                .expect("a number that rises");
+            rig.accepted = number;
+        }
+    }),
+    ("key", |rig| {
+        let key = Key::new(&[0x5A; 16]).expect("16 octets");
+        let core = &mut rig.meter.core;
+        core.model.keys.offer(KeyId::Unicast, key).expect("none is changing");
+        core.model.effects.push(Effect::Keep(Record::Keys));
+        core.settle(&mut rig.desk).expect("a good flash");
+        // The answer has gone out under the old key.
+        core.model.adopt_keys();
+        core.settle(&mut rig.desk).expect("a good flash");
+        (rig.sent, rig.accepted) = (0, 0);
+    }),
+    ("numbers of the new key", |rig| {
+        rig.sent = rig.service().next_counter(1).expect("a good flash");
+        rig.service()
+            .accept_counter(1, KeySet::Unicast, 3)
+            .expect("a number that rises");
+        rig.accepted = 3;
+    }),
+    ("passive calendar", |rig| {
+        let calendar = small_calendar();
+        for (index, value) in [
+            (6, hex("0904 66756C6C")),
+            (7, calendar.seasons()),
+            (8, calendar.weeks()),
+            (9, calendar.day_table()),
+        ] {
+            tend(rig);
+            let set = [hex("C101C1 0014 00000D0000FF"), vec![index, 0], value].concat();
+            assert_eq!(rig.talk(&set), hex("C501C100"), "attribute {index}");
+        }
+    }),
+    ("activation of the calendar", |rig| {
+        assert_eq!(rig.talk(&hex("C301C1 0014 00000D0000FF 01 01 0F00")), hex("C701C10000"));
+    }),
+    ("billing by command", |rig| {
+        assert_eq!(
+            rig.talk(&hex("C301C1 0009 00000A0001FF 01 01 120001")),
+            hex("C701C10000")
+        );
+    }),
+    ("billing on fraud", |rig| {
+        rig.step(Input::Contact(Contact::TerminalCover { open: true }));
+        tend(rig);
+        rig.step(Input::Contact(Contact::TerminalCover { open: false }));
+        tend(rig);
+    }),
+    ("values of M-Bus", |rig| {
+        let answer = rig.talk(&hex("C101C1 0007 0002180300FF 04 00 060000003C"));
+        assert_eq!(answer, hex("C501C100"));
+        let source = Source::new(2, 1).expect("it exists");
+        for minute in 0..3 {
+            let reading = Reading {
+                value: 4_711 + minute,
+                scaler: -2,
+                unit: 13,
+                status: 0,
+            };
+            rig.step(Input::MBus(source, reading));
+            for _ in 0..320 {
+                rig.measure(5_000);
+            }
+        }
+    }),
     ("farewell", |rig| {
         for _ in 0..7 {
             rig.measure(9_000);
@@ -356,6 +466,19 @@ fn large_value(rig: &mut Rig<Recorder>, length: usize, octet: u8) {
     memory
         .set_staged(nor, model, &kind, (1, what), length)
         .expect("it is whole");
+}
+
+/// A calendar of which every part fits one request.
+fn small_calendar() -> Written {
+    let full = Written::full(5);
+    let (season, week) = (full.seasons[0].clone(), full.weeks[0].clone());
+    let days = [1, 2].map(|day| (day, vec![(0, 1), (25_200, 2), (75_600, 3)]));
+    Written {
+        seasons: vec![(season.0, season.1, season.2, season.3, week.0.clone())],
+        weeks: vec![(week.0, [1, 1, 1, 1, 1, 2, 2])],
+        days: days.to_vec(),
+        special: Vec::new(),
+    }
 }
 
 /// Lets the flash prepare what comes, as it does between two events of a real life.
@@ -503,6 +626,7 @@ fn cut(cells: Vec<u8>, scenes: &[Scene], effort: Effort) -> (u64, u64) {
     let (mut first, mut second, mut number) = (0_u64, 0_u64, 0_u64);
     let mut erasing = None;
     for scene in scenes {
+        let (begun, watch) = (first + second, std::time::Instant::now());
         for change in &scene.changes {
             number += 1;
             let ways = match change {
@@ -537,6 +661,10 @@ fn cut(cells: Vec<u8>, scenes: &[Scene], effort: Effort) -> (u64, u64) {
                 Change::EraseBegun(sector) => erasing = Some(*sector),
                 Change::EraseEnded(_) => {}
             }
+        }
+        if effort.every_byte {
+            let cuts = first + second - begun;
+            println!("  {}: {cuts} cuts, {:.0} s", scene.name, watch.elapsed().as_secs_f64());
         }
     }
     // The supply goes when everything is said: the farewell counts to the microjoule.
@@ -680,6 +808,32 @@ fn compare(rig: &Rig<Tracked<'_>>, report: &BootReport, scene: &Scene, context: 
         found.large == before.large || found.large == after.large,
         "{context}: {:?}",
         found.large
+    );
+    assert!(found.key == before.key || found.key == after.key, "{context}");
+    // Reliability B8: no number comes twice under one key, in neither direction.
+    let security = &rig.meter.model().security;
+    let (mut sent, mut received) = (security.sent, security.received);
+    for truth in [before, after] {
+        if truth.key == found.key && before.key == after.key {
+            assert!(
+                sent.take().is_ok_and(|taken| before.sent < taken.number),
+                "{context}: {security:?}"
+            );
+            let replay = before.accepted != 0 && received.accept(before.accepted).is_ok();
+            assert!(!replay, "{context}: {security:?}");
+        }
+    }
+    // A scene of several requests acknowledges one after the other.
+    for (index, name) in found.calendars.iter().enumerate() {
+        assert!(
+            *name == before.calendars[index] || *name == after.calendars[index],
+            "{context}: {name:02X?}"
+        );
+    }
+    assert!(
+        before.periods <= found.periods && found.periods <= after.periods,
+        "{context}: {:?}",
+        found.periods
     );
     // Boot itself writes events: power down, power up, and what it noticed.
     for (id, ((before, after), found)) in JournalId::ALL
