@@ -470,15 +470,15 @@ fn large_value(rig: &mut Rig<Recorder>, length: usize, octet: u8) {
 
 /// A calendar of which every part fits one request.
 fn small_calendar() -> Written {
-    let full = Written::full(5);
-    let (season, week) = (full.seasons[0].clone(), full.weeks[0].clone());
-    let days = [1, 2].map(|day| (day, vec![(0, 1), (25_200, 2), (75_600, 3)]));
-    Written {
-        seasons: vec![(season.0, season.1, season.2, season.3, week.0.clone())],
-        weeks: vec![(week.0, [1, 1, 1, 1, 1, 2, 2])],
-        days: days.to_vec(),
-        special: Vec::new(),
-    }
+    let mut calendar = Written::full(5);
+    calendar.weeks.truncate(1);
+    calendar.weeks[0].1 = [1, 1, 1, 1, 1, 2, 2];
+    calendar.seasons.truncate(1);
+    calendar.starts.truncate(1);
+    calendar.seasons[0].4 = calendar.weeks[0].0.clone();
+    calendar.days = [1, 2].map(|day| (day, vec![(0, 1), (25_200, 2), (75_600, 3)])).to_vec();
+    calendar.special.clear();
+    calendar
 }
 
 /// Lets the flash prepare what comes, as it does between two events of a real life.
