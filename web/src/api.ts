@@ -51,7 +51,7 @@ export class Meter {
     return this.#put<Load>('world/load', body, (state, load) => ({ ...state, world: { ...state.world, load } }));
   }
 
-  putContacts(body: Partial<Contacts> & { button?: 'short' | 'long' }): Promise<void> {
+  putContacts(body: Partial<Contacts> & { button?: 'short' | 'long' | 'billing' }): Promise<void> {
     return this.#put<Contacts>('world/contacts', body, (state, contacts) => ({ ...state, contacts }));
   }
 

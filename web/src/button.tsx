@@ -29,8 +29,8 @@ export function PushButton({ press }: { press: (kind: 'short' | 'long') => void 
     <button
       type="button"
       class={`push${down ? ' down' : ''}`}
-      aria-label="Meter button: press to step the display, hold for the manual list"
-      title="Press to step the display, hold for the manual list"
+      aria-label="Meter button: press to step the display, hold for the manual list, hold again for the service mode"
+      title="Press to step the display, hold for the manual list, hold again for the service mode"
       onPointerDown={begin}
       onPointerUp={end}
       onPointerLeave={release}

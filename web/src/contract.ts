@@ -3,12 +3,12 @@
 export interface Reading { value: number; unit: string }
 export type Speed = number | 'max';
 export interface Time { utc: string; local: string; deviation_minutes: number; status: number; speed: Speed; achieved_speed?: number }
-export interface Display { obis: string; text: string; unit: string; symbols: string[]; segments_test: boolean }
+export interface Display { obis: string; text: string; unit: string; symbols: string[]; segments_test: boolean; list: 'automatic' | 'manual' | 'service'; page: number; pages: number }
 export interface Led { pulses: number; constant: number }
 export interface Leds { active: Led; reactive: Led }
 export interface Disconnector { output_state: boolean; control_state: 'disconnected' | 'connected' | 'ready_for_reconnection'; control_mode: number }
 export type Cover = 'open' | 'closed';
-export interface Contacts { meter_cover: Cover; terminal_cover: Cover; magnet: boolean }
+export interface Contacts { meter_cover: Cover; terminal_cover: Cover; magnet: boolean; tariff_input: number }
 export interface Harmonic { order: number; percent: number; phase_deg: number }
 export interface SupplyPhase { volts: number; angle_deg: number; harmonics: Harmonic[] }
 export interface Supply { frequency_hz: number; phases: SupplyPhase[] }

@@ -19,6 +19,13 @@ export function Switches({ meter, now }: { meter: Meter; now: StateEvent | null 
       <Toggle name="Meter cover open" on={contacts?.meter_cover === 'open'} disabled={off} turn={(on) => void meter.putContacts({ meter_cover: on ? 'open' : 'closed' })} />
       <Toggle name="Terminal cover open" on={contacts?.terminal_cover === 'open'} disabled={off} turn={(on) => void meter.putContacts({ terminal_cover: on ? 'open' : 'closed' })} />
       <Toggle name="Magnet near" on={contacts?.magnet ?? false} disabled={off} turn={(on) => void meter.putContacts({ magnet: on })} />
+      <button type="button" class="sealed" disabled={!now?.on} title="The button under the seal ends the billing period" onClick={() => void meter.putContacts({ button: 'billing' })}>End billing period</button>
+      <label class="tariff">
+        <select disabled={off} value={contacts?.tariff_input ?? 1} onChange={(event) => void meter.putContacts({ tariff_input: Number(event.currentTarget.value) })}>
+          {[1, 2, 3, 4, 5, 6, 7, 8].map((tariff) => <option key={tariff} value={tariff}>{tariff}</option>)}
+        </select>
+        Tariff input
+      </label>
     </div>
   );
 }

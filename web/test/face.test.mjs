@@ -189,6 +189,36 @@ describe('the face of the meter', { timeout: 600_000 }, () => {
     assert.deepEqual(pressed, ['short', 'long']);
   });
 
+  test('a second long press shows the service mode', async () => {
+    const list = async () => (await state()).display.list;
+    const hold = async () => {
+      const before = await list();
+      await page.keyboard.down('Space');
+      await until('another list', async () => await list() !== before);
+      await page.keyboard.up('Space');
+    };
+    await page.getByRole('button', { name: 'Meter button' }).focus();
+    // The press before has led to the manual list, unless nobody has pressed for a while.
+    for (let presses = 0; presses < 6 && await list() !== 'service'; presses += 1) await hold();
+    assert.equal(await list(), 'service');
+    await until('the errors on the glass', async () => await page.locator('svg.lcd').getAttribute('data-obis') === '0-0:97.97.0');
+    await hold();
+    assert.equal(await list(), 'automatic');
+  });
+
+  test('the sealed button ends the billing period, and the tariff input takes a tariff', async () => {
+    const pressed = [];
+    const note = (request) => { if (request.method() === 'PUT') pressed.push(request.postDataJSON()); };
+    page.on('request', note);
+    await page.getByRole('button', { name: 'End billing period' }).click();
+    await until('the press', () => pressed.some((body) => body.button === 'billing'));
+    await page.getByLabel('Tariff input').selectOption('4');
+    await until('the tariff input', async () => (await state()).contacts.tariff_input === 4);
+    await page.getByLabel('Tariff input').selectOption('1');
+    await until('the tariff input', async () => (await state()).contacts.tariff_input === 1);
+    page.off('request', note);
+  });
+
   test('the state of the disconnector is shown as the meter has it', async () => {
     const { disconnector } = await state();
     const shown = page.locator('[data-disconnector]');

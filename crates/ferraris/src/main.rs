@@ -1,6 +1,7 @@
-//! The command: `ferraris meter | read | replay | bench | explain`; without a word it is `ferraris meter`.
+//! The command: `ferraris meter | read | display | replay | bench | explain`; without a word it is `ferraris meter`.
 
 mod bench;
+mod display;
 mod explain;
 mod meter_command;
 mod read;
@@ -36,6 +37,8 @@ enum Command {
     Meter(Box<MeterArgs>),
     #[command(after_help = read::EXAMPLES)]
     Read(Box<read::ReadArgs>),
+    #[command(after_help = display::EXAMPLES)]
+    Display(display::DisplayArgs),
     Replay(replay::ReplayArgs),
     Bench(bench::BenchArgs),
     Explain(explain::ExplainArgs),
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         None => meter_command::run(meter),
         Some(Command::Meter(args)) => meter_command::run(*args),
         Some(Command::Read(args)) => return read::run(&args),
+        Some(Command::Display(args)) => display::run(&args).map_err(Failure::from),
         Some(Command::Replay(args)) => replay::run(args).map_err(Failure::from),
         Some(Command::Bench(args)) => bench::run(args).map_err(Failure::from),
         Some(Command::Explain(args)) => explain::run(args),
@@ -69,6 +73,7 @@ Examples:
   ferraris --speed 60                      one hour a minute
   ferraris meter --help                    everything about the virtual meter
   ferraris read 127.0.0.1:4059             read a meter
+  ferraris display --list manual           what the glass of a virtual meter shows, page by page
   ferraris replay recording.cfg --json     measure a recording
   ferraris bench --quick                   the type test of the metrology, on modelled meters
   ferraris explain 7EA00802232193BD647E    what a frame says

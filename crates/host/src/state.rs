@@ -235,7 +235,10 @@ impl VirtualMeter {
 
     fn display_json(&self) -> Value {
         if !self.is_on() {
-            return json!({ "obis": "", "text": "", "unit": "", "symbols": [], "segments_test": false });
+            return json!({
+                "obis": "", "text": "", "unit": "", "symbols": [], "segments_test": false,
+                "list": "automatic", "page": 0, "pages": 0,
+            });
         }
         let shown = self.meter().display(self.now());
         let symbols = |symbols: Symbols| -> Vec<&'static str> { symbols.iter().map(|symbol| symbol.name()).collect() };
@@ -245,6 +248,9 @@ impl VirtualMeter {
             "unit": shown.unit,
             "symbols": symbols(shown.symbols),
             "segments_test": shown.segments_test,
+            "list": shown.list.name(),
+            "page": shown.page,
+            "pages": shown.pages,
         })
     }
 

@@ -485,6 +485,7 @@ fn beginning_of(
         meter_cover_open: false,
         terminal_cover_open: false,
         magnet_near: false,
+        tariff_input: metrology::Tariff::FIRST,
     };
     Ok(Remembered {
         utc,

@@ -357,6 +357,7 @@ impl VirtualMeter {
         remembered.meter_cover_open = change.meter_cover_open.unwrap_or(remembered.meter_cover_open);
         remembered.terminal_cover_open = change.terminal_cover_open.unwrap_or(remembered.terminal_cover_open);
         remembered.magnet_near = change.magnet_near.unwrap_or(remembered.magnet_near);
+        remembered.tariff_input = change.tariff_input.unwrap_or(remembered.tariff_input);
         for contact in change.contacts() {
             self.step(Input::Contact(contact));
         }
@@ -491,12 +492,13 @@ impl VirtualMeter {
         }
     }
 
-    /// The meter's inputs read covers and magnet as they are; it knows whether that is news.
+    /// The meter's inputs read covers, magnet and tariff contacts as they are; it knows whether that is news.
     fn feel_contacts(&mut self) {
         let Remembered {
             meter_cover_open,
             terminal_cover_open,
             magnet_near,
+            tariff_input,
             ..
         } = self.remembered;
         let contacts = [
@@ -505,6 +507,7 @@ impl VirtualMeter {
                 open: terminal_cover_open,
             },
             Contact::Magnet { near: magnet_near },
+            Contact::TariffInput(tariff_input),
         ];
         for contact in contacts {
             self.step(Input::Contact(contact));
@@ -688,6 +691,7 @@ impl VirtualMeter {
             "meter_cover": cover(self.remembered.meter_cover_open),
             "terminal_cover": cover(self.remembered.terminal_cover_open),
             "magnet": self.remembered.magnet_near,
+            "tariff_input": self.remembered.tariff_input.number(),
         })
     }
 

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use base::Utc;
+use metrology::Tariff;
 use serde_json::{Value, json};
 
 use crate::civil_text::{parse_utc, utc_text};
@@ -24,6 +25,8 @@ pub(crate) struct Remembered {
     pub terminal_cover_open: bool,
     /// Whether a strong magnetic field is near.
     pub magnet_near: bool,
+    /// The tariff that the contacts of the tariff input ask for.
+    pub tariff_input: Tariff,
 }
 
 /// The file that holds it.
@@ -83,6 +86,7 @@ impl Remembered {
             "meter_cover_open": self.meter_cover_open,
             "terminal_cover_open": self.terminal_cover_open,
             "magnet_near": self.magnet_near,
+            "tariff_input": self.tariff_input.number(),
         })
     }
 
@@ -97,6 +101,11 @@ impl Remembered {
             meter_cover_open: value.get("meter_cover_open")?.as_bool()?,
             terminal_cover_open: value.get("terminal_cover_open")?.as_bool()?,
             magnet_near: value.get("magnet_near")?.as_bool()?,
+            // Files of earlier releases do not name it.
+            tariff_input: match value.get("tariff_input") {
+                None => Tariff::FIRST,
+                Some(number) => Tariff::new(u8::try_from(number.as_u64()?).ok()?)?,
+            },
         })
     }
 }
@@ -119,6 +128,7 @@ mod tests {
             meter_cover_open: true,
             terminal_cover_open: false,
             magnet_near: true,
+            tariff_input: Tariff::new(6).expect("1 to 8"),
         };
         file.write(&remembered).expect("a disk");
         assert_eq!(file.read(), Some(remembered));

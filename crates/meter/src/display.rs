@@ -26,6 +26,12 @@ pub struct Shown {
     pub symbols: Symbols,
     /// Whether every segment is lit.
     pub segments_test: bool,
+    /// The list that the page belongs to.
+    pub list: Which,
+    /// Its place in the list, from 1.
+    pub page: u8,
+    /// How many pages the list has.
+    pub pages: u8,
 }
 
 /// A symbol of the glass.
@@ -198,6 +204,18 @@ pub enum Which {
     Service = 2,
 }
 
+impl Which {
+    /// The list's name in the control interface.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Automatic => "automatic",
+            Self::Manual => "manual",
+            Self::Service => "service",
+        }
+    }
+}
+
 const fn entry(class_id: u16, name: &str, index: i8) -> CaptureObject {
     CaptureObject::whole(Attribute::new(class_id, Obis::new(name), index))
 }
@@ -365,8 +383,8 @@ impl Display {
     }
 }
 
-/// The page now, and whether somebody leads through the list.
-fn page(it: &Model, now: Instant) -> (Page, bool) {
+/// The page now, its list, its place there from 1, and how many pages the list has.
+fn page(it: &Model, now: Instant) -> (Page, Which, u8, u8) {
     let display = &it.display;
     let (which, number) = match display.current(now) {
         List::Automatic { from, first } => {
@@ -384,7 +402,12 @@ fn page(it: &Model, now: Instant) -> (Page, bool) {
     let count = u64::try_from(entries.iter().filter(exists).count()).unwrap_or(1);
     let at = usize::try_from(number % count.max(1)).unwrap_or(0);
     let shown = entries.iter().filter(exists).nth(at);
-    (shown.copied().map_or(Page::Time, Page::of), which != Which::Automatic)
+    (
+        shown.copied().map_or(Page::Time, Page::of),
+        which,
+        u8::try_from(at + 1).unwrap_or(u8::MAX),
+        u8::try_from(count.max(1)).unwrap_or(u8::MAX),
+    )
 }
 
 /// The value of any attribute: a number by its scaler and unit, watt-hours and watts in thousands; a date, or text.
@@ -473,20 +496,27 @@ fn write_value(it: &Model, what: Attribute, text: &mut String<16>) -> Result<&'s
 /// What the glass of this meter shows at `now`.
 #[must_use]
 pub fn show(it: &Model, now: Instant) -> Shown {
-    let (page, manual) = page(it, now);
+    let (shown, list, page, pages) = page(it, now);
     let segments_test = now.since(it.display.started) < SEGMENTS_TEST;
-    let mut shown = read(it, now, page);
-    shown.segments_test = segments_test;
-    shown.symbols = if segments_test {
-        Symbols::ALL
-    } else {
-        symbols(it, now, manual)
-    };
-    shown
+    let (name, text, unit) = read(it, now, shown);
+    Shown {
+        name,
+        text,
+        unit,
+        symbols: if segments_test {
+            Symbols::ALL
+        } else {
+            symbols(it, now, list != Which::Automatic)
+        },
+        segments_test,
+        list,
+        page,
+        pages,
+    }
 }
 
 /// The reading of one page. Text that would not fit its 8 cells is cut by the string's capacity; no page comes near it.
-fn read(it: &Model, now: Instant, page: Page) -> Shown {
+fn read(it: &Model, now: Instant, page: Page) -> (Option<Obis>, String<16>, &'static str) {
     let mut text = String::new();
     let reading = it.reading.as_ref();
     let phase = |phase| reading.map(|it| *it.phase(phase)).unwrap_or_default();
@@ -590,13 +620,7 @@ fn read(it: &Model, now: Instant, page: Page) -> Shown {
         }
     };
     let _cut_at_the_capacity = written;
-    Shown {
-        name,
-        text,
-        unit,
-        symbols: Symbols::default(),
-        segments_test: false,
-    }
+    (name, text, unit)
 }
 
 fn symbols(it: &Model, now: Instant, manual: bool) -> Symbols {

@@ -113,7 +113,7 @@ fn contacts_are_seen_and_logged() {
     let answer = meter.put("/api/v1/world/contacts", &change);
     assert_eq!(
         answer,
-        json!({ "meter_cover": "open", "terminal_cover": "closed", "magnet": true })
+        json!({ "meter_cover": "open", "terminal_cover": "closed", "magnet": true, "tariff_input": 1 })
     );
     let state = meter.state();
     assert_eq!(codes(&state, "fraud"), [42, 44]);

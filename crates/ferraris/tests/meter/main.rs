@@ -2,6 +2,7 @@
 
 mod calibration;
 mod control;
+mod display;
 mod dlms;
 mod foreign;
 mod garbage;
