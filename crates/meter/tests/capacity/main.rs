@@ -5,6 +5,7 @@
 //! The 16 MB flash is filled for 410 days; the 4 MB flash for 60, in which its M-Bus profiles wrap twice. `days` is ten years of days,
 //! `logs` every log.
 
+mod billing;
 mod days;
 mod life;
 mod logs;
