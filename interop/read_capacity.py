@@ -1,4 +1,5 @@
-"""Reads a meter whose eight profiles are full with gurux-dlms (PyPI), and compares every row with a model of its own.
+"""Reads a meter whose profiles, calendars, billing periods and logs are all full with gurux-dlms (PyPI), and compares all of it with a model
+of its own.
 
     .venv/gurux/bin/python interop/read_capacity.py CAPACITY_SERVER [16MB|4MB] [DAYS]
 
@@ -7,46 +8,22 @@ hours: three phases import 4 kW each, and four M-Bus devices count in steps of t
 number of its quarter hour.
 """
 
-import json
 import os
-import subprocess
 import sys
 import time
-from datetime import datetime, timedelta, timezone
 
+import read_logs
+import read_tariffs
+from capacity_meter import CLIENT, MODULUS, Server, stamp
 from checks import Report, expect
 from read_gurux import Gurux
 
 PROFILES = ["1-0:99.1.0", "1-0:99.2.0", "1-0:99.1.1", "1-0:99.1.2"] + [f"0-{b}:24.3.0" for b in (1, 2, 3, 4)]
-CLIENT = {"client": 1, "authentication": "lls", "password": "12345678"}
-
-
-class Server:
-    """The filled meter as a process."""
-
-    def __init__(self, program, size, days):
-        self.process = subprocess.Popen(
-            [program, size, str(days)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
-        )
-        said = json.loads(self.process.stdout.readline())
-        host, port = said["wrapper"].rsplit(":", 1)
-        self.wrapper = (host, int(port))
-        self.start = datetime.fromtimestamp(said["start"], timezone.utc)
-        self.rows = said["rows"]
-        self.depths = said["depths"]
-        self.quarter = timedelta(seconds=said["quarter_s"])
-        self.watt_hours = said["wh_a_quarter"]
-
-    def stop(self):
-        """Ends the process by the end of its input."""
-        self.process.stdin.close()
-        self.process.wait(10)
 
 
 def model(server, profile, number):
     """The row of quarter hour `number`: time, status, eight values."""
-    stamp = server.start + number * server.quarter
-    energy = number * server.watt_hours % 1_000_000_000
+    energy = number * server.watt_hours % MODULUS
     third = energy // 3
     if profile < 4:
         values = [energy, energy, third, third, third, energy, 0, 0]
@@ -54,10 +31,7 @@ def model(server, profile, number):
         channel = profile - 3
         delivered = [number * (value + 1) + 1_000_000 * channel for value in (1, 2, 3, 4)]
         values = delivered + [energy, 0, third, energy]
-    time_octets = stamp.year.to_bytes(2, "big") + bytes(
-        [stamp.month, stamp.day, stamp.isoweekday(), stamp.hour, stamp.minute, stamp.second, 0, 0, 0, 0]
-    )
-    return [time_octets, 0] + values
+    return [stamp(server.moment(number)), 0] + values
 
 
 def read_all(server, profile):
@@ -91,14 +65,39 @@ def compare(server, profile, first, rows, count):
         expect(row == wanted, f"quarter hour {number}: {row} instead of {wanted}")
 
 
+def still_full(server):
+    """At the end the meter holds all of it at once."""
+    peer = Gurux(server, "wrapper", CLIENT)
+    peer.associate()
+    rows = 0
+    for name in [*PROFILES, *read_logs.LOGS, read_logs.FAILURES, read_logs.CHANGES]:
+        in_use, depth = peer.read(7, name, 7), peer.read(7, name, 8)
+        # The short form does not fill the deepest profiles.
+        wanted = min(depth, server.rows) if name in PROFILES else depth
+        expect(wanted <= in_use <= depth, f"{name}: {in_use} entries in use of {depth}")
+        rows += in_use
+    periods = peer.read(*read_tariffs.BILLING, 7)
+    expect(36 <= periods, f"{periods} billing periods")
+    days = peer.read(*read_tariffs.CALENDAR, 5)
+    expect([len(day[1]) for day in days] == [48] * 24, "the calendar is not full any more")
+    errors = peer.read(1, "0-0:97.97.0", 2)
+    expect(errors == 0, f"error register {errors:08X}")
+    peer.release()
+    return f"{rows} rows and entries, {periods} billing periods, 1152 switchings"
+
+
 def main():
-    """All profiles of one meter."""
+    """All capacities of one meter."""
     program, size, days = sys.argv[1], (sys.argv[2:] or ["4MB"])[0], int((sys.argv[3:] or ["60"])[0])
     sys.stdout = open(os.devnull, "w", encoding="utf-8")
     report = Report()
     server = Server(program, size, days)
+    where = f"gurux {size}"
     for profile, name in enumerate(PROFILES):
-        report.attempt(f"gurux {size}", f"{name} is read whole, by range and by entry", lambda at=profile: read_all(server, at))
+        report.attempt(where, f"{name} is read whole, by range and by entry", lambda at=profile: read_all(server, at))
+    read_tariffs.run(report, server, where)
+    read_logs.run(report, server, where)
+    report.attempt(where, "all of it is there at once", lambda: still_full(server))
     server.stop()
     return report.close()
 

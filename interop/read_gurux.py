@@ -148,9 +148,21 @@ class Gurux(Peer):
     def write(self, class_id, name, attribute, kind, value):
         target = self.client.createObject(class_id)
         target.logicalName = ".".join(str(octet) for octet in name_octets(name))
-        kind = {"date-time": DataType.OCTET_STRING, "double-long-unsigned": DataType.UINT32}[kind]
+        kind = {
+            "array": DataType.ARRAY,
+            "date-time": DataType.OCTET_STRING,
+            "double-long-unsigned": DataType.UINT32,
+            "long-unsigned": DataType.UINT16,
+            "octet-string": DataType.OCTET_STRING,
+            "structure": DataType.STRUCTURE,
+            "unsigned": DataType.UINT8,
+        }[kind]
         # pylint: disable=protected-access
         self.answer(self.client._GXDLMSClient__write(target.name, value, kind, class_id, attribute))
+
+    def write_object(self, target, attribute):
+        """Sets an attribute as Gurux' own object writes it."""
+        self.answer(self.client.write(target, attribute))
 
     def invoke(self, class_id, name, method):
         target = self.client.createObject(class_id)
@@ -184,7 +196,9 @@ class Gurux(Peer):
                 raise ConnectionError("the meter closed the link")
             received.set(octets)
         if reply.error:
-            raise Refused(GXDLMSException(reply.error))
+            refusal = Refused(GXDLMSException(reply.error))
+            refusal.result = int(reply.error)
+            raise refusal
 
 
 def plain(value):

@@ -48,6 +48,11 @@ impl<M> Class<M> for DemandRegister<M> {
         2
     }
 
+    fn longest(&self, attribute: u8) -> Option<u16> {
+        // date-times: 12 octets behind their head
+        matches!(attribute, 6 | 7).then_some(14)
+    }
+
     fn get(&self, it: &M, attribute: u8, out: &mut Writer<'_>) -> Result<(), AccessError> {
         let (period, number) = (self.periods)(it, self.which);
         match attribute {

@@ -38,6 +38,11 @@ impl<M> Class<M> for ExtendedRegister<M> {
         1
     }
 
+    fn longest(&self, attribute: u8) -> Option<u16> {
+        // a date-time: 12 octets behind their head
+        (attribute == 5).then_some(14)
+    }
+
     fn get(&self, it: &M, attribute: u8, out: &mut Writer<'_>) -> Result<(), AccessError> {
         match attribute {
             2 => (self.value)(it, self.which, out),

@@ -23,10 +23,10 @@ pub(super) const OBJECTS: &[Object<Model>] = &[
     Object::new("0-1:15.0.0", &schedule(Scheme::Second), &SCHEDULE).kept(&[2, 3, 4]),
     Object::new("1-0:0.1.0", &Data::shown(number::<1>), &MEASURED),
     Object::new("1-0:0.1.1", &Data::shown(available::<1>), &MEASURED),
-    Object::new("1-0:0.1.2", &Data::shown(closed::<1>), &MEASURED),
+    Object::new("1-0:0.1.2", &Data::shown(closed::<1>), &MEASURED).up_to(14),
     Object::new("1-0:0.1.3", &Data::shown(number::<2>), &MEASURED),
     Object::new("1-0:0.1.4", &Data::shown(available::<2>), &MEASURED),
-    Object::new("1-0:0.1.5", &Data::shown(closed::<2>), &MEASURED),
+    Object::new("1-0:0.1.5", &Data::shown(closed::<2>), &MEASURED).up_to(14),
     Object::new("1-0:0.9.12", &lockout::<1>(), &PARAMETER).kept(&[2]),
     Object::new("1-0:0.9.13", &lockout::<2>(), &PARAMETER).kept(&[2]),
 ];

@@ -512,3 +512,32 @@ fn a_change_of_a_parameter_is_logged_with_who_what_and_digests() {
         .expect("a good step");
     assert_eq!(cleared, hex("C701C10300"), "read-write denied");
 }
+
+/// B1, M6: a billing period records 32 columns from the factory, the times of its maxima too, and a client may set this list itself.
+#[test]
+fn the_times_of_the_maxima_are_columns_of_a_billing_period() {
+    let (mut life, _) = Life::begin(Bench::new(), Some(start()));
+    life.associate().expect("a good step");
+    for profile in ["0000620100FF", "0000620200FF"] {
+        let factory = life.get(&format!("C001C10007{profile}0300"));
+        assert_eq!(factory[..2], [1, 32]);
+        let time = column(4, "1-0:1.6.0", 5, 0);
+        assert!(factory.windows(time.len()).any(|it| it == time));
+        assert_eq!(life.set_profile(profile, 3, &list(&[time])), 0);
+        assert_eq!(life.set_profile(profile, 3, &factory), 0);
+        assert_eq!(life.get(&format!("C001C10007{profile}0300")), factory);
+    }
+    // A period of two quarters, the second of which had the maximum.
+    life.live(900, 1_000);
+    life.live(900, 2_000);
+    let time = life.get("C001C1000401000106 00FF0500");
+    assert_eq!(
+        life.talk(&hex("C301C10007000062 0100FF02010F00")),
+        Ok(hex("C701C10000"))
+    );
+    let row = life.get("C001C100070000620100FF0200");
+    assert!(
+        row.windows(time.len()).any(|it| it == time),
+        "{row:02X?} without {time:02X?}"
+    );
+}

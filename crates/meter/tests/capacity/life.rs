@@ -136,6 +136,20 @@ impl Life {
         self.step(Input::Tick);
     }
 
+    /// Whole seconds in which the flash gets its time.
+    #[allow(dead_code, reason = "the example and the test take what they need of it")]
+    pub(crate) fn breathe(&mut self, seconds: u32) {
+        for _ in 0..20 * seconds {
+            self.pass(Micros::from_millis(50));
+        }
+    }
+
+    /// Shows the meter which phases have voltage, without a current.
+    #[allow(dead_code, reason = "the example and the test take what they need of it")]
+    pub(crate) fn watch(&mut self, present: [bool; 3]) {
+        self.window(present.map(|present| PhaseReading::steady(if present { 230_000_000 } else { 0 }, 0, 0, 0, 0)));
+    }
+
     /// The value of all M-Bus devices at the end of a quarter hour.
     pub(crate) fn deliver(&mut self, number: u32) {
         for channel in 1..=4 {
@@ -154,13 +168,18 @@ impl Life {
 
     /// The quarter hour with this number, from 1: energy, and values of all M-Bus devices.
     pub(crate) fn quarter(&mut self, number: u32) {
+        self.quarter_at(number, 4_000);
+    }
+
+    /// The quarter hour with this number, in which each phase imports so many watts.
+    pub(crate) fn quarter_at(&mut self, number: u32, watts: i64) {
         let now = BEGIN + Micros::from_secs(900 * u64::from(number));
         self.bench.0.pass(now.since(self.now));
         // The values come before the quarter hour is over.
         self.now = BEGIN + Micros::from_secs(900 * u64::from(number) - 1);
         self.deliver(number);
         self.now = now;
-        let reading = PhaseReading::steady(230_000_000, 17_000_000, 4_000_000_000, 0, 900_000_000_000);
+        let reading = PhaseReading::steady(230_000_000, 17_000_000, 1_000_000 * watts, 0, 900_000_000_000);
         self.window([reading; 3]);
         // The flash prepares the next sectors meanwhile.
         for _ in 0..8 {
