@@ -65,8 +65,9 @@ def compare(server, profile, first, rows, count):
         expect(row == wanted, f"quarter hour {number}: {row} instead of {wanted}")
 
 
-def still_full(server):
-    """At the end the meter holds all of it at once."""
+def still_full(server, tariffs):
+    """At the end the meter holds all of it at once, after a power failure too."""
+    server.command("reboot", 1)
     peer = Gurux(server, "wrapper", CLIENT)
     peer.associate()
     rows = 0
@@ -76,14 +77,18 @@ def still_full(server):
         wanted = min(depth, server.rows) if name in PROFILES else depth
         expect(wanted <= in_use <= depth, f"{name}: {in_use} entries in use of {depth}")
         rows += in_use
-    periods = peer.read(*read_tariffs.BILLING, 7)
-    expect(36 <= periods, f"{periods} billing periods")
-    days = peer.read(*read_tariffs.CALENDAR, 5)
-    expect([len(day[1]) for day in days] == [48] * 24, "the calendar is not full any more")
+    periods = peer.read(*read_tariffs.BILLING, 2)
+    expect(periods == tariffs.rows[-len(periods):] and 36 <= len(periods), f"{len(periods)} billing periods")
+    for at, wanted in enumerate(tariffs.second.attributes()):
+        for attribute in (2 + at, 6 + at):
+            expect(peer.read(*read_tariffs.CALENDAR, attribute) == wanted, f"attribute {attribute} of the calendar")
+    columns = len(peer.read(*read_tariffs.BILLING, 3)), len(peer.read(*read_tariffs.AUTOMATIC_LIST, 3))
+    expect(columns == (32, 24), f"billing and display have {columns} columns")
+    # The program, the RAM, the memory, the metrology, the watchdog.
     errors = peer.read(1, "0-0:97.97.0", 2)
-    expect(errors == 0, f"error register {errors:08X}")
+    expect(errors & 0x1F00 == 0, f"error register {errors:08X}")
     peer.release()
-    return f"{rows} rows and entries, {periods} billing periods, 1152 switchings"
+    return f"{rows} rows and entries, {len(periods)} billing periods, 1152 switchings"
 
 
 def main():
@@ -95,9 +100,9 @@ def main():
     where = f"gurux {size}"
     for profile, name in enumerate(PROFILES):
         report.attempt(where, f"{name} is read whole, by range and by entry", lambda at=profile: read_all(server, at))
-    read_tariffs.run(report, server, where)
+    tariffs = read_tariffs.run(report, server, where)
     read_logs.run(report, server, where)
-    report.attempt(where, "all of it is there at once", lambda: still_full(server))
+    report.attempt(where, "all of it is there at once", lambda: still_full(server, tariffs))
     server.stop()
     return report.close()
 

@@ -295,6 +295,7 @@ class Tariffs:
         # By time neither.
         self.set(CALENDAR, 10, "date-time", stamp(self.server.command("live", 0)[0] + timedelta(seconds=5)))
         self.server.command("live", 96)
+        self.rows[1:] = self.model(DAYS + 1)
         said = self.count_events(200)
         expect(said == before + 2, f"event 200 came {said - before - 1} times by time")
         self.same(2, self.second)
@@ -492,6 +493,7 @@ def run(report, server, where):
     ):
         report.attempt(where, what, act)
     report.attempt(where, "releases", tariffs.peer.release)
+    return tariffs
 
 
 def main():

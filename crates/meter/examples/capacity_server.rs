@@ -5,7 +5,8 @@
 //! ```text
 //! live N          N quarter hours, in which each phase imports 400, 800, .. 7600 W and again, by the number of the quarter
 //! logs N          N seconds, in each of which every log gets an event that is always news
-//! failures N      L1 fails N times for a second and for two in turn, which is a second apart
+//! failures N      L1 fails N times, for a second and for two in turn, a second apart
+//! reboot          the power goes and comes back; quarter hours cannot follow
 //! ```
 //!
 //! `cargo run --release -p ferraris-meter --example capacity_server -- 16MB 410`
@@ -105,6 +106,7 @@ fn obey(life: &mut Life, command: &str, quarters: &mut u32) {
                 life.breathe(1);
             }
         }
+        "reboot" => life.reboot(),
         _ => {}
     }
     let to = life.meter.model().utc().unix();

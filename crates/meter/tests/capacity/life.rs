@@ -49,6 +49,7 @@ pub(crate) struct Life {
     pub(crate) link: Link,
     pub(crate) now: Instant,
     pub(crate) start: Utc,
+    config: Config,
 }
 
 impl Life {
@@ -78,6 +79,7 @@ impl Life {
             link: Link::Wrapper(WrapperLink::new(Instant::START, Micros::MAX)),
             now: Instant::START,
             start,
+            config,
         };
         life.talk(&hex("6036A1090607608574050801018A0207808B0760857405080201AC0A80083132333435363738BE10040E01000000065F1F0400007E1FFFFF"));
         life
@@ -134,6 +136,16 @@ impl Life {
         self.now = self.now + span;
         self.bench.0.pass(span);
         self.step(Input::Tick);
+    }
+
+    /// The power goes with a warning and comes back at once. Quarter hours cannot follow: time begins anew.
+    #[allow(dead_code, reason = "the example and the test take what they need of it")]
+    pub(crate) fn reboot(&mut self) {
+        let utc = self.meter.model().utc();
+        self.step(Input::PowerFailing);
+        let booted = Meter::boot(&self.config, Some(utc), [2; 32], &mut self.bench);
+        (self.meter, _) = booted.expect("this flash works");
+        self.now = Instant::START;
     }
 
     /// Whole seconds in which the flash gets its time.
