@@ -21,7 +21,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base::{Instant, Micros};
 use dlms::server::{Link, WrapperLink};
 use ferraris_meter::event_log::Log;
-use ferraris_meter::{FlashSize, Input};
+use ferraris_meter::{Fault, FlashSize, Input};
+use metrology::PhaseReading;
 
 use life::{Life, PROFILES, QUARTER, WH_A_QUARTER};
 
@@ -113,6 +114,20 @@ fn obey(life: &mut Life, command: &str, quarters: &mut u32) {
     println!(r#"{{"quarters": {quarters}, "from": {from}, "to": {to}}}"#);
 }
 
+impl Life {
+    /// Whole seconds in which the flash gets its time.
+    fn breathe(&mut self, seconds: u32) {
+        for _ in 0..20 * seconds {
+            self.pass(Micros::from_millis(50));
+        }
+    }
+
+    /// Shows the meter which phases have voltage, without a current.
+    fn watch(&mut self, present: [bool; 3]) {
+        self.window(present.map(|present| PhaseReading::steady(if present { 230_000_000 } else { 0 }, 0, 0, 0, 0)));
+    }
+}
+
 /// Serves one connection.
 fn serve(mut stream: TcpStream, life: &Mutex<Life>) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
@@ -145,7 +160,7 @@ fn serve(mut stream: TcpStream, life: &Mutex<Life>) -> std::io::Result<()> {
         // What was written wants its time in the flash.
         life.pass(Micros::from_millis(10));
         drop(life);
-        let is_closed = stepped == Err(ferraris_meter::Fault::Closed);
+        let is_closed = stepped == Err(Fault::Closed);
         if is_closed || stream.write_all(&answer).is_err() {
             return Ok(());
         }

@@ -139,27 +139,13 @@ impl Life {
     }
 
     /// The power goes with a warning and comes back at once. Quarter hours cannot follow: time begins anew.
-    #[allow(dead_code, reason = "the example and the test take what they need of it")]
+    #[allow(dead_code, reason = "the example alone does so")]
     pub(crate) fn reboot(&mut self) {
         let utc = self.meter.model().utc();
         self.step(Input::PowerFailing);
         let booted = Meter::boot(&self.config, Some(utc), [2; 32], &mut self.bench);
         (self.meter, _) = booted.expect("this flash works");
         self.now = Instant::START;
-    }
-
-    /// Whole seconds in which the flash gets its time.
-    #[allow(dead_code, reason = "the example and the test take what they need of it")]
-    pub(crate) fn breathe(&mut self, seconds: u32) {
-        for _ in 0..20 * seconds {
-            self.pass(Micros::from_millis(50));
-        }
-    }
-
-    /// Shows the meter which phases have voltage, without a current.
-    #[allow(dead_code, reason = "the example and the test take what they need of it")]
-    pub(crate) fn watch(&mut self, present: [bool; 3]) {
-        self.window(present.map(|present| PhaseReading::steady(if present { 230_000_000 } else { 0 }, 0, 0, 0, 0)));
     }
 
     /// The value of all M-Bus devices at the end of a quarter hour.
