@@ -24,6 +24,7 @@
 mod bursts;
 mod chance;
 mod converter;
+mod crystal;
 mod daytime;
 mod decimator;
 mod household;
@@ -36,6 +37,7 @@ mod truth;
 mod world;
 
 pub use converter::{ConverterSetting, Noise, SampleSet};
+pub use crystal::Crystal;
 pub use daytime::DayTime;
 pub use household::Activity;
 pub use load::{FixedLoad, HouseholdSetting, LoadSetting, PhaseLoad};

@@ -8,10 +8,12 @@ use std::path::Path;
 use cosem::buffer::RowForm;
 use dlms::initiate::Conformance;
 use dlms::security::{ASYMMETRIC, Certificate, CertificateFault};
+use grid::Crystal;
 use meter::readout::READ_OUT_LINES;
 use meter::{Config, FlashSize, Variant};
 use serde_json::Value;
 
+use crate::backup_clock::{BATTERY_HOURS, CAPACITOR_HOURS, ClockOrder, Reserve, Timing};
 use crate::demo::KeyRing;
 use crate::document::{FaultKind, Faults, Path as At, Table};
 use crate::mbus_devices::Device;
@@ -29,6 +31,8 @@ pub struct Order {
     pub keys: KeyRing,
     /// What is connected to M-Bus channels 1 to 4.
     pub mbus: [Option<Device>; 4],
+    /// Its crystal, and what carries its clock without power.
+    pub clock: ClockOrder,
 }
 
 impl Order {
@@ -45,6 +49,7 @@ impl Order {
             },
             keys,
             mbus: [None; 4],
+            clock: ClockOrder::USUAL,
         }
     }
 
@@ -104,6 +109,8 @@ fn fill_in(table: &mut Table<'_>, variant: Option<Variant>, faults: &mut Faults)
     {
         *device = table.word(key, DEVICES, faults);
     }
+    order.clock = clock(table, faults);
+    let config = &mut order.config;
     config.client_system_title = octets(table, "client_system_title", faults);
     if let Some(list) = table.list("read_out", 0..=READ_OUT_LINES, faults) {
         config.read_out = Some(
@@ -150,6 +157,29 @@ fn fill_in(table: &mut Table<'_>, variant: Option<Variant>, faults: &mut Faults)
         );
     }
     Some(order)
+}
+
+/// The crystal, the room it is in, and the reserve.
+fn clock(table: &mut Table<'_>, faults: &mut Faults) -> ClockOrder {
+    let usual = ClockOrder::USUAL;
+    let crystal = table.word("crystal", CRYSTALS, faults);
+    let offset_ppm = table.number("crystal_ppm", -100.0..=100.0, faults);
+    let room_celsius = table.number("room_celsius", -40.0..=70.0, faults);
+    let reserve = table.word("clock_reserve", RESERVES, faults).unwrap_or(usual.reserve);
+    let hours = table.integer("clock_reserve_hours", 1..=200_000, faults);
+    let hours = hours.and_then(|hours| u32::try_from(hours).ok());
+    ClockOrder {
+        timing: match (offset_ppm, crystal) {
+            (Some(offset_ppm), _) => Timing::Of(Crystal { offset_ppm }),
+            (None, crystal) => crystal.unwrap_or(usual.timing),
+        },
+        room_celsius: room_celsius.unwrap_or(usual.room_celsius),
+        reserve: match (reserve, hours) {
+            (Reserve::Battery { .. }, Some(hours)) => Reserve::Battery { hours },
+            (Reserve::Capacitor { .. }, Some(hours)) => Reserve::Capacitor { hours },
+            (reserve, _) => reserve,
+        },
+    }
 }
 
 fn key_ring(management: &mut Table<'_>, faults: &mut Faults) -> Option<KeyRing> {
@@ -311,6 +341,14 @@ const SERVICES: &[(&str, Conformance)] = &[
     ("lists", Conformance::MULTIPLE_REFERENCES),
 ];
 
+const CRYSTALS: &[(&str, Timing)] = &[("ideal", Timing::Ideal), ("trimmed", Timing::Trimmed)];
+
+const RESERVES: &[(&str, Reserve)] = &[
+    ("none", Reserve::None),
+    ("capacitor", Reserve::Capacitor { hours: CAPACITOR_HOURS }),
+    ("battery", Reserve::Battery { hours: BATTERY_HOURS }),
+];
+
 const FLASH_SIZES: &[(&str, FlashSize)] = &[("16MB", FlashSize::Megabytes16), ("4MB", FlashSize::Megabytes4)];
 
 #[cfg(test)]
@@ -341,10 +379,18 @@ mod tests {
     fn everything_that_can_be_ordered_arrives() {
         let text = format!(
             "variant = \"SM402D\"\nserial = 7\ntime_zone_minutes = 120\ndaylight_saving = false\nnominal_hertz = 60\n\
-             nominal_volts = 127\nconstant = 500\nswitching_module = false\nflash = \"4MB\"\nmbus_2 = \"heat\"\nclient_system_title = \"4D4D4D0000000001\"\n\
+             nominal_volts = 127\nconstant = 500\nswitching_module = false\nflash = \"4MB\"\ncrystal_ppm = -7.5\nroom_celsius = 40\nclock_reserve = \"capacitor\"\nclock_reserve_hours = 36\nmbus_2 = \"heat\"\nclient_system_title = \"4D4D4D0000000001\"\n\
              [management]\npassword = \"12345678\"\n{KEYS}"
         );
-        let Order { config, keys, mbus } = Order::parse("meter.toml", &text, None).expect("nothing is wrong");
+        let Order {
+            config,
+            keys,
+            mbus,
+            clock,
+        } = Order::parse("meter.toml", &text, None).expect("nothing is wrong");
+        let timing = Timing::Of(Crystal { offset_ppm: -7.5 });
+        assert_eq!((clock.timing, clock.room_celsius), (timing, 40.0));
+        assert_eq!(clock.reserve, Reserve::Capacitor { hours: 36 });
         assert_eq!(mbus, [None, Some(Device::Heat), None, None]);
         assert_eq!(
             (config.variant, config.serial, config.time_zone),
@@ -432,8 +478,8 @@ mod tests {
         );
         refused(
             "colour = \"grey\"",
-            "meter.toml:1:1: colour is not known here; allowed are client_system_title, \
-             constant, daylight_saving, differences, flash, management, mbus_1, mbus_2, mbus_3, mbus_4, nominal_hertz, nominal_volts, read_out, row_form, \
+            "meter.toml:1:1: colour is not known here; allowed are client_system_title, clock_reserve, clock_reserve_hours, \
+             constant, crystal, crystal_ppm, daylight_saving, differences, flash, management, mbus_1, mbus_2, mbus_3, mbus_4, nominal_hertz, nominal_volts, read_out, room_celsius, row_form, \
              serial, switching_module, \
              time_zone_minutes, variant",
         );

@@ -11,6 +11,7 @@
 //! Nothing here decides what a meter does; that is the crate `meter`. What is here has sockets, files, threads and clocks.
 //! With a seed, a start and the highest speed, nothing depends on real time as long as no client comes.
 
+mod backup_clock;
 mod bench;
 mod calibration;
 mod change;
@@ -38,6 +39,7 @@ mod world_file;
 #[cfg(test)]
 mod scratch;
 
+pub use backup_clock::{ClockOrder, Reserve, Timing};
 pub use change::Speed;
 pub use civil_text::{parse_span, parse_utc};
 pub use config::Order;

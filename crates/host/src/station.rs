@@ -207,7 +207,7 @@ impl Station {
         let (http, http_socket) = listen("--http", http)?;
 
         let syncer = flash.syncer();
-        let devices = order.mbus;
+        let (devices, clock) = (order.mbus, order.clock);
         let config = order.config;
         let announcement = Announcement {
             wrapper,
@@ -231,6 +231,7 @@ impl Station {
         let beginning = Beginning {
             config,
             devices,
+            clock,
             flash,
             damaged,
             seed,
@@ -480,16 +481,24 @@ fn beginning_of(
     }
     let fresh = Remembered {
         utc,
-        rtc_ahead_seconds: 0,
+        rtc_ahead_micros: 0,
+        clock_valid: true,
+        reserve_used_seconds: 0,
+        cut_seconds: 0,
+        away_seconds: 0,
         boots: 0,
         meter_cover_open: false,
         terminal_cover_open: false,
         magnet_near: false,
         tariff_input: metrology::Tariff::FIRST,
     };
+    // While the process was away the meter had no power.
+    let before = remembered.unwrap_or(fresh);
+    let away_seconds = u64::try_from(utc.seconds_since(before.utc)).unwrap_or(0);
     Ok(Remembered {
         utc,
-        ..remembered.unwrap_or(fresh)
+        away_seconds,
+        ..before
     })
 }
 

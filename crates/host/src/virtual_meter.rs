@@ -11,6 +11,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use serde_json::{Value, json};
 
+use crate::backup_clock::{ClockOrder, Reserve, TimeLine, drift_micros};
 use crate::change::{ContactsChange, LoadChange, Speed, SupplyChange, TimeChange, load_json, plain, supply_json};
 use crate::civil_text::{local_text, utc_text};
 use crate::conversation::{Conversation, Served};
@@ -28,6 +29,7 @@ pub(crate) struct Beginning {
     pub(crate) config: Config,
     /// On M-Bus channels 1 to 4.
     pub(crate) devices: [Option<Device>; 4],
+    pub(crate) clock: ClockOrder,
     pub(crate) flash: FlashFile,
     /// The flash's file had been cut: the meter is told, whatever it misses.
     pub(crate) damaged: bool,
@@ -63,6 +65,11 @@ pub(crate) struct VirtualMeter {
     end: Option<u64>,
     speed: Speed,
     devices: Devices,
+    reserve: Reserve,
+    /// Parts in a thousand million by which the meter's crystal is fast.
+    fast_ppb: i32,
+    /// The time since the process began at which the present cut began, or was counted last.
+    off: Micros,
     /// The switch in front of the meter, whatever the supply behind it carries.
     mains_on: bool,
     achieved: f64,
@@ -76,8 +83,8 @@ struct Powered {
     chain: Chain,
     leds: [Pulses; 2],
     distortion: [Option<u16>; 6],
-    /// The sample at which power came.
-    since: u64,
+    /// The meter's time line, from when power came.
+    line: TimeLine,
     /// Of the parameters that the chain measures with.
     checksum: u32,
 }
@@ -86,7 +93,6 @@ struct Powered {
 struct HostBoard<'a> {
     flash: &'a mut FlashFile,
     world: &'a mut World,
-    rtc: Option<Utc>,
 }
 
 impl Board for HostBoard<'_> {
@@ -98,9 +104,8 @@ impl Board for HostBoard<'_> {
         self.world.set_connected(closed);
     }
 
-    fn set_rtc(&mut self, utc: Utc) {
-        self.rtc = Some(utc);
-    }
+    /// One crystal counts for the meter and for its backup clock: what it shows is taken when the power goes.
+    fn set_rtc(&mut self, _utc: Utc) {}
 }
 
 impl VirtualMeter {
@@ -112,21 +117,27 @@ impl VirtualMeter {
         let Beginning {
             config,
             devices,
+            clock,
             mut flash,
             damaged,
             seed,
-            remembered,
+            mut remembered,
             speed,
             scenario,
             duration,
         } = beginning;
+        let fast_ppb = clock.fast_ppb(config.serial);
         let mut world = begin_world(&config, seed, remembered.utc)?;
         let setup = setup(&config, &world);
         let rate_hz = u64::from(world.converter().rate_hz);
-        let clock = remembered.utc.plus(remembered.rtc_ahead_seconds);
+        let away = core::mem::take(&mut remembered.away_seconds);
+        remembered.spend(away, clock.reserve, fast_ppb);
+        remembered.cut_seconds = 0;
+        let reading = remembered.reading(remembered.utc.unix() * 1_000_000);
         let entropy = entropy(seed, remembered.boots)?;
-        let (meter, report) = boot(&config, clock, entropy, &mut flash, &mut world)?;
-        let power = Powered::begin(&setup, &meter, &flash, 0)?;
+        let (meter, report) = boot(&config, reading, entropy, &mut flash, &mut world)?;
+        let line = TimeLine::new(rate_hz, 0, fast_ppb);
+        let power = Powered::begin(&setup, &meter, &flash, line)?;
         let watch = SupplyWatch::begin(&setup, config.nominal_volts, &meter, &flash)?;
         let mut begun = Self {
             trail: Trail::new(rate_hz),
@@ -148,6 +159,9 @@ impl VirtualMeter {
             speed,
             achieved: 0.0,
             devices: Devices::new(devices),
+            reserve: clock.reserve,
+            fast_ppb,
+            off: Micros::ZERO,
             mains_on: true,
             scenario,
             broken: None,
@@ -157,6 +171,7 @@ impl VirtualMeter {
             begun.manufacture();
         }
         begun.feel_contacts();
+        begun.feel_battery();
         if damaged {
             begun.step(Input::Trouble(Trouble::Memory));
         }
@@ -204,13 +219,16 @@ impl VirtualMeter {
 
     /// Tells the meter what is found in the supply.
     fn watch_supply(&mut self, block: &[SampleSet], windows: &[Option<Measurement>]) {
+        let Some(line) = self.power.as_ref().map(|power| power.line) else {
+            return;
+        };
         let Some(mut watch) = self.watch.take() else { return };
         let clock = self.meter.model().clock.clone();
         let rate_hz = u32::try_from(self.rate_hz).unwrap_or(u32::MAX);
         watch.take(
             block,
             windows,
-            |at| unix_millis(&clock, at),
+            |at| unix_millis(&clock, line.after(at.since(Instant::START))),
             |told| match told {
                 Told::Finding(finding) => {
                     self.step(Input::Quality { finding, rate_hz });
@@ -236,8 +254,7 @@ impl VirtualMeter {
         }
         let deadline = self.meter.deadline();
         if let Some(power) = self.power.as_ref().filter(|_| deadline != Instant::FAR) {
-            let since_boot = samples_of(deadline.since(Instant::START), self.rate_hz);
-            until = until.min(power.since.saturating_add(since_boot));
+            until = until.min(power.line.sample_of(deadline));
         }
         usize::try_from(until.saturating_sub(self.samples))
             .unwrap_or(BLOCK)
@@ -267,19 +284,15 @@ impl VirtualMeter {
 
     /// The same, and `tell` hears what the meter said.
     pub(crate) fn step_telling(&mut self, input: Input<'_>, tell: impl FnOnce(&Result<(), MeterFault>)) -> Served {
-        let (now, utc) = (self.now(), self.utc());
+        let now = self.now();
         if !self.is_on() {
             return Served::Closed;
         }
         let mut board = HostBoard {
             flash: &mut self.flash,
             world: &mut self.world,
-            rtc: None,
         };
         let stepped = self.meter.step(now, input, &mut board);
-        if let Some(clock) = board.rtc {
-            self.remembered.rtc_ahead_seconds = clock.seconds_since(utc);
-        }
         // The meter notes a memory that fails in its error register and goes on; a file that cannot be written ends the process.
         if self.flash.is_broken() && self.broken.is_none() {
             self.broken = Some("the flash file cannot be written any more".to_owned());
@@ -415,6 +428,11 @@ impl VirtualMeter {
             });
         }
         // The battery-backed clock moves on with the world; the meter's own is set as by a time source of its board.
+        if !self.is_on() {
+            self.count_cut();
+            let passed = u64::try_from(seconds).unwrap_or(0);
+            self.remembered.spend(passed, self.reserve, self.fast_ppb);
+        }
         self.remembered.utc = self.remembered.utc.plus(seconds);
         self.world.set_time(day_time(world, &self.config));
         if self.is_on() {
@@ -425,6 +443,8 @@ impl VirtualMeter {
 
     fn lose_power(&mut self) {
         self.step(Input::PowerFailing);
+        self.remembered = self.with_clock();
+        self.off = self.elapsed();
         self.devices.forget();
         self.world.set_powered(false);
         self.trail.clear();
@@ -437,10 +457,13 @@ impl VirtualMeter {
 
     fn get_power(&mut self) {
         self.world.set_powered(true);
-        let clock = self.rtc();
+        self.count_cut();
+        self.remembered.cut_seconds = 0;
+        let clock = self.remembered.reading(self.world_micros());
+        let line = TimeLine::new(self.rate_hz, self.samples, self.fast_ppb);
         let booted = entropy(self.seed, self.remembered.boots).and_then(|entropy| {
             let (meter, report) = boot(&self.config, clock, entropy, &mut self.flash, &mut self.world)?;
-            let power = Powered::begin(&self.setup, &meter, &self.flash, self.samples)?;
+            let power = Powered::begin(&self.setup, &meter, &self.flash, line)?;
             let watch = SupplyWatch::begin(&self.setup, self.config.nominal_volts, &meter, &self.flash)?;
             Ok((meter, power, watch, report))
         });
@@ -452,8 +475,33 @@ impl VirtualMeter {
                 self.watch = Some(Box::new(watch));
                 self.remembered.boots += 1;
                 self.feel_contacts();
+                self.feel_battery();
             }
             Err(why) => self.broken = Some(why),
+        }
+    }
+
+    /// Counts what has passed of a power cut: the crystal goes on, the reserve is used.
+    fn count_cut(&mut self) {
+        let seconds = (self.elapsed() - self.off).as_secs();
+        self.off = self.off + Micros::from_secs(seconds);
+        self.remembered.spend(seconds, self.reserve, self.fast_ppb);
+    }
+
+    /// The board of a meter with a battery looks at it.
+    fn feel_battery(&mut self) {
+        if let Some(battery) = self.reserve.battery(self.remembered.reserve_used_seconds) {
+            self.step(Input::Battery(battery));
+        }
+    }
+
+    /// What is remembered, with the meter's own clock as it is now while the meter has power.
+    fn with_clock(&self) -> Remembered {
+        let clock = &self.model().clock;
+        Remembered {
+            rtc_ahead_micros: clock.micros(self.now()) - self.world_micros(),
+            clock_valid: clock.is_valid(),
+            ..self.remembered
         }
     }
 
@@ -613,10 +661,15 @@ impl VirtualMeter {
 
     /// What the world is to remember.
     pub(crate) fn remembered(&self) -> Remembered {
-        Remembered {
-            utc: self.utc(),
-            ..self.remembered
-        }
+        let mut remembered = if self.is_on() {
+            self.with_clock()
+        } else {
+            let mut off = self.remembered;
+            off.spend((self.elapsed() - self.off).as_secs(), self.reserve, self.fast_ppb);
+            off
+        };
+        remembered.utc = self.utc();
+        remembered
     }
 
     pub(crate) const fn config(&self) -> &Config {
@@ -641,8 +694,8 @@ impl VirtualMeter {
 
     /// The instant on the meter's time line, which begins when it gets power.
     pub(crate) fn now(&self) -> Instant {
-        let since = self.power.as_ref().map_or(self.samples, |power| power.since);
-        Instant::START + span_of(self.samples - since, self.rate_hz)
+        let line = self.power.as_ref().map(|power| power.line);
+        line.map_or(Instant::START, |line| line.at(self.samples))
     }
 
     /// Civil time of the world.
@@ -652,9 +705,17 @@ impl VirtualMeter {
             .plus(i64::try_from(self.elapsed().as_secs()).unwrap_or(i64::MAX))
     }
 
-    /// The meter's battery-backed clock.
+    /// Civil time of the world in microseconds since 1970.
+    fn world_micros(&self) -> i64 {
+        let elapsed = i64::try_from(self.elapsed().as_micros()).unwrap_or(i64::MAX);
+        (self.remembered.utc.unix() * 1_000_000).saturating_add(elapsed)
+    }
+
+    /// The meter's clock without power.
     fn rtc(&self) -> Utc {
-        self.utc().plus(self.remembered.rtc_ahead_seconds)
+        let drift = drift_micros((self.elapsed() - self.off).as_secs(), self.fast_ppb);
+        let micros = self.world_micros() + self.remembered.rtc_ahead_micros + drift;
+        Utc::from_unix(micros.div_euclid(1_000_000))
     }
 
     /// The meter's clock; without power the battery-backed one.
@@ -751,7 +812,7 @@ pub(crate) const fn phases(variant: Variant) -> usize {
 }
 
 impl Powered {
-    fn begin(setup: &Setup, meter: &Meter, flash: &FlashFile, since: u64) -> Result<Self, String> {
+    fn begin(setup: &Setup, meter: &Meter, flash: &FlashFile, line: TimeLine) -> Result<Self, String> {
         let parameters = meter
             .parameters(flash)
             .map_err(|error| format!("the sealed parameters: {error}"))?;
@@ -759,7 +820,7 @@ impl Powered {
             chain: Chain::new(setup).map_err(|error| format!("the metrology: {error}"))?,
             leds: leds(meter, &parameters)?,
             distortion: [None; 6],
-            since,
+            line,
             checksum: checksum(meter),
         };
         begun.adjust(setup, &parameters)?;
@@ -831,17 +892,13 @@ fn distortion(chain: &Chain) -> [Option<u16>; 6] {
 
 fn boot(
     config: &Config,
-    clock: Utc,
+    clock: Option<Utc>,
     entropy: [u8; 32],
     flash: &mut FlashFile,
     world: &mut World,
 ) -> Result<(Meter, BootReport), String> {
-    let mut board = HostBoard {
-        flash,
-        world,
-        rtc: None,
-    };
-    Meter::boot(config, Some(clock), entropy, &mut board).map_err(|fault| format!("the meter does not boot: {fault}"))
+    let mut board = HostBoard { flash, world };
+    Meter::boot(config, clock, entropy, &mut board).map_err(|fault| format!("the meter does not boot: {fault}"))
 }
 
 /// Tells the owner what the flash has lost.

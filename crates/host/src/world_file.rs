@@ -8,6 +8,7 @@ use base::Utc;
 use metrology::Tariff;
 use serde_json::{Value, json};
 
+use crate::backup_clock::{Reserve, drift_micros};
 use crate::civil_text::{parse_utc, utc_text};
 
 /// The memory of the world.
@@ -15,8 +16,16 @@ use crate::civil_text::{parse_utc, utc_text};
 pub(crate) struct Remembered {
     /// Civil time of the world.
     pub utc: Utc,
-    /// By how many seconds the meter's own clock is ahead of it.
-    pub rtc_ahead_seconds: i64,
+    /// By how many microseconds the meter's own clock is ahead of it.
+    pub rtc_ahead_micros: i64,
+    /// Whether the meter's own clock is set, and its reserve has lasted.
+    pub clock_valid: bool,
+    /// Seconds that the clock's battery has carried it.
+    pub reserve_used_seconds: u64,
+    /// Seconds of the present cut that are counted already.
+    pub cut_seconds: u64,
+    /// Seconds without power that passed before this process; they are counted when it begins.
+    pub away_seconds: u64,
     /// How often the meter got power.
     pub boots: u64,
     /// Whether the meter cover is open.
@@ -78,10 +87,29 @@ impl WorldFile {
 }
 
 impl Remembered {
+    /// So many seconds pass without power: the crystal goes on, and what carries it is used.
+    pub(crate) fn spend(&mut self, seconds: u64, reserve: Reserve, fast_ppb: i32) {
+        self.rtc_ahead_micros = self.rtc_ahead_micros.saturating_add(drift_micros(seconds, fast_ppb));
+        self.reserve_used_seconds = self.reserve_used_seconds.saturating_add(seconds);
+        self.cut_seconds = self.cut_seconds.saturating_add(seconds);
+        self.clock_valid &= reserve.carries(self.cut_seconds, self.reserve_used_seconds);
+    }
+
+    /// What the meter reads of its own clock at `world_micros`, to the nearest second; none when it has lost its time.
+    pub(crate) fn reading(&self, world_micros: i64) -> Option<Utc> {
+        let micros = world_micros
+            .saturating_add(self.rtc_ahead_micros)
+            .saturating_add(500_000);
+        self.clock_valid.then(|| Utc::from_unix(micros.div_euclid(1_000_000)))
+    }
+
     fn json(&self) -> Value {
         json!({
             "utc": utc_text(self.utc),
-            "rtc_ahead_s": self.rtc_ahead_seconds,
+            "rtc_ahead_us": self.rtc_ahead_micros,
+            "clock_valid": self.clock_valid,
+            "reserve_used_s": self.reserve_used_seconds,
+            "cut_s": self.cut_seconds,
             "boots": self.boots,
             "meter_cover_open": self.meter_cover_open,
             "terminal_cover_open": self.terminal_cover_open,
@@ -91,12 +119,21 @@ impl Remembered {
     }
 
     fn from_json(value: &Value) -> Option<Self> {
+        // Files of the first releases have whole seconds, and no reserve.
+        let ahead = match (value.get("rtc_ahead_us"), value.get("rtc_ahead_s")) {
+            (Some(micros), _) => micros.as_i64()?,
+            (None, seconds) => seconds?.as_i64()?.checked_mul(1_000_000)?,
+        };
+        if 1 << 60 < ahead.abs() {
+            return None;
+        }
         Some(Self {
             utc: parse_utc(value.get("utc")?.as_str()?)?,
-            rtc_ahead_seconds: value
-                .get("rtc_ahead_s")?
-                .as_i64()
-                .filter(|seconds| seconds.abs() < 1 << 40)?,
+            rtc_ahead_micros: ahead,
+            clock_valid: value.get("clock_valid").is_none_or(|it| it.as_bool() != Some(false)),
+            reserve_used_seconds: value.get("reserve_used_s").and_then(Value::as_u64).unwrap_or(0),
+            cut_seconds: value.get("cut_s").and_then(Value::as_u64).unwrap_or(0),
+            away_seconds: 0,
             boots: value.get("boots")?.as_u64()?,
             meter_cover_open: value.get("meter_cover_open")?.as_bool()?,
             terminal_cover_open: value.get("terminal_cover_open")?.as_bool()?,
@@ -123,7 +160,11 @@ mod tests {
         let utc = parse_utc("2026-01-05T11:00:07Z").expect("a time");
         let remembered = Remembered {
             utc,
-            rtc_ahead_seconds: -3,
+            rtc_ahead_micros: -3_000_001,
+            clock_valid: false,
+            reserve_used_seconds: 99,
+            cut_seconds: 0,
+            away_seconds: 0,
             boots: 7,
             meter_cover_open: true,
             terminal_cover_open: false,

@@ -74,7 +74,8 @@ impl Clock {
     }
 
     /// Microseconds of UTC since 1970.
-    fn micros(&self, now: Instant) -> i64 {
+    #[must_use]
+    pub fn micros(&self, now: Instant) -> i64 {
         let (anchor, at_anchor) = self.anchor;
         at_anchor.saturating_add_unsigned(now.since(anchor).as_micros())
     }
