@@ -484,7 +484,7 @@ impl VirtualMeter {
     /// Counts what has passed of a power cut: the crystal goes on, the reserve is used.
     fn count_cut(&mut self) {
         let seconds = (self.elapsed() - self.off).as_secs();
-        self.off = self.off + Micros::from_secs(seconds);
+        self.off += Micros::from_secs(seconds);
         self.remembered.spend(seconds, self.reserve, self.fast_ppb);
     }
 
@@ -668,7 +668,10 @@ impl VirtualMeter {
             off.spend((self.elapsed() - self.off).as_secs(), self.reserve, self.fast_ppb);
             off
         };
+        // The world goes on at a whole second; what is cut off of it is not taken from the meter's clock.
         remembered.utc = self.utc();
+        let begun_second = remembered.utc.unix().saturating_mul(1_000_000);
+        remembered.rtc_ahead_micros += self.world_micros() - begun_second;
         remembered
     }
 

@@ -11,3 +11,4 @@ mod refusals;
 mod running;
 mod services;
 mod survival;
+mod timing;
