@@ -7,6 +7,7 @@
 //!
 //! The same seed gives the same report, whatever the number of cores.
 
+mod chart;
 mod condition;
 mod limits;
 mod page;
@@ -15,6 +16,7 @@ mod report;
 mod source;
 mod specimen;
 mod supply;
+mod supply_curves;
 mod supply_plan;
 mod trial;
 mod variant;
@@ -191,6 +193,13 @@ mod tests {
         let page = page::page(&report);
         assert!(page.contains("<svg") && !page.contains("NaN") && !page.contains("http"));
         assert_eq!(page.matches("<svg").count(), page.matches("</svg>").count());
+        // A measured spectrum has its curve, with a point for every order that the sampling rate lets through.
+        for channel in ["U", "I"] {
+            let title = format!(">Harmonics of {channel} at 50.013 Hz");
+            let (_before, chart) = page.split_once(&title).expect("a curve of the harmonics");
+            let (chart, _after) = chart.split_once("</svg>").expect("a chart ends");
+            assert_eq!(chart.matches("<circle").count(), 49);
+        }
     }
 
     /// A bench that cannot fail proves nothing: 0.7 % are too much for class C, not for class 2. And the same seed gives the

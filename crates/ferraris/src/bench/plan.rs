@@ -4,6 +4,7 @@ use metrology::Phase;
 
 use super::condition::{Condition, Influence, NOMINAL_CELSIUS, NOMINAL_VOLTS, Phases, Quantity, Side};
 use super::limits::{Table, goal, mid_band};
+use super::supply::SupplyTest;
 use super::trial::{Outcome, Trial};
 use super::variant::{Currents, Variant};
 
@@ -31,8 +32,17 @@ pub(super) struct Row {
     pub(super) limits: Vec<Limit>,
     /// What we ask of ourselves; magnitude of the value.
     pub(super) goal: Option<f64>,
-    /// The condition, where the value is a point of an error curve.
-    pub(super) curve: Option<Condition>,
+    /// Where the value is a point of a curve.
+    pub(super) curve: Option<Curve>,
+}
+
+/// What a value is drawn over.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Curve {
+    /// The error of an energy, over the current.
+    Load(Condition),
+    /// What a test of supply quality found, over what the test varies.
+    Supply(SupplyTest),
 }
 
 /// How a value is made of outcomes, which are given by their place in the list of trials.
@@ -63,15 +73,16 @@ impl Look {
     /// The value and its standard uncertainty.
     pub(super) fn at(&self, outcomes: &[Outcome]) -> Outcome {
         match self {
-            Self::Plain(trial) => outcomes[*trial],
+            Self::Plain(trial) => outcomes[*trial].clone(),
             Self::Change(with, without) => {
-                let (with, without) = (outcomes[*with], outcomes[*without]);
+                let (with, without) = (&outcomes[*with], &outcomes[*without]);
                 Outcome {
                     value: with.value - without.value,
                     uncertainty: with
                         .uncertainty
                         .zip(without.uncertainty)
                         .map(|(one, other)| one.hypot(other)),
+                    orders: Vec::new(),
                 }
             }
             Self::Slope(with, without, kelvins) => {
@@ -79,15 +90,13 @@ impl Look {
                 Outcome {
                     value: change.value / kelvins,
                     uncertainty: change.uncertainty.map(|sigma| sigma / kelvins.abs()),
+                    orders: Vec::new(),
                 }
             }
             Self::Spread(trials) => {
                 let values = trials.iter().map(|trial| outcomes[*trial].value);
                 let most = values.clone().fold(f64::NEG_INFINITY, f64::max);
-                Outcome {
-                    value: most - values.fold(f64::INFINITY, f64::min),
-                    uncertainty: None,
-                }
+                Outcome::of(most - values.fold(f64::INFINITY, f64::min))
             }
         }
     }
@@ -445,6 +454,10 @@ impl Planner {
         limits: Vec<Limit>,
         goal: f64,
     ) {
+        let curve = match &trial {
+            Trial::Supply(test) => Some(Curve::Supply(test.clone())),
+            _ => None,
+        };
         let look = Look::Plain(self.trial(trial));
         self.plan.rows.push(Row {
             section,
@@ -453,7 +466,7 @@ impl Planner {
             look,
             limits,
             goal: Some(goal),
-            curve: None,
+            curve,
         });
     }
 
@@ -470,7 +483,7 @@ impl Planner {
             look: Look::Plain(trial),
             limits,
             goal: Some(goal(&currents, &condition)),
-            curve: Some(condition),
+            curve: Some(Curve::Load(condition)),
         });
     }
 

@@ -4,8 +4,7 @@ use core::fmt;
 
 use metrology::Phase;
 
-use super::condition::Condition;
-use super::plan::{Limit, Row};
+use super::plan::{Curve, Limit, Row};
 use super::specimen::{Drift, Specimen};
 use super::trial::Outcome;
 use super::variant::{Currents, Variant};
@@ -99,9 +98,12 @@ pub(super) struct Line {
     pub(super) goal: Option<f64>,
     /// Whether the goal was met.
     pub(super) goal_met: Option<bool>,
-    /// The condition, for error curves.
+    /// Of a spectrum: order and error of each harmonic, of which the value is the worst.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) orders: Vec<(u8, f64)>,
+    /// What it is drawn over.
     #[serde(skip)]
-    pub(super) curve: Option<Condition>,
+    pub(super) curve: Option<Curve>,
 }
 
 /// A limit and its verdict.
@@ -176,8 +178,12 @@ impl MeterReport {
 }
 
 impl Line {
-    fn new(row: Row, outcomes: &[Outcome]) -> Self {
-        let Outcome { value, uncertainty } = row.look.at(outcomes);
+    pub(super) fn new(row: Row, outcomes: &[Outcome]) -> Self {
+        let Outcome {
+            value,
+            uncertainty,
+            orders,
+        } = row.look.at(outcomes);
         let check = |limit: Limit| Check {
             passed: limit.allows(value),
             limit,
@@ -191,6 +197,7 @@ impl Line {
             limits: row.limits.into_iter().map(check).collect(),
             goal: row.goal,
             goal_met: row.goal.map(|goal| value.abs() <= goal),
+            orders,
             curve: row.curve,
         }
     }

@@ -1,6 +1,8 @@
 //! Tests of supply quality: flicker vectors, harmonics, dips, swells, interruptions, rapid changes, frequency, unbalance, aggregation.
 //! Each is held against the closed form of what the source gives.
 
+use std::collections::BTreeMap;
+
 use metrology::{
     Channel, Core, Flicker, GaplessHarmonics, Lamp, Measurement, NominalFrequency, Phase, QualityFinding, QualitySetup,
     Setup, SetupError, SupplyQuality, Unbalance, VoltageEventKind, VoltageFinding, VoltageThresholds, VoltageWatch,
@@ -121,7 +123,7 @@ impl SupplyTest {
                 hertz,
                 percent,
             } => instantaneous(specimen, seed, rectangular, hertz, percent)? * 100.0 - 100.0,
-            Self::Harmonics { hertz, of, what } => harmonics(specimen, seed, hertz, of, what)?,
+            Self::Harmonics { hertz, of, what } => return Ok(harmonics(specimen, seed, hertz, of, what)?),
             Self::Event {
                 kind,
                 part,
@@ -208,10 +210,7 @@ impl SupplyTest {
             Self::Aggregate { seconds } => aggregate(specimen, seed, seconds)?,
             Self::Ideal { amps, reactive, window } => ideal(specimen, amps, reactive, window)?,
         };
-        Ok(Outcome {
-            value,
-            uncertainty: None,
-        })
+        Ok(Outcome::of(value))
     }
 }
 
@@ -324,7 +323,13 @@ fn windows(
     Ok(())
 }
 
-fn harmonics(specimen: &Specimen, seed: u64, hertz: f64, of: Channels, what: OfSpectrum) -> Result<f64, SetupError> {
+fn harmonics(
+    specimen: &Specimen,
+    seed: u64,
+    hertz: f64,
+    of: Channels,
+    what: OfSpectrum,
+) -> Result<Outcome, SetupError> {
     let setup = &specimen.setup;
     let comb: Vec<Tone> = (2..=50_u32)
         .map(|order| (f64::from(order), 0.01, f64::from(order * order * 37 % 360)))
@@ -351,6 +356,7 @@ fn harmonics(specimen: &Specimen, seed: u64, hertz: f64, of: Channels, what: OfS
     });
     let means = sums.means();
     let mut worst = 0.0;
+    let mut by_order: BTreeMap<u8, f64> = BTreeMap::new();
     for channel in setup.channels.iter().filter(|channel| match of {
         Channels::Voltages => channel.is_voltage(),
         Channels::Currents => !channel.is_voltage() && *channel != Channel::In,
@@ -368,14 +374,20 @@ fn harmonics(specimen: &Specimen, seed: u64, hertz: f64, of: Channels, what: OfS
             }
         };
         for order in orders {
-            match means.harmonic_millionths(channel, order) {
-                Some(found) => worst = further(worst, (f64::from(found) / 1e4 - 1.0) * 100.0),
-                None if order <= 40 => worst = f64::INFINITY,
-                None => {}
-            }
+            let error = match means.harmonic_millionths(channel, order) {
+                Some(found) => (f64::from(found) / 1e4 - 1.0) * 100.0,
+                None if order <= 40 => f64::INFINITY,
+                None => continue,
+            };
+            worst = further(worst, error);
+            let of_order = by_order.entry(order).or_default();
+            *of_order = further(*of_order, error);
         }
     }
-    Ok(worst)
+    Ok(Outcome {
+        orders: by_order.into_iter().collect(),
+        ..Outcome::of(worst)
+    })
 }
 
 fn event(

@@ -40,12 +40,25 @@ pub(super) enum Trial {
 }
 
 /// What a trial found.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Outcome {
     /// The value, in the trial's unit.
     pub(super) value: f64,
     /// Standard uncertainty of an error, from the scatter of its windows.
     pub(super) uncertainty: Option<f64>,
+    /// Of a spectrum: the error of each order, of which the value is the worst.
+    pub(super) orders: Vec<(u8, f64)>,
+}
+
+impl Outcome {
+    /// A value without uncertainty.
+    pub(super) const fn of(value: f64) -> Self {
+        Self {
+            value,
+            uncertainty: None,
+            orders: Vec::new(),
+        }
+    }
 }
 
 impl Trial {
@@ -142,6 +155,7 @@ fn error(specimen: &Specimen, condition: &Condition, seconds: f64, seed: u64) ->
     Ok(Outcome {
         value: 100.0 * (counted / (power * nanos * 1e-3) - 1.0),
         uncertainty: (condition.influence != Influence::Bursts).then(|| (variance / count).sqrt()),
+        orders: Vec::new(),
     })
 }
 
@@ -207,10 +221,7 @@ fn led(specimen: &Specimen, condition: &Condition, seconds: f64, seed: u64) -> a
     let first = watched.first.unwrap_or(watched.last);
     let joules = watched.seen.saturating_sub(1) as f64 * 3.6e6 / f64::from(watched.leds.constant());
     let passed = watched.last.saturating_sub(first) as f64 / specimen.setup.rate_hz;
-    Ok(Outcome {
-        value: 100.0 * (joules / (power * passed) - 1.0),
-        uncertainty: None,
-    })
+    Ok(Outcome::of(100.0 * (joules / (power * passed) - 1.0)))
 }
 
 fn constant(specimen: &Specimen, condition: &Condition, seconds: f64, seed: u64) -> anyhow::Result<Outcome> {
@@ -222,10 +233,7 @@ fn constant(specimen: &Specimen, condition: &Condition, seconds: f64, seed: u64)
         Quantity::Reactive => micro(Register::ReactiveImport) + micro(Register::ReactiveExport),
     };
     let due = counted * i128::from(watched.leds.constant()) / 3_600_000_000_000; // towards zero
-    Ok(Outcome {
-        value: i128::from(watched.seen) as f64 - due as f64,
-        uncertainty: None,
-    })
+    Ok(Outcome::of(i128::from(watched.seen) as f64 - due as f64))
 }
 
 fn no_load(specimen: &Specimen, quantity: Quantity, constant: u32, seconds: f64, seed: u64) -> anyhow::Result<Outcome> {
@@ -233,10 +241,7 @@ fn no_load(specimen: &Specimen, quantity: Quantity, constant: u32, seconds: f64,
         Condition::balanced(quantity, 0.0, 1.0, super::condition::Side::Unity).with(Influence::Voltage(1.15));
     let mut watched = Watched::new(quantity, constant)?;
     watched.run(specimen, &condition, seconds, seed, |_| false)?;
-    Ok(Outcome {
-        value: watched.seen as f64,
-        uncertainty: None,
-    })
+    Ok(Outcome::of(watched.seen as f64))
 }
 
 fn starting(specimen: &Specimen, condition: &Condition, constant: u32, seed: u64) -> anyhow::Result<Outcome> {
@@ -249,10 +254,7 @@ fn starting(specimen: &Specimen, condition: &Condition, constant: u32, seed: u64
         Some(first) if 2 <= watched.seen => (at(first) / due).max((at(watched.last) - at(first)) / due),
         _ => f64::INFINITY,
     };
-    Ok(Outcome {
-        value,
-        uncertainty: None,
-    })
+    Ok(Outcome::of(value))
 }
 
 fn ready(specimen: &Specimen, condition: &Condition, seed: u64) -> anyhow::Result<Outcome> {
@@ -263,14 +265,8 @@ fn ready(specimen: &Specimen, condition: &Condition, seed: u64) -> anyhow::Resul
         if let Some(measurement) = core.push(&world.sample())
             && 0 < measurement.total.energy.active_microjoules
         {
-            return Ok(Outcome {
-                value: sample as f64 / specimen.setup.rate_hz,
-                uncertainty: None,
-            });
+            return Ok(Outcome::of(sample as f64 / specimen.setup.rate_hz));
         }
     }
-    Ok(Outcome {
-        value: f64::INFINITY,
-        uncertainty: None,
-    })
+    Ok(Outcome::of(f64::INFINITY))
 }
