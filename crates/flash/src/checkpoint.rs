@@ -33,6 +33,8 @@ pub const RECORD_BYTES: usize = 512;
 pub struct Checkpoint {
     sides: [Journal; 2],
     newest: Option<Snapshot>,
+    /// The greatest number known to be given.
+    given: u32,
     reserve: Reserve,
 }
 
@@ -43,7 +45,7 @@ pub struct Restored {
     pub snapshot: Option<(u32, u16)>,
     /// Length of the power-fail record that overrides it.
     pub record: Option<u16>,
-    /// Snapshots and records that were begun and not finished, or damaged since: one of them may have been newer.
+    /// Snapshots and records that were begun and not finished, or damaged since: one of them may have been newer, or none of them counts.
     pub damaged: u32,
     /// Sides that were unreadable and were laid out anew.
     pub renewed_sides: u32,
@@ -110,6 +112,8 @@ struct Reserve {
     place: u32,
     /// The record that overrides the snapshots.
     record: Option<Record>,
+    /// Places behind the last whole record that were not whole at boot, a bit each.
+    damaged: u8,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,7 +176,14 @@ impl Checkpoint {
         restored.damaged = restored.damaged.saturating_add(damaged);
         restored.snapshot = newest.map(|it| (it.number, sides.get(it.side).map_or(0, |side| side.shape().width)));
         restored.record = reserve.record.map(|record| record.len);
-        Ok(Some((Self { sides, newest, reserve }, restored)))
+        let given = reserve.record.map_or(number, |record| record.after.max(number));
+        let checkpoint = Self {
+            sides,
+            newest,
+            given,
+            reserve,
+        };
+        Ok(Some((checkpoint, restored)))
     }
 
     /// Lays out both sides and the reserve and waits for the erases: for the boot. What was there is gone.
@@ -194,6 +205,7 @@ impl Checkpoint {
             attempts: 0,
             place: PLACES,
             record: None,
+            damaged: 0,
         };
         reserve.settle(nor)?;
         let sides = [
@@ -203,6 +215,7 @@ impl Checkpoint {
         Ok(Self {
             sides,
             newest: None,
+            given: 0,
             reserve,
         })
     }
@@ -213,9 +226,7 @@ impl Checkpoint {
     /// [`CheckpointError::Length`]; [`Fault::Busy`] until tending has prepared one of the sides; [`Fault::Worn`] when neither takes it.
     pub fn save(&mut self, nor: &mut dyn Nor, snapshot: &[u8]) -> Result<u32, CheckpointError> {
         let width = u16::try_from(snapshot.len()).map_err(|_| CheckpointError::Length)?;
-        let record = self.reserve.record.map_or(0, |record| record.after);
-        let number = self.newest.map_or(0, |newest| newest.number).max(record);
-        let number = number.checked_add(1).ok_or(CheckpointError::Exhausted)?;
+        let number = self.given.checked_add(1).ok_or(CheckpointError::Exhausted)?;
         let turn = usize::from(self.newest.is_some_and(|newest| newest.side == 0));
         let mut refused = None;
         for side in [turn, 1 - turn] {
@@ -223,6 +234,7 @@ impl Checkpoint {
             match put(nor, journal, number, width, snapshot) {
                 Ok(sequence) => {
                     self.newest = Some(Snapshot { number, side, sequence });
+                    self.given = number;
                     self.reserve.record = None;
                     return Ok(number);
                 }
@@ -295,6 +307,30 @@ impl Checkpoint {
         self.newest.map_or(0, |newest| newest.number)
     }
 
+    /// Says that a number was given to a snapshot, which is lost: it is not given again.
+    pub fn pass(&mut self, number: u32) {
+        self.given = self.given.max(number);
+    }
+
+    /// Number of the snapshot that was the newest when the power-fail record was saved; `None` when there is no record.
+    #[must_use]
+    pub fn record_after(&self) -> Option<u32> {
+        self.reserve.record.map(|record| record.after)
+    }
+
+    /// Places of the reserve that are used. What a caller keeps of it in a snapshot, it gives to [`Checkpoint::damaged_records`] at boot.
+    #[must_use]
+    pub fn records(&self) -> u8 {
+        u8::try_from(self.reserve.place).unwrap_or(u8::MAX)
+    }
+
+    /// Records that were begun behind the last whole one and are not whole, when `known` places were used before: torn by a cut, or damaged
+    /// since. A reserve that was being erased, or lost its mark, counts as one.
+    #[must_use]
+    pub fn damaged_records(&self, known: u8) -> u32 {
+        self.reserve.damaged_behind(known)
+    }
+
     /// Whether the reserve can take a record now.
     #[must_use]
     pub const fn is_ready(&self) -> bool {
@@ -345,6 +381,7 @@ impl Reserve {
             attempts: 0,
             place: 0,
             record: None,
+            damaged: 0,
         };
         let mut damaged = 0;
         for place in 0..PLACES {
@@ -353,12 +390,28 @@ impl Reserve {
             }
             reserve.place = place + 1;
             match reserve.load(nor, place)? {
-                Some(record) if newest <= record.after => reserve.record = Some(record),
-                Some(_) => {}
-                None => damaged += 1,
+                Some(record) => {
+                    reserve.damaged = 0;
+                    if newest <= record.after {
+                        reserve.record = Some(record);
+                    }
+                }
+                None => {
+                    reserve.damaged |= 1 << place;
+                    damaged += 1;
+                }
             }
         }
         Ok((reserve, damaged))
+    }
+
+    fn damaged_behind(&self, known: u8) -> u32 {
+        if !self.ready {
+            return u32::from(self.damaged != 0);
+        }
+        // Fewer than were known: it was erased since.
+        let known = if self.place < u32::from(known) { 0 } else { known };
+        self.damaged.checked_shr(u32::from(known)).unwrap_or(0).count_ones()
     }
 
     fn put(&mut self, nor: &mut dyn Nor, payload: &[u8], len: u16, after: u32) -> Result<(), CheckpointError> {

@@ -119,7 +119,8 @@ impl Memory {
         // The mark is missing, and yet a meter has lived here: it measured, or said farewell. What the store held is damage.
         let measured = it.registers.micro(Quantity::ActiveAbsolute, Element::Total) != 0;
         let said_farewell = report.last_alive.is_some() && !report.unclean;
-        if report.first_boot && (measured || said_farewell || report.registers_lost) {
+        let lost = report.registers_lost || report.registers_aged;
+        if report.first_boot && (measured || said_farewell || lost) {
             (report.first_boot, report.parameters_lost) = (false, true);
         }
         let store = self.store.as_ref().ok_or(MemoryError::Bound)?;

@@ -180,6 +180,8 @@ pub(super) struct Snapshots {
     whole_due: Instant,
     /// Rows of changes were found damaged: they are given up with the next whole snapshot.
     is_stale: bool,
+    /// Rows of changes that were not whole at boot: torn by a cut, or damaged.
+    torn_changes: u32,
 }
 
 impl Snapshots {
@@ -189,14 +191,12 @@ impl Snapshots {
         let Some((whole, restored)) = Checkpoint::mount(nor, sides, reserve)? else {
             return Ok(None);
         };
-        // One save may have been torn by a cut, which is no loss; two cannot.
-        report.registers_aged |= 1 < restored.damaged;
         report.registers_lost |= restored.snapshot.is_none();
-        let mut is_stale = false;
+        let (mut is_stale, mut torn_changes) = (false, 0);
         let changes = match Journal::mount(nor, changes) {
             Ok(Some((journal, mounted))) if journal.shape() == CHANGES => {
-                report.registers_aged |= 1 < mounted.unfinished_rows;
-                is_stale = 0 < mounted.unfinished_rows;
+                torn_changes = mounted.unfinished_rows;
+                is_stale = 0 < torn_changes;
                 journal
             }
             Ok(_) | Err(flash::JournalError::Width) => {
@@ -211,6 +211,7 @@ impl Snapshots {
             number: 0,
             whole_due: Instant::START,
             is_stale,
+            torn_changes,
         }))
     }
 
@@ -232,6 +233,7 @@ impl Snapshots {
             number: 0,
             whole_due: Instant::START,
             is_stale: false,
+            torn_changes: 0,
         })
     }
 
@@ -239,7 +241,8 @@ impl Snapshots {
     pub(super) fn save(&mut self, nor: &mut dyn Nor, it: &Model, how: Save) -> Result<(), MemoryError> {
         let number = self.number.checked_add(1).ok_or(MemoryError::Bound)?;
         let mut image = [0; IMAGE_OCTETS];
-        write(it, how == Save::Farewell, number, &mut image).map_err(|Full| MemoryError::Bound)?;
+        write(it, how == Save::Farewell, number, self.whole.records(), &mut image)
+            .map_err(|Full| MemoryError::Bound)?;
         match how {
             Save::Changes if it.now < self.whole_due && self.save_changes(nor, &image)? => {}
             Save::Farewell if self.save_record(nor, &image)? => {}
@@ -314,7 +317,7 @@ impl Snapshots {
     pub(super) fn keep_farewell_short(&mut self, nor: &mut dyn Nor, it: &Model) -> Result<bool, MemoryError> {
         let number = self.number.checked_add(1).ok_or(MemoryError::Bound)?;
         let mut image = [0; IMAGE_OCTETS];
-        write(it, true, number, &mut image).map_err(|Full| MemoryError::Bound)?;
+        write(it, true, number, self.whole.records(), &mut image).map_err(|Full| MemoryError::Bound)?;
         let mut record = [0; FAREWELL_OCTETS];
         if self.difference(nor, &image, &mut record)?.is_some() {
             return Ok(true);
@@ -329,7 +332,7 @@ impl Snapshots {
     #[cfg(test)]
     pub(super) fn farewell_octets(&self, nor: &dyn Nor, it: &Model) -> Option<usize> {
         let mut image = [0; IMAGE_OCTETS];
-        write(it, true, self.number + 1, &mut image).ok()?;
+        write(it, true, self.number + 1, self.whole.records(), &mut image).ok()?;
         self.difference(nor, &image, &mut [0; WHOLE_OCTETS]).ok()?
     }
 
@@ -364,14 +367,26 @@ impl Snapshots {
         let mut newest = self
             .changed(nor, &base, report)?
             .filter(|changed| base.number() < changed.number());
-        let mut record = [0; RECORD_BYTES];
-        if let Ok(Some(record)) = self.whole.record(nor, &mut record) {
-            match base.changed(record) {
-                Some(farewell) if newest.as_ref().unwrap_or(&base).number() < farewell.number() => {
-                    newest = Some(farewell);
+        // A cut tears the row of changes or the farewell, never both; whole snapshots it may tear at any number of boots. One that was
+        // acknowledged and is damaged is named by what was saved after it, or nothing was saved after it.
+        let torn = self
+            .torn_changes
+            .saturating_add(self.whole.damaged_records(base.records()));
+        report.registers_aged |= 1 < torn;
+        if let Some(after) = self.whole.record_after()
+            && after != self.whole.number()
+        {
+            self.miss(after, report);
+        } else {
+            let mut record = [0; RECORD_BYTES];
+            if let Ok(Some(record)) = self.whole.record(nor, &mut record) {
+                match base.changed(record) {
+                    Some(farewell) if newest.as_ref().unwrap_or(&base).number() < farewell.number() => {
+                        newest = Some(farewell);
+                    }
+                    Some(_) => {}
+                    None => report.registers_aged = true,
                 }
-                Some(_) => {}
-                None => report.registers_aged = true,
             }
         }
         let newest = newest.unwrap_or(base);
@@ -384,6 +399,13 @@ impl Snapshots {
             None => report.registers_lost = true,
         }
         Ok(())
+    }
+
+    /// The whole snapshot with this number was acknowledged, and is damaged. Changes made on it say nothing, and its number is not given again:
+    /// they must not fit another one.
+    fn miss(&mut self, number: u32, report: &mut BootReport) {
+        self.whole.pass(number);
+        (report.registers_aged, self.is_stale) = (true, true);
     }
 
     /// The image of the newest row of changes that belongs to the newest whole one.
@@ -399,7 +421,13 @@ impl Snapshots {
                 continue;
             }
             let [a, b, c, d, e, f, changes @ ..] = &row;
-            if u32::from_le_bytes([*a, *b, *c, *d]) != self.whole.number() {
+            let number = u32::from_le_bytes([*a, *b, *c, *d]);
+            if number != self.whole.number() {
+                if self.whole.number() < number {
+                    // Those before it may be changes of the one that is whole.
+                    self.miss(number, report);
+                    continue;
+                }
                 return Ok(None);
             }
             let length = usize::from(u16::from_le_bytes([*e, *f]));
@@ -470,6 +498,12 @@ impl Image {
         u32::from_le_bytes([a, b, c, d])
     }
 
+    /// Places of the reserve that were used when it was saved; 0 in an image of older firmware.
+    const fn records(&self) -> u8 {
+        let [_, _, records, ..] = self.octets;
+        records
+    }
+
     /// Puts the image into the model; answers whether it was a farewell, and when it was saved.
     fn restore(&self, it: &mut Model, knows_counters: bool) -> Option<(bool, Utc)> {
         let mut reader = Reader::new(&self.octets);
@@ -511,11 +545,11 @@ impl Image {
 }
 
 /// Writes the model into an image of zeros.
-fn write(it: &Model, is_farewell: bool, number: u32, image: &mut [u8; IMAGE_OCTETS]) -> Result<(), Full> {
+fn write(it: &Model, is_farewell: bool, number: u32, records: u8, image: &mut [u8; IMAGE_OCTETS]) -> Result<(), Full> {
     let (head, rest) = image.split_at_mut(HEAD_OCTETS);
     let (registers, sections) = rest.split_at_mut(REGISTERS_OCTETS);
     let mut out = Writer::new(head);
-    out.put(&[IMAGE_VERSION, u8::from(is_farewell), 0, 0])?;
+    out.put(&[IMAGE_VERSION, u8::from(is_farewell), records, 0])?;
     out.put(&number.to_le_bytes())?;
     out.put(&it.utc().unix().to_le_bytes())?;
     out.put(&it.security.received.reserved().to_le_bytes())?;

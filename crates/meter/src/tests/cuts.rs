@@ -617,6 +617,8 @@ struct Effort {
     double_every: u64,
     /// Of so many changes one is cut.
     change_every: u64,
+    /// Only this scene is cut.
+    only: Option<&'static str>,
 }
 
 /// Cuts a recorded life everywhere; answers how many cuts were tried, and how many of them in a recovery.
@@ -636,7 +638,9 @@ fn cut(cells: Vec<u8>, scenes: &[Scene], effort: Effort) -> (u64, u64) {
                     fill(&mut cells, *sector);
                     continue;
                 }
-                _ if number % effort.change_every != 0 => Vec::new(),
+                _ if number % effort.change_every != 0 || effort.only.is_some_and(|only| only != scene.name) => {
+                    Vec::new()
+                }
                 Change::Program(_, bytes) => ways(bytes.len(), effort.every_byte),
                 Change::EraseBegun(_) => ways(256, effort.every_byte),
             };
@@ -900,8 +904,21 @@ fn a_recorded_life_outlives_a_cut_in_any_of_its_changes() {
         every_byte: false,
         double_every: 97,
         change_every: 3,
+        only: None,
     };
     run("first life", false, effort);
+}
+
+/// A farewell that a cut tears, and then each step of the boot behind it: nothing is lost, and the boot says no loss.
+#[test]
+fn a_torn_farewell_and_a_torn_boot_are_no_loss() {
+    let effort = Effort {
+        every_byte: false,
+        double_every: 1,
+        change_every: 1,
+        only: Some("farewell"),
+    };
+    run("farewell", false, effort);
 }
 
 /// `cargo xtask power-cuts`
@@ -912,6 +929,7 @@ fn campaign() {
         every_byte: true,
         double_every: 41,
         change_every: 1,
+        only: None,
     };
     let cuts = run("first life", false, effort) + run("life on full rings", true, effort);
     println!("{cuts} cuts");

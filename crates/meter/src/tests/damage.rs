@@ -9,6 +9,7 @@ use base::{Micros, Utc};
 use cosem::axdr::Writer;
 use cosem::{Cursor, Selection, Step};
 use flash::{Erase, Nor, NorError};
+use metrology::{Element, Quantity};
 
 use super::{Bench, Life, TestFlash, boot, config, hex, partition, set_device_id, start};
 use crate::limits::STEP_OCTETS;
@@ -71,6 +72,87 @@ fn registers_that_come_from_an_older_snapshot_are_told() {
         }
         let (_, report) = boot(&mut bench, Some(start()));
         assert_eq!(report.has_loss() && report.registers_aged, 1 < damaged, "{report:?}");
+    }
+}
+
+/// A farewell that is not whole may have been torn by a cut, and so may the newest row of changes; both of them are damage, and it is told.
+#[test]
+fn a_damaged_farewell_and_a_damaged_row_of_changes_are_told() {
+    for (farewell, row, told) in [(true, false, false), (false, true, false), (true, true, true)] {
+        let (mut life, _) = Life::begin(Bench::new(), Some(start()));
+        for _ in 0..700 {
+            life.measure(6_000).expect("a good step");
+        }
+        life.step(Input::PowerFailing).expect("a good farewell");
+        let before = life.import();
+        let mut bench = life.bench.revived();
+        let cells = bench.flash.cells_mut();
+        if farewell {
+            cells[partition("registers, reserve").0 * 4_096 + 256 + 20] ^= 1;
+        }
+        if row {
+            let changes = (partition("registers, changes").0 + 1) * 4_096 + 104;
+            // Two minutes are two rows, the first of which is at the first window.
+            let newest = (0..12)
+                .rev()
+                .map(|row| changes + row * 328)
+                .find(|at| cells[*at] != 0xFF);
+            cells[newest.expect("changes were written") + 30] ^= 1;
+        }
+        let (again, report) = boot(&mut bench, Some(start()));
+        assert_eq!(report.registers_aged, told, "{farewell} {row}: {report:?}");
+        let found = again.model().registers.micro(Quantity::ActiveImport, Element::Total);
+        let lost = before - found;
+        assert_eq!(lost == 0, !farewell, "{farewell} {row}: {lost}");
+        if !told {
+            assert!(lost <= 301 * 3_600_000_000, "{farewell} {row}: {lost}");
+        }
+    }
+}
+
+/// A damaged whole snapshot is told by what was saved after it, and nothing that was saved after it is added to the one before; not at the next
+/// boot either, when a new whole snapshot has come.
+#[test]
+fn a_damaged_whole_snapshot_is_told() {
+    let import = |meter: &Meter| meter.model().registers.micro(Quantity::ActiveImport, Element::Total);
+    for farewell in [false, true] {
+        let (mut life, _) = Life::begin(Bench::new(), Some(start()));
+        for _ in 0..400 {
+            life.measure(6_000).expect("a good step");
+        }
+        life.step(Input::PowerFailing).expect("a good farewell");
+        let before = life.import();
+        let cells = life.bench.flash.cells().to_vec();
+        (life, _) = Life::begin(life.bench.revived(), Some(start().plus(100)));
+        for _ in 0..400 {
+            life.measure(6_000).expect("a good step");
+        }
+        if farewell {
+            life.step(Input::PowerFailing).expect("a good farewell");
+        }
+        let mut bench = life.bench.revived();
+        // What the second boot has saved to the sides: between header and footer of a sector.
+        let written = ["registers, side 0", "registers, side 1"]
+            .map(partition)
+            .map(|(first, sectors)| {
+                (first * 4_096..(first + sectors) * 4_096)
+                    .filter(|at| (104..4_056).contains(&(at % 4_096)) && cells[*at] != bench.flash.cells()[*at])
+                    .collect::<Vec<_>>()
+            });
+        let written = written.concat();
+        let mut sectors: Vec<usize> = written.iter().map(|at| at / 4_096).collect();
+        sectors.dedup();
+        assert!(100 < written.len() && sectors.len() == 1, "{sectors:?}, {written:?}");
+        bench.flash.cells_mut()[written[20]] ^= 0x10;
+        let (meter, report) = boot(&mut bench, Some(start().plus(200)));
+        assert!(report.registers_aged, "{farewell}: {report:?}");
+        // What was saved on the snapshot before counts: at most a minute less than the first farewell said.
+        let found = import(&meter);
+        let least = if farewell { before - 301 * 3_600_000_000 } else { before };
+        assert!((least..=before).contains(&found), "{farewell}: {found} of {before}");
+        let (meter, report) = boot(&mut bench.revived(), Some(start().plus(300)));
+        assert!(!report.has_loss(), "{farewell}: {report:?}");
+        assert_eq!(import(&meter), found);
     }
 }
 

@@ -148,11 +148,10 @@ fn damaged_images_give_what_is_whole_and_say_what_is_lost() {
         } else {
             whole += 1;
             assert_eq!(life.read(1, "0-0:96.1.1", 2), [9, 1, 7], "{context}: {report:?}");
-            // A save that was torn by a cut looks like one that is damaged: then the one before counts. With one in the reserve and one
-            // among the changes that is the last whole one, at most a quarter of an hour older.
+            // A save that was torn by a cut looks like one that is damaged: then the one before counts, at most a minute older.
             let lost = import - life.import();
             assert!(
-                (0..=4_501 * 3_600_000_000).contains(&lost),
+                (0..=301 * 3_600_000_000).contains(&lost),
                 "{context}: {lost} {report:?}"
             );
         }

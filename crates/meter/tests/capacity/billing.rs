@@ -44,7 +44,7 @@ fn list() -> Vec<u8> {
     out.array(names.len()).expect("it fits");
     for (class_id, name) in &names {
         let whole = CaptureObject::whole(Attribute::new(*class_id, Obis::new(name), 2));
-        out.value(&whole).expect("it fits");
+        out.value(whole).expect("it fits");
     }
     out.written().to_vec()
 }
