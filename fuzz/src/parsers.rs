@@ -168,11 +168,12 @@ pub fn rows(octets: &[u8]) {
             reader.skip_value().expect("a row is whole values");
         }
         for form in [RowForm::NullData, RowForm::Delta] {
-            // The columns must be as many, or there is nothing to refer to.
-            let mut out = Writer::new(&mut again);
-            if columns(row) != columns(&before) || row.contains(&tag::DONT_CARE) || 127 < columns(row) {
+            // The columns must be as many, or there is nothing to refer to; of what is gone, null-data and don't-care say the same.
+            let are_whole = columns(row) == columns(&before) && columns(row) < 128;
+            if !are_whole || has_gone(row) || has_gone(&before) {
                 break;
             }
+            let mut out = Writer::new(&mut again);
             if put_row(form, row, Some(&before), pace, &mut out).is_ok() {
                 let count = u8::try_from(columns(row)).expect("less than 128");
                 let written = [&[tag::ARRAY, 1, tag::STRUCTURE, count], out.written()].concat();
@@ -185,6 +186,19 @@ pub fn rows(octets: &[u8]) {
         }
         before = row.to_vec();
     }
+}
+
+/// Whether a value of a row is none.
+fn has_gone(row: &[u8]) -> bool {
+    let mut reader = Reader::new(row);
+    let mut next = || {
+        if reader.is_at_end() {
+            None
+        } else {
+            reader.skip_value().ok()
+        }
+    };
+    core::iter::from_fn(&mut next).any(|value| matches!(value, [tag::NULL | tag::DONT_CARE]))
 }
 
 /// Values of a row.
