@@ -153,15 +153,19 @@ struct Act<'a> {
     is_new: &'a dyn Fn(&mut Life, Option<&[u8]>) -> bool,
 }
 
-/// Does the act with the power cut at each step of the flash in each way.
-fn cut_everywhere(chest: &Chest, prepare: &dyn Fn(&mut Life), act: &Act<'_>) {
-    let virgin = Flash::new(
+/// A flash as it comes from its maker.
+fn virgin() -> Flash<Vec<u8>, Vec<u32>> {
+    Flash::new(
         vec![0xFF; TEST_SECTORS * 4_096],
         vec![0; TEST_SECTORS],
         Timing::TYPICAL,
         1,
-    );
-    let mut life = chest.boot(virgin);
+    )
+}
+
+/// Does the act with the power cut at each step of the flash in each way.
+fn cut_everywhere(chest: &Chest, prepare: &dyn Fn(&mut Life), act: &Act<'_>) {
+    let mut life = chest.boot(virgin());
     life.idle(1);
     prepare(&mut life);
     life.idle(1);
@@ -472,13 +476,7 @@ fn a_raised_policy_is_old_or_new_after_a_cut() {
 #[test]
 fn changes_are_refused_whole_and_told() {
     let chest = Chest::new();
-    let virgin = Flash::new(
-        vec![0xFF; TEST_SECTORS * 4_096],
-        vec![0; TEST_SECTORS],
-        Timing::TYPICAL,
-        1,
-    );
-    let mut life = chest.boot(virgin);
+    let mut life = chest.boot(virgin());
     life.idle(1);
     let known = factory();
     let mut talker = Talker::new(&life, known.settings(), 10);
