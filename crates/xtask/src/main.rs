@@ -88,6 +88,10 @@ const STEPS: &[Step] = &[
         run: |house| steps::command(house, "cargo", &["build", "--release", "--locked"]),
     },
     Step {
+        name: "life",
+        run: campaigns::first_days,
+    },
+    Step {
         name: "interop",
         run: interop::check,
     },
