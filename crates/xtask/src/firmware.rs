@@ -24,64 +24,25 @@ const RAM_GOAL: u64 = 96 * 1024;
 const FLASH_LIMIT: u64 = 512 * 1024;
 
 /// `cargo xtask firmware build`.
-const BUILD: &[Step] = &[Step {
-    name: "images",
-    run: build,
-}];
+const BUILD: &[Step] = &[Step::new("images", build)];
 
 /// `cargo xtask firmware test`, in the order in which it fails fastest.
 const TEST: &[Step] = &[
-    Step {
-        name: "parts",
-        run: parts,
-    },
-    Step {
-        name: "skeleton",
-        run: skeleton,
-    },
-    Step {
-        name: "images",
-        run: build,
-    },
-    Step {
-        name: "bench",
-        run: compile_bench,
-    },
-    Step {
-        name: "boots",
-        run: |house| bench(house, "boots"),
-    },
-    Step {
-        name: "damage",
-        run: |house| bench(house, "damage"),
-    },
-    Step {
-        name: "lines",
-        run: |house| bench(house, "lines"),
-    },
-    Step {
-        name: "cuts",
-        run: |house| bench(house, "cuts"),
-    },
-    Step {
-        name: "twin",
-        run: firmware_twin::check,
-    },
-    Step {
-        name: "cost",
-        run: firmware_cost::check,
-    },
-    Step {
-        name: "peers",
-        run: |house| bench(house, "peers"),
-    },
+    Step::new("parts", parts),
+    Step::new("skeleton", skeleton),
+    Step::new("images", build),
+    Step::new("bench", compile_bench),
+    Step::new("boots", |house| bench(house, "boots")),
+    Step::new("damage", |house| bench(house, "damage")),
+    Step::new("lines", |house| bench(house, "lines")),
+    Step::new("cuts", |house| bench(house, "cuts")),
+    Step::new("twin", firmware_twin::check),
+    Step::new("cost", firmware_cost::check),
+    Step::new("peers", |house| bench(house, "peers")),
 ];
 
 /// `cargo xtask firmware cost`.
-const COST: &[Step] = &[Step {
-    name: "cost",
-    run: firmware_cost::check,
-}];
+const COST: &[Step] = &[Step::new("cost", firmware_cost::check)];
 
 /// The subcommands of `firmware`.
 pub(crate) fn run(house: &Workspace, words: &[String]) -> ExitCode {

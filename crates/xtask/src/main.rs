@@ -41,72 +41,39 @@ The steps of `test`:";
 
 /// Everything that must hold, in the order in which it fails fastest.
 const STEPS: &[Step] = &[
-    Step {
-        name: "setup",
-        run: setup,
-    },
-    Step {
-        name: "fmt",
-        run: |house| steps::command(house, "cargo", &["fmt", "--all", "--check"]),
-    },
-    Step {
-        name: "house",
-        run: house::check,
-    },
-    Step {
-        name: "clippy",
-        run: |house| {
-            steps::command(
-                house,
-                "cargo",
-                &[
-                    "clippy",
-                    "--workspace",
-                    "--all-targets",
-                    "--locked",
-                    "--",
-                    "-D",
-                    "warnings",
-                ],
-            )
-        },
-    },
-    Step {
-        name: "tests",
-        run: |house| steps::command(house, "cargo", &["test", "--workspace", "--locked"]),
-    },
-    Step {
-        name: "portable",
-        run: portable::check,
-    },
-    Step {
-        name: "web",
-        run: browser::check_built_files,
-    },
-    Step {
-        name: "release",
-        run: |house| steps::command(house, "cargo", &["build", "--release", "--locked"]),
-    },
-    Step {
-        name: "life",
-        run: campaigns::first_days,
-    },
-    Step {
-        name: "interop",
-        run: interop::check,
-    },
-    Step {
-        name: "fuzz",
-        run: fuzz::check,
-    },
-    Step {
-        name: "firmware",
-        run: firmware::check,
-    },
-    Step {
-        name: "browser",
-        run: browser::check_page,
-    },
+    Step::new("setup", setup),
+    Step::new("fmt", |house| {
+        steps::command(house, "cargo", &["fmt", "--all", "--check"])
+    }),
+    Step::new("house", house::check),
+    Step::new("clippy", |house| {
+        steps::command(
+            house,
+            "cargo",
+            &[
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--locked",
+                "--",
+                "-D",
+                "warnings",
+            ],
+        )
+    }),
+    Step::new("tests", |house| {
+        steps::command(house, "cargo", &["test", "--workspace", "--locked"])
+    }),
+    Step::new("portable", portable::check),
+    Step::new("web", browser::check_built_files),
+    Step::new("release", |house| {
+        steps::command(house, "cargo", &["build", "--release", "--locked"])
+    }),
+    Step::beside("firmware", firmware::check),
+    Step::new("life", campaigns::first_days),
+    Step::new("interop", interop::check),
+    Step::new("fuzz", fuzz::check),
+    Step::new("browser", browser::check_page),
 ];
 
 fn main() -> ExitCode {

@@ -62,8 +62,8 @@ fn toolchain() -> Option<Option<&'static str>> {
 /// Writes the crate that links every portable room.
 fn lay(house: &Workspace, probe: &Path, rooms: &[&str]) -> std::io::Result<()> {
     let mut manifest = "[package]\nname = \"probe\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[lib]\n\
-        crate-type = [\"staticlib\"]\n\n[features]\nheap = []\n\n[profile.release]\npanic = \"abort\"\n\
-        overflow-checks = true\n\n[workspace]\n\n[dependencies]\n"
+        crate-type = [\"staticlib\"]\n\n[features]\nheap = []\n\n[profile.dev]\npanic = \"abort\"\n\
+        opt-level = 0\ndebug = false\n\n[workspace]\n\n[dependencies]\n"
         .to_owned();
     let mut source = "//! Links every portable room, for a processor without an operating system.\n#![no_std]\n\
         #[cfg(feature = \"heap\")]\nextern crate alloc;\n"
@@ -85,7 +85,7 @@ fn build(house: &Workspace, probe: &Path, toolchain: Option<&str>, arguments: &[
     let mut cargo = Command::new("cargo");
     cargo
         .args(toolchain)
-        .args(["build", "--release", "--target", TARGET])
+        .args(["build", "--target", TARGET])
         .args(arguments)
         .env("CARGO_TARGET_DIR", house.target.join("portable"))
         .current_dir(probe);

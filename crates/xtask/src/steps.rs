@@ -1,8 +1,10 @@
-//! Runs steps one after another, stops at the first that fails, and sums up in a table.
+//! Runs steps one after another, stops at the first that fails, and sums up in a table. A step that leaves a core idle may run beside the others.
 
 use core::time::Duration;
+use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::process::{Command, ExitCode, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Instant;
 
 use crate::workspace::Workspace;
@@ -11,6 +13,28 @@ use crate::workspace::Workspace;
 pub(crate) struct Step {
     pub(crate) name: &'static str,
     pub(crate) run: fn(&Workspace) -> Result<Passed, Failure>,
+    /// In its turn among others it is started as a process of its own, and ends beside those behind it.
+    pub(crate) beside: bool,
+}
+
+impl Step {
+    /// A step that has the machine for itself.
+    pub(crate) const fn new(name: &'static str, run: fn(&Workspace) -> Result<Passed, Failure>) -> Self {
+        Self {
+            name,
+            run,
+            beside: false,
+        }
+    }
+
+    /// A step that runs beside those behind it.
+    pub(crate) const fn beside(name: &'static str, run: fn(&Workspace) -> Result<Passed, Failure>) -> Self {
+        Self {
+            name,
+            run,
+            beside: true,
+        }
+    }
 }
 
 /// How many tests a step ran; 0 for a step that is one test itself.
@@ -46,48 +70,137 @@ pub(crate) fn run(house: &Workspace, steps: &[Step], names: &[String]) -> ExitCo
         eprintln!("xtask: there is no step called {unknown}");
         return ExitCode::from(2);
     }
-    let mut rows: Vec<(&str, Duration, String)> = Vec::new();
-    let (mut passed, mut failed) = (0, 0);
-    let mut broken = None;
-    for step in steps
+    let chosen: Vec<&Step> = steps
         .iter()
         .filter(|step| names.is_empty() || names.iter().any(|name| name == step.name))
-    {
-        println!("\n== {}", step.name);
-        let began = Instant::now();
-        match (step.run)(house) {
+        .collect();
+    let began = Instant::now();
+    let mut table = Table::default();
+    let mut others = Vec::new();
+    for step in &chosen {
+        if step.beside && 1 < chosen.len() {
+            println!("\n== {} (begins, and goes on beside the next)", step.name);
+            match Beside::start(house, step.name) {
+                Ok(other) => others.push(other),
+                Err(failure) => table.add(step.name, Duration::ZERO, Err(failure)),
+            }
+        } else {
+            println!("\n== {}", step.name);
+            let began = Instant::now();
+            let outcome = (step.run)(house);
+            table.add(step.name, began.elapsed(), outcome);
+        }
+        if table.broken.is_some() {
+            break;
+        }
+    }
+    for other in others {
+        println!("\n== {} (ends)", other.name);
+        let (name, began) = (other.name, other.began);
+        let outcome = other.finish();
+        table.add(name, began.elapsed(), outcome);
+    }
+    table.print(began.elapsed())
+}
+
+/// What each step took and said, and the sum of it.
+#[derive(Default)]
+struct Table {
+    rows: Vec<(&'static str, Duration, String)>,
+    passed: u64,
+    failed: u64,
+    broken: Option<(&'static str, String)>,
+}
+
+impl Table {
+    fn add(&mut self, name: &'static str, time: Duration, outcome: Result<Passed, Failure>) {
+        let said = match outcome {
             Ok(Passed(tests)) => {
-                passed += tests.max(1);
-                let said = if tests == 0 {
+                self.passed += tests.max(1);
+                if tests == 0 {
                     "ok".to_owned()
                 } else {
                     format!("ok, {tests} tests")
-                };
-                rows.push((step.name, began.elapsed(), said));
+                }
             }
             Err(failure) => {
-                passed += failure.passed;
-                failed += failure.failed.max(1);
-                rows.push((step.name, began.elapsed(), "FAILED".to_owned()));
-                broken = Some((step.name, failure.why));
-                break;
+                self.passed += failure.passed;
+                self.failed += failure.failed.max(1);
+                self.broken.get_or_insert((name, failure.why));
+                "FAILED".to_owned()
             }
+        };
+        self.rows.push((name, time, said));
+    }
+
+    fn print(&self, total: Duration) -> ExitCode {
+        println!("\n{:<10} {:>9}  result", "step", "seconds");
+        for (name, time, said) in &self.rows {
+            println!("{name:<10} {:>9.1}  {said}", time.as_secs_f64());
+        }
+        println!("{:<10} {:>9.1}", "total", total.as_secs_f64());
+        if let Some((name, why)) = &self.broken {
+            println!("\nfailed in {name}: {why}");
+        }
+        println!("\n{} passed, {} failed", self.passed, self.failed);
+        if self.broken.is_some() {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
         }
     }
-    println!("\n{:<10} {:>9}  result", "step", "seconds");
-    for (name, time, said) in &rows {
-        println!("{name:<10} {:>9.1}  {said}", time.as_secs_f64());
+}
+
+/// A step at work in a process of its own. What it says goes to a file and is shown when it has ended.
+struct Beside {
+    name: &'static str,
+    began: Instant,
+    log: PathBuf,
+    process: Child,
+}
+
+impl Beside {
+    fn start(house: &Workspace, name: &'static str) -> Result<Self, Failure> {
+        let log = house.target.join(format!("{name}.log"));
+        let output = File::create(&log).and_then(|output| Ok((output.try_clone()?, output)));
+        let (errors, output) = output.map_err(|why| format!("{}: {why}", log.display()))?;
+        let process = std::env::current_exe()
+            .and_then(|program| {
+                Command::new(program)
+                    .args(["test", name])
+                    .current_dir(&house.root)
+                    .stdin(Stdio::null())
+                    .stdout(output)
+                    .stderr(errors)
+                    .spawn()
+            })
+            .map_err(|why| format!("{name} does not start: {why}"))?;
+        Ok(Self {
+            name,
+            began: Instant::now(),
+            log,
+            process,
+        })
     }
-    let total: Duration = rows.iter().map(|row| row.1).sum();
-    println!("{:<10} {:>9.1}", "total", total.as_secs_f64());
-    if let Some((name, why)) = &broken {
-        println!("\nfailed in {name}: {why}");
-    }
-    println!("\n{passed} passed, {failed} failed");
-    if broken.is_some() {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
+
+    /// Waits for its end, shows what it said, and takes over its count: its last line.
+    fn finish(mut self) -> Result<Passed, Failure> {
+        let status = self.process.wait().map_err(|why| format!("{}: {why}", self.name))?;
+        let said = std::fs::read(&self.log).map_err(|why| format!("{}: {why}", self.log.display()))?;
+        let said = String::from_utf8_lossy(&said);
+        let (before, last) = said.trim_end().rsplit_once('\n').unwrap_or_default();
+        println!("{before}");
+        match tally(last) {
+            Some((passed, 0)) if status.success() => Ok(Passed(passed)),
+            counted => {
+                let (passed, failed) = counted.unwrap_or_default();
+                Err(Failure {
+                    why: format!("it ended with {status}; what it said stands above"),
+                    passed,
+                    failed: failed.max(1),
+                })
+            }
+        }
     }
 }
 
