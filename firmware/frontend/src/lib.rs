@@ -1,10 +1,10 @@
 #![no_std]
 #![forbid(unsafe_code)]
-//! From the converter's frames to the samples that the metrology takes.
+//! From the converter's frames to the samples that the metrology takes, and the metrology that takes them.
 //!
 //! ```text
 //!  converter --SPI, DMA--+
-//!                        +--> DoubleBuffer --> Assembler --> sample sets --> metrology::Chain
+//!                        +--> DoubleBuffer --> Assembler --> sample sets --> Measuring --> the meter
 //!  Source (QEMU, tests) -+   (interrupt)      (main loop)
 //! ```
 //!
@@ -13,12 +13,14 @@
 
 mod assembler;
 mod double_buffer;
+mod measuring;
 mod source;
 mod waveform;
 
 pub use ads131m::RawFrame;
 pub use assembler::{Assembler, Health, LONGEST_BRIDGE, LONGEST_GAP, Report, STOPPED_AFTER};
 pub use double_buffer::{DoubleBuffer, Frames};
+pub use measuring::Measuring;
 pub use source::{Faults, Recorded, Samples, Source};
 pub use waveform::Waveform;
 

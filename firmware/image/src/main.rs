@@ -66,7 +66,7 @@ fn main() -> ! {
     if last.cause.is_fault() {
         living.step(clock.now(), Input::Trouble(Trouble::Program));
     }
-    let metering = begin_metering(&mut clock, &probe, living.meter);
+    let metering = begin_metering(&mut clock, &probe, living);
     let lines = [begin_hdlc(), begin_wrapper(clock.now())];
     board::alarm::start();
     let mut rooms = Rooms {
@@ -124,9 +124,9 @@ struct Begun {
 }
 
 #[inline(never)]
-fn begin_metering(clock: &mut Clock, probe: &Probe, meter: &Meter) -> &'static mut Metering {
+fn begin_metering(clock: &mut Clock, probe: &Probe, living: &Living) -> &'static mut Metering {
     let now = clock.now();
-    METERING.put_with(|| match Metering::begin(&meter.model().config, meter, probe, now) {
+    METERING.put_with(|| match Metering::begin(living, probe, now) {
         Ok(metering) => metering,
         Err(error) => {
             say!("fault {error}");

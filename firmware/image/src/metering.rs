@@ -2,12 +2,9 @@
 
 use base::Instant;
 use board::say;
-use frontend::{AMPS_PER_LSB, Assembler, Faults, Frames as _, Health, RATE_HZ, VOLTS_PER_LSB};
-use meter::{Config, Input, Meter, Trouble};
-use metrology::{
-    Chain, Channel, Element, Measurement, NominalFrequency, PulseQuantity, Pulses, Quantity, SampleSet, Setup,
-    SetupError,
-};
+use frontend::{AMPS_PER_LSB, Assembler, Faults, Frames as _, Health, Measuring, RATE_HZ, VOLTS_PER_LSB};
+use meter::{Config, Input, Trouble};
+use metrology::{Measurement, NominalFrequency, Parameters, SampleSet, Setup, SetupError};
 
 use crate::converter::Converter;
 use crate::probe::Probe;
@@ -18,38 +15,41 @@ use crate::trace::{self, Event};
 pub(crate) struct Metering {
     converter: Converter,
     assembler: Assembler,
-    chain: Chain,
-    leds: [Pulses; 2],
-    distortion: [Option<u16>; 6],
+    sampler: Sampler,
     /// As it was known after the last pass.
     health: Health,
+}
+
+/// What takes the samples, and what came of them.
+struct Sampler {
+    measuring: Measuring,
+    /// Of the sealed parameters that it measures with.
+    checksum: u32,
     windows: u32,
     first_measured: Option<Instant>,
 }
 
 impl Metering {
-    /// Starts the samples.
-    pub(crate) fn begin(config: &Config, meter: &Meter, probe: &Probe, now: Instant) -> Result<Self, SetupError> {
-        let registers = &meter.model().registers;
-        let counted = |quantity| registers.micro(quantity, Element::Total).unsigned_abs();
-        let led = |quantity, counted| {
-            Pulses::new(quantity, registers.direction(), config.constant, counted).expect("the order was checked")
-        };
-        let reactive = counted(Quantity::ReactiveImport).wrapping_add(counted(Quantity::ReactiveExport));
-        let leds = [
-            led(PulseQuantity::Active, counted(Quantity::ActiveAbsolute)),
-            led(PulseQuantity::Reactive, reactive),
-        ];
+    /// Starts the samples, measured with the sealed parameters.
+    pub(crate) fn begin(living: &Living, probe: &Probe, now: Instant) -> Result<Self, SetupError> {
+        let model = living.meter.model();
+        let measuring = Measuring::new(
+            &setup(&model.config),
+            &parameters(living),
+            model.config.constant,
+            &model.registers,
+        )?;
         let assembler = Assembler::new(0);
         Ok(Self {
             converter: Converter::begin(now, faults(probe)),
             health: assembler.health(),
             assembler,
-            chain: Chain::new(&setup(config))?,
-            leds,
-            distortion: [None; 6],
-            windows: 0,
-            first_measured: None,
+            sampler: Sampler {
+                measuring,
+                checksum: checksum(living),
+                windows: 0,
+                first_measured: None,
+            },
         })
     }
 
@@ -64,45 +64,20 @@ impl Metering {
             let Self {
                 converter,
                 assembler,
-                chain,
+                sampler,
                 ..
             } = self;
-            // A window has 1 600 sets or more and a half 32: it finishes one window at most, unless it fills a hole before it; then the
-            // windows before the last are silence.
-            let mut finished: Option<Measurement> = None;
-            let mut each = |sets: &[SampleSet]| chain.push_block(sets, |measurement| finished = Some(*measurement));
+            let mut each = |sets: &[SampleSet]| sampler.take(now, sets, living);
             let taken = converter.take(&mut |first, frames| {
                 assembler.block(first, frames, &mut each);
             });
             if !taken {
                 assembler.catch_up(converter.due(), &mut each);
-            }
-            if let Some(measurement) = &finished {
-                self.measure(now, measurement, living);
-            }
-            if !taken {
                 break;
             }
         }
+        self.sampler.follow_parameters(living);
         self.watch_converter(now, living);
-    }
-
-    fn measure(&mut self, now: Instant, measurement: &Measurement, living: &mut Living) {
-        self.windows = self.windows.wrapping_add(1);
-        if self.first_measured.is_none() {
-            self.first_measured = Some(now);
-            trace::note(now, Event::Measured);
-        }
-        for led in &mut self.leds {
-            // The emulated board has no lamp: the pulses are counted.
-            let _train = led.book(measurement);
-        }
-        living.step(now, Input::Measured(measurement));
-        let distortion = distortion(&self.chain);
-        if distortion != self.distortion {
-            self.distortion = distortion;
-            living.step(now, Input::Distortion(distortion));
-        }
     }
 
     fn watch_converter(&mut self, now: Instant, living: &mut Living) {
@@ -126,13 +101,16 @@ impl Metering {
 
     /// Prints what was counted.
     pub(crate) fn say(&self) {
-        let [active, reactive] = &self.leds;
-        say!("windows {}", self.windows);
-        say!(
-            "first_measured_us {}",
-            self.first_measured.map_or(0, Instant::as_micros)
-        );
-        say!("pulses {} {}", active.count(), reactive.count());
+        let Sampler {
+            measuring,
+            windows,
+            first_measured,
+            ..
+        } = &self.sampler;
+        let [active, reactive] = measuring.pulses();
+        say!("windows {windows}");
+        say!("first_measured_us {}", first_measured.map_or(0, Instant::as_micros));
+        say!("pulses {active} {reactive}");
         let Health {
             damaged, lost, stops, ..
         } = self.health;
@@ -144,19 +122,55 @@ impl Metering {
     }
 }
 
-fn distortion(chain: &Chain) -> [Option<u16>; 6] {
-    [
-        Channel::V1,
-        Channel::V2,
-        Channel::V3,
-        Channel::I1,
-        Channel::I2,
-        Channel::I3,
-    ]
-    .map(|channel| {
-        let millionths = chain.spectrum(channel)?.thd_millionths?;
-        Some(u16::try_from(millionths.saturating_add(500) / 1_000).unwrap_or(u16::MAX))
-    })
+impl Sampler {
+    /// A block; a window that it finishes goes to the meter.
+    fn take(&mut self, now: Instant, sets: &[SampleSet], living: &mut Living) {
+        if let Some(measurement) = &self.measuring.push(sets) {
+            self.measure(now, measurement, living);
+        }
+    }
+
+    fn measure(&mut self, now: Instant, measurement: &Measurement, living: &mut Living) {
+        self.windows = self.windows.wrapping_add(1);
+        if self.first_measured.is_none() {
+            self.first_measured = Some(now);
+            trace::note(now, Event::Measured);
+        }
+        // The emulated board has no lamp: the pulses are counted.
+        self.measuring.light(measurement, |_sample| {});
+        living.step(now, Input::Measured(measurement));
+        self.measuring
+            .spectra(|spectrum| living.step(now, Input::Spectrum(spectrum)));
+        if let Some(distortion) = self.measuring.news_of_distortion() {
+            living.step(now, Input::Distortion(distortion));
+        }
+    }
+
+    /// When the sealed parameters have changed, the metrology measures on with the new ones.
+    fn follow_parameters(&mut self, living: &Living) {
+        let checksum = checksum(living);
+        if checksum != self.checksum {
+            self.checksum = checksum;
+            let model = living.meter.model();
+            // What came out of the sealed memory was checked there.
+            let _taken = self
+                .measuring
+                .adjust(&parameters(living), model.config.constant, &model.registers);
+        }
+    }
+}
+
+/// The sealed parameters; ideal ones when they cannot be read, which the meter has told as an error of the measuring system.
+fn parameters(living: &Living) -> Parameters {
+    living
+        .meter
+        .parameters(&living.hardware.nvm)
+        .unwrap_or(Parameters::IDEAL)
+}
+
+fn checksum(living: &Living) -> u32 {
+    let store = living.meter.model().legal.store();
+    store.map_or(0, metrology::SealedStore::checksum)
 }
 
 /// What a test wants to go wrong with the converter.
