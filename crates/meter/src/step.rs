@@ -169,7 +169,9 @@ impl Core {
                 Err(MemoryError::Fault(Fault::Busy))
                     if !waiting.is_full() && effect.row_of().is_some_and(|journal| self.memory.is_missing(journal)) =>
                 {
-                    waiting.push((effect, actor)).expect("it was not full");
+                    // Not `expect`, which would bring the printing of all effects into an image.
+                    let pushed = waiting.push((effect, actor)).is_ok();
+                    assert!(pushed, "it was not full");
                 }
                 Err(error @ MemoryError::Fault(Fault::Busy)) => {
                     self.model.effects.put_back(effect, actor);

@@ -3,6 +3,8 @@
 //! It sees means over a sixteenth of a nominal cycle ("chunks"), which takes noise and high harmonics away. A steady waveform
 //! crosses zero with the period of its fundamental whatever its harmonics, so over ten cycles the result is good to 6 mHz.
 
+use crate::rounding::between;
+
 /// Chunks of a nominal cycle.
 pub(crate) const CHUNKS_PER_CYCLE: u32 = 16;
 
@@ -95,7 +97,7 @@ fn zero_of_cubic(a: f64, b: f64, c: f64, d: f64) -> f64 {
         let value = b + x * (linear + x * (square + x * cubic));
         let slope = linear + x * (2.0 * square + x * 3.0 * cubic);
         if 0.0 < slope {
-            x = (x - value / slope).clamp(0.0, 1.0);
+            x = between(x - value / slope, 0.0, 1.0);
         }
     }
     x

@@ -6,7 +6,7 @@
 use crate::channel::{Channel, ChannelSet, N_CHANNELS, SampleSet};
 use crate::position::Position;
 use crate::resampler::{ENTRIES_PER_TAP, HALF_TAPS, POINTS, RING, WIDEST_STRETCH, ring_index, weight};
-use crate::rounding::nearest_u64;
+use crate::rounding::{between, nearest_u64};
 use crate::setup::{Setup, SetupError};
 use crate::spectrum::{Span, Spectrum, cycles, highest_order, least_fundamentals, single};
 
@@ -125,7 +125,7 @@ impl GaplessHarmonics {
     /// Begins a span where the one before ended, or as soon as the kernel has its samples.
     fn begin(&mut self, hertz: f64, at: Option<u64>) -> Kernel {
         let step = self.cycles as f64 * self.rate_hz / hertz / POINTS as f64;
-        let stretch = step.clamp(1.0, WIDEST_STRETCH);
+        let stretch = between(step, 1.0, WIDEST_STRETCH);
         #[expect(clippy::cast_possible_truncation, reason = "the weights are single precision")]
         let kernel = Kernel {
             hertz,

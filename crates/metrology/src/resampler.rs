@@ -3,7 +3,7 @@
 //! The kernel is a sinc under a Kaiser window, 24 taps wide; for rates above the new one it is stretched, so that what lies
 //! above does not fold. Up to 0.376 of the sampling rate it is right to 0.006 %, up to 0.39 to 0.1 %.
 
-use crate::rounding::nearest_u64;
+use crate::rounding::{between, nearest_u64};
 
 /// Points of one span.
 pub(crate) const POINTS: usize = 2_048;
@@ -32,23 +32,26 @@ pub(crate) struct Resampler {
 }
 
 impl Resampler {
-    pub(crate) const IDLE: Self = Self {
-        recent: [0.0; RING],
-        received: 0,
-        points: [0.0; POINTS],
-        filled: 0,
-        place: 0,
-        step: 1 << 32,
-        reach: HALF_TAPS,
-        entries_per_sample: ENTRIES_PER_TAP << 16,
-        inverse_stretch: 1.0,
-    };
+    /// A resampler without a span. Not a constant: its image would lie in the flash of a small part.
+    pub(crate) fn idle() -> Self {
+        Self {
+            recent: [0.0; RING],
+            received: 0,
+            points: [0.0; POINTS],
+            filled: 0,
+            place: 0,
+            step: 1 << 32,
+            reach: HALF_TAPS,
+            entries_per_sample: ENTRIES_PER_TAP << 16,
+            inverse_stretch: 1.0,
+        }
+    }
 
     /// Begins a span of `length_samples` samples, at most 16 000.
     #[expect(clippy::cast_possible_truncation, reason = "the weights are single precision")]
     pub(crate) fn begin(&mut self, length_samples: f64) {
         let step = length_samples / POINTS as f64;
-        let stretch = step.clamp(1.0, WIDEST_STRETCH);
+        let stretch = between(step, 1.0, WIDEST_STRETCH);
         self.received = 0;
         self.filled = 0;
         self.step = nearest_u64(step * 4_294_967_296.0);
@@ -201,7 +204,7 @@ mod tests {
 
     /// Worst error of the points against the sine itself, as a part of its amplitude.
     fn worst(length_samples: f64, samples_per_turn: f64) -> f64 {
-        let mut resampler = Resampler::IDLE;
+        let mut resampler = Resampler::idle();
         resampler.begin(length_samples);
         let sine = |sample: f64| libm::sin(core::f64::consts::TAU * sample / samples_per_turn);
         let mut n = 0;

@@ -24,6 +24,17 @@ pub(crate) fn nearest_u32(value: f64) -> u32 {
     u32::try_from(nearest_u64(value)).unwrap_or(u32::MAX)
 }
 
+/// `value`, held to `least..=most`; what is not a number stays so. [`f64::clamp`] would bring the printing of floating point into an image.
+pub(crate) const fn between(value: f64, least: f64, most: f64) -> f64 {
+    if value < least {
+        least
+    } else if most < value {
+        most
+    } else {
+        value
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -36,5 +47,7 @@ mod tests {
         assert_eq!(nearest_u64(-1.0), 0);
         assert_eq!(nearest_i32(-1e12), i32::MIN);
         assert_eq!(nearest_u32(1e12), u32::MAX);
+        assert_eq!([-2.0, 0.5, 7.0].map(|value| between(value, -1.0, 1.0)), [-1.0, 0.5, 1.0]);
+        assert!(between(f64::NAN, -1.0, 1.0).is_nan());
     }
 }

@@ -69,7 +69,7 @@ impl Analyser {
             least,
             channel: Channel::In,
             hertz: None,
-            resampler: Resampler::IDLE,
+            resampler: Resampler::idle(),
             spectra: [None; N_CHANNELS],
         }
     }

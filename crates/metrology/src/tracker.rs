@@ -6,6 +6,7 @@
 //! are not to be believed: after a jump of phase or frequency, or when another frequency was held.
 
 use crate::channel::{N_PHASES, Phase};
+use crate::rounding::between;
 use crate::setup::NominalFrequency;
 
 /// What the tracker knows when a window ends.
@@ -69,7 +70,7 @@ impl Tracker {
     /// Holds a frequency to the range that is tracked: nominal -20 % to +20 %.
     pub(crate) const fn held(&self, hertz: f64) -> f64 {
         let nominal = self.nominal.hertz();
-        hertz.clamp(nominal * 0.8, nominal * 1.2)
+        between(hertz, nominal * 0.8, nominal * 1.2)
     }
 
     /// Takes the observation of a window that has just ended.

@@ -1,6 +1,6 @@
 //! What follows the assembler: the chain and the LEDs, with the sealed parameters of the meter.
 //!
-//! The quality of the supply is not here: with it the image is 32 kB larger than the flash that it may have.
+//! The quality of the supply is not here yet.
 
 use metrology::{
     Chain, Channel, Measurement, Parameters, Position, Pulses, Registers, SampleSet, Setup, SetupError, Spectrum,

@@ -30,6 +30,7 @@ use board::uart::{Port, Uart};
 use board::watchdog::Watchdog;
 use cortex_m_rt::entry;
 use meter::{BootReport, Input, Meter, Trouble};
+use metrology::SetupError;
 
 use crate::hardware::Hardware;
 use crate::line::Line;
@@ -129,7 +130,12 @@ fn begin_metering(clock: &mut Clock, probe: &Probe, living: &Living) -> &'static
     METERING.put_with(|| match Metering::begin(living, probe, now) {
         Ok(metering) => metering,
         Err(error) => {
-            say!("fault {error}");
+            // The numbers would bring the printing of floating point into the image.
+            let what = match error {
+                SetupError::OutOfRange { field, .. } => field,
+                SetupError::NoChannel => "no channel",
+            };
+            say!("fault setup: {what}");
             restart::give_up(clock, "the metrology refuses its setup")
         }
     })

@@ -6,9 +6,9 @@ use base::{Instant, Micros, Utc};
 use dlms::security::Key;
 use dlms::server::{HdlcLink, HdlcSettings, Link, WrapperLink};
 use flash::Nor;
-use frontend::{AMPS_PER_LSB, Assembler, RATE_HZ, VOLTS_PER_LSB};
+use frontend::{AMPS_PER_LSB, Assembler, Measuring, RATE_HZ, VOLTS_PER_LSB};
 use meter::{Board, Config, Input, Meter, Secrets, Variant, display};
-use metrology::{Chain, Channel, Element, Measurement, PulseQuantity, Pulses, Quantity, SampleSet, Setup};
+use metrology::{Channel, Measurement, SampleSet, Setup};
 
 use crate::memory::Memory;
 use crate::script::{Entry, Event, Port};
@@ -18,7 +18,7 @@ use crate::{Part, Watch};
 #[derive(Default)]
 pub struct Rooms {
     meter: Option<Meter>,
-    measuring: Option<Measuring>,
+    measuring: Option<Sampler>,
     hdlc: Option<Link>,
     wrapper: Option<Link>,
 }
@@ -41,7 +41,7 @@ pub struct Rig<'a, W> {
     meter: &'a mut Meter,
     board: Bench<'a, W>,
     assembler: Assembler,
-    measuring: &'a mut Measuring,
+    measuring: &'a mut Sampler,
     links: [&'a mut Link; 2],
     shown: Option<display::Shown>,
     /// The second whose display was taken down.
@@ -50,10 +50,8 @@ pub struct Rig<'a, W> {
 }
 
 /// What makes measurements of samples.
-struct Measuring {
-    chain: Chain,
-    leds: [Pulses; 2],
-    distortion: [Option<u16>; 6],
+struct Sampler {
+    measuring: Measuring,
     windows: usize,
 }
 
@@ -95,7 +93,7 @@ impl<'a, W: Watch> Rig<'a, W> {
             wrapper,
         } = rooms;
         let meter = begin(meter, &mut board);
-        let measuring = Measuring::begin(measuring, meter);
+        let measuring = Sampler::begin(measuring, meter, &board.memory);
         hdlc_link(hdlc);
         wrapper_link(wrapper, Instant::START);
         let (Some(hdlc), Some(wrapper)) = (hdlc, wrapper) else {
@@ -186,11 +184,7 @@ impl<'a, W: Watch> Rig<'a, W> {
         watch.turn_to(Part::FrontEnd);
         feed(assembler, &mut |sets| {
             watch.turn_to(Part::Metrology);
-            let mut finished: Option<Measurement> = None;
-            // A window has hundreds of sets and a batch a few, so that a batch finishes one window at most.
-            measuring
-                .chain
-                .push_block(sets, |measurement| finished = Some(*measurement));
+            let finished = measuring.measuring.push(sets);
             if let Some(measurement) = &finished {
                 measuring.book(now, measurement, meter, board, *watch);
             }
@@ -268,22 +262,15 @@ fn wrapper_link(room: &mut Option<Link>, now: Instant) {
     *room = Some(Link::Wrapper(WrapperLink::new(now, Micros::MAX)));
 }
 
-impl Measuring {
+impl Sampler {
     #[inline(never)]
-    fn begin<'m>(room: &'m mut Option<Self>, meter: &Meter) -> &'m mut Self {
-        let registers = &meter.model().registers;
-        let counted = registers.micro(Quantity::ActiveAbsolute, Element::Total).unsigned_abs();
-        let led = |quantity, counted| {
-            let constant = Variant::St402d.default_constant();
-            Pulses::new(quantity, registers.direction(), constant, counted).expect("the constant is in range")
-        };
-        let leds = [led(PulseQuantity::Active, counted), led(PulseQuantity::Reactive, 0)];
+    fn begin<'m>(room: &'m mut Option<Self>, meter: &Meter, nor: &dyn Nor) -> &'m mut Self {
+        let model = meter.model();
+        let parameters = meter.parameters(nor).expect("the memory is sound");
         let setup = Setup::three_phase(f64::from(RATE_HZ), VOLTS_PER_LSB, AMPS_PER_LSB);
-        let chain = Chain::new(&setup).expect("the setup is an ordinary one");
+        let measuring = Measuring::new(&setup, &parameters, model.config.constant, &model.registers);
         room.insert(Self {
-            chain,
-            leds,
-            distortion: [None; 6],
+            measuring: measuring.expect("the setup is an ordinary one"),
             windows: 0,
         })
     }
@@ -303,44 +290,29 @@ impl Measuring {
                 .get(self.windows % Channel::ALL.len())
                 .copied()
                 .unwrap_or(Channel::V1);
-            let spectrum = Hash::of(format_args!("{:?}", self.chain.spectrum(channel)));
+            let spectrum = Hash::of(format_args!("{:?}", self.measuring.chain().spectrum(channel)));
             Line::new(watch).put(format_args!(
                 "{} measured {hash:016x} spectrum {spectrum:016x}",
                 now.as_micros()
             ));
         }
         watch.turn_to(Part::Leds);
-        for led in &mut self.leds {
-            for sample in led.book(measurement) {
-                Line::new(watch).put(format_args!("pulse {sample}"));
-            }
-        }
+        self.measuring.light(measurement, |sample| {
+            Line::new(watch).put(format_args!("pulse {sample}"))
+        });
         watch.turn_to(Part::Booking);
         let outcome = meter.step(now, Input::Measured(measurement), board);
         say_fault(watch, outcome);
-        let distortion = distortion(&self.chain);
-        if distortion != self.distortion {
-            self.distortion = distortion;
+        watch.turn_to(Part::Stepping);
+        self.measuring.spectra(|spectrum| {
+            let outcome = meter.step(now, Input::Spectrum(spectrum), board);
+            say_fault(watch, outcome);
+        });
+        if let Some(distortion) = self.measuring.news_of_distortion() {
             let outcome = meter.step(now, Input::Distortion(distortion), board);
             say_fault(watch, outcome);
         }
     }
-}
-
-/// Tenths of a percent, voltages and currents of the phases.
-fn distortion(chain: &Chain) -> [Option<u16>; 6] {
-    [
-        Channel::V1,
-        Channel::V2,
-        Channel::V3,
-        Channel::I1,
-        Channel::I2,
-        Channel::I3,
-    ]
-    .map(|channel| {
-        let millionths = chain.spectrum(channel)?.thd_millionths?;
-        Some(u16::try_from(millionths / 1_000).unwrap_or(u16::MAX))
-    })
 }
 
 fn say_fault<W: Watch>(watch: &W, outcome: Result<(), meter::Fault>) {

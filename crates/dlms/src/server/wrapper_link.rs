@@ -44,7 +44,8 @@ impl<const CLIENTS: usize> WrapperLink<CLIENTS> {
     pub fn new(now: Instant, patience: Micros) -> Self {
         const { assert!(0 < CLIENTS, "a connection without places serves nobody") };
         Self {
-            sessions: [const { Session::new() }; CLIENTS],
+            // Not a constant: its image would lie in the flash of a small part.
+            sessions: core::array::from_fn(|_| Session::new()),
             used: [0; CLIENTS],
             requests: 0,
             place: 0,
