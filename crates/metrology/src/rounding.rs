@@ -47,7 +47,10 @@ mod tests {
         assert_eq!(nearest_u64(-1.0), 0);
         assert_eq!(nearest_i32(-1e12), i32::MIN);
         assert_eq!(nearest_u32(1e12), u32::MAX);
-        assert_eq!([-2.0, 0.5, 7.0].map(|value| between(value, -1.0, 1.0)), [-1.0, 0.5, 1.0]);
+        assert_eq!(
+            [-2.0, 0.5, 7.0].map(|value| between(value, -1.0, 1.0)),
+            [-1.0, 0.5, 1.0]
+        );
         assert!(between(f64::NAN, -1.0, 1.0).is_nan());
     }
 }
