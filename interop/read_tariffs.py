@@ -13,9 +13,11 @@ from datetime import timedelta
 from gurux_dlms import GXByteBuffer, GXDLMSClient
 from gurux_dlms.enums import DataType
 from gurux_dlms.internal._GXCommon import _GXCommon
+from gurux_dlms.objects.GXDLMSObjectDefinition import GXDLMSObjectDefinition
 from gurux_dlms.objects import (
-    GXDLMSActivityCalendar, GXDLMSCaptureObject, GXDLMSDayProfile, GXDLMSDayProfileAction, GXDLMSProfileGeneric,
-    GXDLMSSeasonProfile, GXDLMSSpecialDay, GXDLMSSpecialDaysTable, GXDLMSWeekProfile,
+    GXDLMSActivityCalendar, GXDLMSCaptureObject, GXDLMSDayProfile, GXDLMSDayProfileAction,
+    GXDLMSProfileGeneric, GXDLMSRegisterActivation, GXDLMSSeasonProfile, GXDLMSSpecialDay,
+    GXDLMSSpecialDaysTable, GXDLMSWeekProfile,
 )
 
 from capacity_meter import CLIENT, MODULUS, Server, stamp
@@ -325,7 +327,56 @@ class Tariffs:
             self.refused(lambda name=name: self.set((6, name), 4, "octet-string", b"\x09"))
             expect(self.peer.read(6, name, 4) == b"\x08", f"{name}: the ninth mask changed something")
             self.set((6, name), 4, "octet-string", was)
-        return "8 masks of 4 registers, twice"
+            self.assign_registers(name, class_id, d, was)
+        return "8 masks of 4 registers, twice; written in another order, extended, refused, written back"
+
+    def assign_registers(self, name, class_id, d, active):
+        """Other registers in other places, by both attributes and all methods; what is wrong changes nothing."""
+        activation = GXDLMSRegisterActivation(dotted(name))
+
+        def assigned(*registers):
+            activation.registerAssignment = []
+            for c, e in registers:
+                item = GXDLMSObjectDefinition()
+                item.objectType = class_id
+                item.logicalName = f"1.0.{c}.{d}.{e}.255"
+                activation.registerAssignment.append(item)
+            return [[class_id, name_octets(f"1-0:{c}.{d}.{e}")] for c, e in registers]
+
+        def write(attribute):
+            patient(lambda: self.peer.write_object(activation, attribute))
+
+        def method(requests):
+            patient(lambda: self.peer.answer(requests()))
+
+        own = active[0]
+        before = [self.peer.read(6, name, attribute) for attribute in (2, 3)]
+        factory = [(c, e) for c in (1, 2, 3, 4) for e in range(1, 9)]
+        other = [(c, e) for e in range(8, 0, -1) for c in (15, 10, 9, 1)]
+        assigned(*other)
+        self.refused(lambda: write(2))
+        expect(self.peer.read(6, name, 2) == before[0], f"{name}: half of an assignment was taken over")
+        activation.maskList = [(active, [own])]
+        write(3)
+        wanted = assigned(*other[:-1] if own != 1 else other[1:])
+        write(2)
+        expect(self.peer.read(6, name, 2) == wanted, f"{name}: another assignment is not there")
+        register = self.peer.client.createObject(class_id)
+        register.logicalName = f"1.0.4.{d}.1.255"
+        method(lambda: activation.addRegister(self.peer.client, register))
+        self.refused(lambda: method(lambda: activation.addRegister(self.peer.client, register)))
+        mask = bytes([own % 8 + 1])
+        places = [at for at, (_, e) in enumerate(other[:-1] if own != 1 else other[1:], 1) if e == mask[0]]
+        method(lambda: activation.addMask(self.peer.client, mask, places))
+        expect([mask, places] in self.peer.read(6, name, 3), f"{name}: the new mask is not there")
+        self.refused(lambda: method(lambda: activation.removeMask(self.peer.client, active)))
+        method(lambda: activation.removeMask(self.peer.client, mask))
+        assigned(*factory)
+        write(2)
+        activation.maskList = [(bytes([e]), [8 * at + e for at in range(4)]) for e in range(1, 9)]
+        write(3)
+        after = [self.peer.read(6, name, attribute) for attribute in (2, 3)]
+        expect(after == before, f"{name}: {after} instead of {before}")
 
     def set_demands(self):
         """Class 5: a period and a number of periods for each energy."""

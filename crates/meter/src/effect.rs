@@ -117,6 +117,8 @@ pub enum Record {
     Counters,
     /// Security policy.
     Security,
+    /// Register activations.
+    Activations,
     /// Keys.
     Keys,
     /// All memories are laid out: what is missing from now on was lost.

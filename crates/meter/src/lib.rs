@@ -12,6 +12,7 @@
 //! link -> dlms -> service -> objects (rows) -> model
 //! ```
 
+pub mod activation;
 pub mod alarm;
 pub mod attack;
 pub mod billing;

@@ -18,6 +18,7 @@ use dlms::security::CERTIFICATE_MAX;
 use flash::{Fault, Journal, Key, Nor, PAGE_BYTES, Region, SECTOR_BYTES, Store, StoreError, Tended};
 use metrology::{Element, Quantity, Week};
 
+use crate::activation::{Activation, ENERGIES, MAXIMA};
 use crate::calendar::{Calendar, Days};
 use crate::capture;
 use crate::day_table::{self, Day};
@@ -93,6 +94,7 @@ const fn record_key(record: Record) -> Key {
         Record::Journals => 6,
         Record::ActiveCalendar => 16,
         Record::PassiveDays => 17,
+        Record::Activations => 18,
         Record::Keys => 24,
         Record::Quality => 40,
     })
@@ -295,6 +297,14 @@ impl Memory {
                 let mut buffer = [0; Calendar::OCTETS];
                 let mut out = Writer::new(&mut buffer);
                 it.tariffs.active.save(&mut out).map_err(|_| MemoryError::Bound)?;
+                self.store()?.set(nor, key, out.written())?;
+            }
+            Record::Activations => {
+                let mut buffer = [0; 2 * Activation::OCTETS];
+                let mut out = Writer::new(&mut buffer);
+                for activation in [&it.tariffs.energies, &it.tariffs.maxima] {
+                    activation.save(&mut out).map_err(|_| MemoryError::Bound)?;
+                }
                 self.store()?.set(nor, key, out.written())?;
             }
             Record::PassiveDays => {
@@ -521,6 +531,7 @@ fn restore_parameters(
         Record::Security,
         Record::ActiveCalendar,
         Record::PassiveDays,
+        Record::Activations,
     ] {
         let Some(value) = found(store.get(nor, record_key(record), &mut buffer))? else {
             continue;
@@ -595,6 +606,13 @@ fn restore_record(it: &mut Model, record: Record, value: &[u8]) -> Option<()> {
         (Record::Quality, octets) => it.quality.restore(&mut Reader::new(octets))?,
         (Record::Security, &[policy]) => it.security.restore_policy(policy),
         (Record::ActiveCalendar, octets) => it.tariffs.active = Calendar::restored(&mut Reader::new(octets))?,
+        (Record::Activations, octets) => {
+            let mut octets = Reader::new(octets);
+            let energies = Activation::restored(ENERGIES, &mut octets)?;
+            let maxima = Activation::restored(MAXIMA, &mut octets)?;
+            octets.end().ok()?;
+            (it.tariffs.energies, it.tariffs.maxima) = (energies, maxima);
+        }
         (Record::PassiveDays, octets) => it.tariffs.passive.days = Days::restored(&mut Reader::new(octets))?,
         _ => return None,
     }

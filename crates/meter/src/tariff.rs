@@ -15,6 +15,7 @@ use base::{Civil, Utc};
 use cosem::DateTime;
 use metrology::Tariff;
 
+use crate::activation::{Activation, ENERGIES, MAXIMA};
 use crate::calendar::{Calendar, SpecialDays};
 use crate::clock::Clock;
 use crate::day_table::Day;
@@ -45,6 +46,10 @@ pub struct Tariffs {
     pub passive: Calendar,
     /// When the passive calendar becomes active.
     pub activation: DateTime,
+    /// The registers of the energies, by mask.
+    pub energies: Activation,
+    /// Those of the maximum demands.
+    pub maxima: Activation,
     /// Days that are not like the others.
     pub special: SpecialDays,
     today: Today,
@@ -96,6 +101,8 @@ impl Tariffs {
             active: Calendar::default(),
             passive: Calendar::default(),
             activation: DateTime::UNSPECIFIED,
+            energies: Activation::factory(ENERGIES),
+            maxima: Activation::factory(MAXIMA),
             special: SpecialDays::default(),
             today: Today {
                 date: None,

@@ -11,6 +11,7 @@ use crate::event_log::{Log, standard};
 use crate::memory::Kind;
 use crate::model::Model;
 use crate::objects::DAY_TABLES;
+use crate::tariff::Tariffs;
 
 /// activate_passive_calendar_time.
 const CALENDAR_ACTIVATION: Attribute = Attribute::new(20, Obis::new("0-0:13.0.0"), 10);
@@ -93,6 +94,19 @@ impl Model {
         self.tariffs.take_day(day);
         self.tariffs.follow(&self.clock, utc);
         self.look_due = self.tariffs.due(&self.clock, utc);
+    }
+
+    /// Changes a register activation and keeps it.
+    ///
+    /// # Errors
+    /// The refusal of the change; then nothing has changed.
+    pub(crate) fn change_activation(
+        &mut self,
+        change: impl FnOnce(&mut Tariffs) -> Result<(), AccessError>,
+    ) -> Result<(), AccessError> {
+        change(&mut self.tariffs)?;
+        self.effects.push(Effect::Keep(Record::Activations));
+        Ok(())
     }
 
     /// Changes the passive calendar; that it was programmed is an event.

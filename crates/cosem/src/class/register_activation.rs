@@ -1,20 +1,30 @@
 //! Class 6, Register activation: which registers count now.
 
 use super::{Class, Returned};
-use crate::axdr::{Octets, Reader, Writer};
+use crate::axdr::{Full, Octets, Reader, Writer};
 use crate::{AccessError, ActionError};
 
-/// Class 6 version 0, with registers and masks that are fixed by the device.
+/// Class 6 version 0.
 #[derive(Debug)]
 pub struct RegisterActivation<M> {
     /// Writes attribute 2, register_assignment.
-    pub register_assignment: fn(&M, &mut Writer<'_>) -> Result<(), crate::axdr::Full>,
+    pub register_assignment: fn(&M, &mut Writer<'_>) -> Result<(), Full>,
+    /// Sets attribute 2.
+    pub set_register_assignment: fn(&mut M, &mut Reader<'_>) -> Result<(), AccessError>,
     /// Writes attribute 3, mask_list.
-    pub mask_list: fn(&M, &mut Writer<'_>) -> Result<(), crate::axdr::Full>,
+    pub mask_list: fn(&M, &mut Writer<'_>) -> Result<(), Full>,
+    /// Sets attribute 3.
+    pub set_mask_list: fn(&mut M, &mut Reader<'_>) -> Result<(), AccessError>,
     /// Attribute 4, active_mask: its name, which is one octet.
     pub active_mask: fn(&M) -> u8,
     /// Sets attribute 4 by name.
     pub set_active_mask: fn(&mut M, &[u8]) -> Result<(), AccessError>,
+    /// Method 1, add_register.
+    pub add_register: fn(&mut M, &mut Reader<'_>) -> Result<(), AccessError>,
+    /// Method 2, add_mask.
+    pub add_mask: fn(&mut M, &mut Reader<'_>) -> Result<(), AccessError>,
+    /// Method 3, delete_mask, by name.
+    pub delete_mask: fn(&mut M, &[u8]) -> Result<(), AccessError>,
 }
 
 impl<M> Class<M> for RegisterActivation<M> {
@@ -45,15 +55,30 @@ impl<M> Class<M> for RegisterActivation<M> {
 
     fn set(&self, it: &mut M, attribute: u8, value: &mut Reader<'_>) -> Result<(), AccessError> {
         match attribute {
-            4 => {
+            2 => (self.set_register_assignment)(it, value),
+            3 => (self.set_mask_list)(it, value),
+            _ => {
                 let Octets(name) = value.value()?;
                 (self.set_active_mask)(it, name)
             }
-            _ => Err(AccessError::ReadWriteDenied),
         }
     }
 
-    fn invoke(&self, _: &mut M, _: u8, _: &mut Reader<'_>, _: &mut Writer<'_>) -> Result<Returned, ActionError> {
-        Err(ActionError::ReadWriteDenied)
+    fn invoke(
+        &self,
+        it: &mut M,
+        method: u8,
+        parameters: &mut Reader<'_>,
+        _out: &mut Writer<'_>,
+    ) -> Result<Returned, ActionError> {
+        match method {
+            1 => (self.add_register)(it, parameters)?,
+            2 => (self.add_mask)(it, parameters)?,
+            _ => {
+                let Octets(name) = parameters.value().map_err(AccessError::from)?;
+                (self.delete_mask)(it, name)?;
+            }
+        }
+        Ok(Returned::Nothing)
     }
 }

@@ -65,8 +65,8 @@ pub(super) const BILLING_PROFILE: Policy = policy(Grant::NONE, Grant::READ.writi
 pub(super) const SCRIPTS: Policy = policy(Grant::NONE, Grant::READ.invoking(&[1]));
 /// A single action schedule.
 pub(super) const SCHEDULE: Policy = policy(Grant::NONE, Grant::READ.writing(&[2, 3, 4]));
-/// A register activation, whose mask may be set by hand.
-pub(super) const ACTIVATION: Policy = policy(Grant::NONE, Grant::READ.writing(&[4]));
+/// A register activation.
+pub(super) const ACTIVATION: Policy = policy(Grant::NONE, Grant::READ.writing(&[2, 3, 4]).invoking(&[1, 2, 3]));
 /// The activity calendar.
 pub(super) const CALENDAR: Policy = policy(Grant::NONE, Grant::READ.writing(&[6, 7, 8, 9, 10]).invoking(&[1]));
 /// The special days.

@@ -1,10 +1,10 @@
 //! Tariffs: calendar, special days, scripts, register activations, and who decides (T2).
 //!
-//! A register activation lists A+, A-, R+ and R- (or their maxima) by tariff; all other energies and maxima follow the same mask.
+//! From the factory a register activation lists A+, A-, R+ and R- (or their maxima) by tariff; all other energies and maxima follow the same mask.
 
-use cosem::axdr::{Full, OctetText, Octets, Writer};
+use cosem::axdr::{OctetText, Octets};
 use cosem::class::{ActivityCalendar, RegisterActivation, SpecialDaysTable};
-use cosem::{AccessError, Obis, Object};
+use cosem::{AccessError, Object};
 use metrology::Tariff;
 
 use super::Data;
@@ -57,13 +57,22 @@ pub(super) const OBJECTS: &[Object<Model>] = &[
     Object::new(
         "0-0:14.0.1",
         &RegisterActivation {
-            register_assignment: |_, out| assignment(out, 3, 8),
-            mask_list,
+            register_assignment: |it: &Model, out| it.tariffs.energies.write_assignment(out),
+            set_register_assignment: |it, value| it.change_activation(|tariffs| tariffs.energies.set_assignment(value)),
+            mask_list: |it, out| it.tariffs.energies.write_masks(out),
+            set_mask_list: |it, value| {
+                it.change_activation(|tariffs| tariffs.energies.set_masks(value, tariffs.energy()))
+            },
             active_mask: |it| it.tariffs.energy().number(),
             set_active_mask: |it, name| {
-                let tariff = named(name)?;
+                let tariff = it.tariffs.energies.tariff(name)?;
                 it.tariffs.set_energy(tariff);
                 Ok(())
+            },
+            add_register: |it, value| it.change_activation(|tariffs| tariffs.energies.add_register(value)),
+            add_mask: |it, value| it.change_activation(|tariffs| tariffs.energies.add_mask(value)),
+            delete_mask: |it, name| {
+                it.change_activation(|tariffs| tariffs.energies.delete_mask(name, tariffs.energy()))
             },
         },
         &ACTIVATION,
@@ -71,14 +80,21 @@ pub(super) const OBJECTS: &[Object<Model>] = &[
     Object::new(
         "0-0:14.0.2",
         &RegisterActivation {
-            register_assignment: |_, out| assignment(out, 4, 6),
-            mask_list,
+            register_assignment: |it: &Model, out| it.tariffs.maxima.write_assignment(out),
+            set_register_assignment: |it, value| it.change_activation(|tariffs| tariffs.maxima.set_assignment(value)),
+            mask_list: |it, out| it.tariffs.maxima.write_masks(out),
+            set_mask_list: |it, value| {
+                it.change_activation(|tariffs| tariffs.maxima.set_masks(value, tariffs.demand()))
+            },
             active_mask: |it| it.tariffs.demand().number(),
             set_active_mask: |it, name| {
-                let tariff = named(name)?;
+                let tariff = it.tariffs.maxima.tariff(name)?;
                 it.tariffs.set_demand(tariff);
                 Ok(())
             },
+            add_register: |it, value| it.change_activation(|tariffs| tariffs.maxima.add_register(value)),
+            add_mask: |it, value| it.change_activation(|tariffs| tariffs.maxima.add_mask(value)),
+            delete_mask: |it, name| it.change_activation(|tariffs| tariffs.maxima.delete_mask(name, tariffs.demand())),
         },
         &ACTIVATION,
     ),
@@ -152,43 +168,6 @@ const fn calendar(it: &Model, passive: bool) -> &Calendar {
 
 fn tariff(number: u8) -> Result<Tariff, AccessError> {
     Tariff::new(number).ok_or(AccessError::OtherReason)
-}
-
-/// The tariff of a mask: its name is one octet, 1 to 8.
-fn named(name: &[u8]) -> Result<Tariff, AccessError> {
-    match name {
-        [number] => tariff(*number),
-        _ => Err(AccessError::OtherReason),
-    }
-}
-
-/// Group C of the registers that are listed.
-const LISTED: [u8; 4] = [1, 2, 3, 4];
-
-fn assignment(out: &mut Writer<'_>, class_id: u16, d: u8) -> Result<(), Full> {
-    out.array(LISTED.len() * 8)?;
-    for c in LISTED {
-        for tariff in Tariff::all() {
-            out.structure(2)?;
-            out.value(class_id)?;
-            out.value(Obis::from_octets([1, 0, c, d, tariff.number(), 255]))?;
-        }
-    }
-    Ok(())
-}
-
-/// A mask for each tariff, with the places of its registers in the assignment, from 1.
-fn mask_list(_: &Model, out: &mut Writer<'_>) -> Result<(), Full> {
-    out.array(Tariff::all().count())?;
-    for tariff in Tariff::all() {
-        out.structure(2)?;
-        out.value(Octets(&[tariff.number()]))?;
-        out.array(LISTED.len())?;
-        for quantity in 0..4_u8 {
-            out.value(8 * quantity + tariff.number())?;
-        }
-    }
-    Ok(())
 }
 
 /// A tariff as four digits.

@@ -7,11 +7,14 @@ use std::vec::Vec;
 use std::{format, println};
 
 use base::{Civil, Micros, Utc};
+use cosem::Obis;
 use metrology::{Element, Quantity, Tariff};
 
 use super::{Bench, Life, hex, start};
+use crate::activation::{ENERGIES, MAXIMA};
 use crate::billing::Scheme;
 use crate::calendar::tests::Written;
+use crate::objects::DIRECTORY;
 use crate::profile::JournalId;
 use crate::{Contact, Fault, Input};
 
@@ -130,7 +133,7 @@ impl Life {
 
 fn descriptor(class_id: u16, name: &str, index: u8) -> Vec<u8> {
     let mut octets = class_id.to_be_bytes().to_vec();
-    octets.extend(cosem::Obis::new(name).octets());
+    octets.extend(Obis::new(name).octets());
     octets.push(index);
     octets
 }
@@ -570,4 +573,121 @@ fn the_lists_of_the_display_are_set_and_kept() {
 
 fn vec_of(count: usize, text: &str) -> Vec<String> {
     (0..count).map(|_| String::from(text)).collect()
+}
+
+/// T2: register activations are written, extended and cut by clients, keep their word over a power cut, and refuse what would count an energy
+/// twice, never, or nowhere.
+#[test]
+fn register_activations_are_written_and_kept() {
+    let mut life = begin(utc(2026, 7, 1, 10, 14, 0));
+    let register =
+        |class: u16, c: u8, d: u8, e: u8| hex(&format!("0202 12{class:04X} 090601 00{c:02X}{d:02X}{e:02X}FF"));
+    let list = |parts: &[Vec<u8>]| {
+        [
+            &[1, u8::try_from(parts.len()).expect("a short list")][..],
+            &parts.concat(),
+        ]
+        .concat()
+    };
+    let mask = |name: u8, places: &[u8]| {
+        let octets: Vec<u8> = places.iter().flat_map(|place| [0x11, *place]).collect();
+        [
+            &[2, 2, 9, 1, name, 1, u8::try_from(places.len()).expect("a short list")][..],
+            &octets,
+        ]
+        .concat()
+    };
+    for (name, class, d, groups) in [
+        ("0-0:14.0.1", 3, 8, ENERGIES.groups),
+        ("0-0:14.0.2", 4, 6, MAXIMA.groups),
+    ] {
+        let factory = life.fetch(6, name, 2).expect("it is there");
+        assert_eq!(factory.get(..2), Some(&[1, 32][..]));
+        // Refused, and nothing of it is taken over.
+        let refused: [(u8, Vec<u8>); 12] = [
+            (2, list(&[register(class, 99, d, 1)])),
+            (2, list(&[register(class, 1, d, 9)])),
+            (2, list(&[register(class, 1, d, 0)])),
+            (2, list(&[register(7 - class, 1, d, 1)])),
+            (
+                2,
+                [
+                    &[1, 33][..],
+                    &(0..33).flat_map(|_| register(class, 1, d, 1)).collect::<Vec<u8>>(),
+                ]
+                .concat(),
+            ),
+            // One that a mask names is missing.
+            (2, list(&[register(class, 1, d, 1)])),
+            (3, list(&[mask(1, &[1, 9]), mask(1, &[17])])),
+            (3, list(&[mask(1, &[33])])),
+            (3, list(&[mask(1, &[0])])),
+            (3, list(&[mask(1, &[2])])),
+            (3, list(&[mask(9, &[1])])),
+            // That of the present tariff must stay.
+            (3, list(&[mask(2, &[2])])),
+        ];
+        let masks = life.fetch(6, name, 3);
+        for (attribute, value) in refused {
+            assert_eq!(
+                life.put(6, name, attribute, &value),
+                250,
+                "{name} {attribute} {value:02X?}"
+            );
+        }
+        assert_eq!(life.put(6, name, 2, &hex("0101 0F00")), 12);
+        assert_eq!(life.fetch(6, name, 2), Ok(factory));
+        assert_eq!(life.fetch(6, name, 3), masks);
+
+        // Masks of one register each, then a full assignment of the last four kinds of registers, and masks over it.
+        assert_eq!(life.put(6, name, 3, &list(&[mask(1, &[1])])), 0);
+        let last = groups.iter().rev().take(4);
+        let mut parts: Vec<Vec<u8>> = last
+            .flat_map(|c| (1..=8).rev().map(|e| register(class, *c, d, e)))
+            .take(31)
+            .collect();
+        parts.insert(5, register(class, 1, d, 1));
+        assert_eq!(life.put(6, name, 2, &list(&parts)), 0);
+        assert_eq!(
+            life.fetch(6, name, 3),
+            Ok(list(&[mask(1, &[6])])),
+            "the mask keeps its register"
+        );
+        assert_eq!(life.invoke(6, name, 1, &register(class, 2, d, 2)), 250, "it is full");
+        parts.pop();
+        assert_eq!(life.put(6, name, 2, &list(&parts)), 0);
+        assert_eq!(life.invoke(6, name, 1, &parts[0]), 250, "it is there");
+        assert_eq!(life.invoke(6, name, 1, &register(class, 2, d, 2)), 0);
+        assert_eq!(life.invoke(6, name, 2, &mask(8, &[1, 10])), 0);
+        assert_eq!(life.invoke(6, name, 2, &mask(8, &[1])), 250, "there is one");
+        assert_eq!(life.invoke(6, name, 2, &mask(2, &[32])), 0);
+        assert_eq!(life.put(6, name, 4, &hex("0901 03")), 250, "there is no such mask");
+        assert_eq!(life.put(6, name, 4, &hex("0901 08")), 0);
+        assert_eq!(life.invoke(6, name, 3, &hex("0901 08")), 250, "it is active");
+        assert_eq!(life.invoke(6, name, 3, &hex("0901 03")), 250, "there is none");
+        assert_eq!(life.invoke(6, name, 3, &hex("0901 01")), 0);
+        let masks = list(&[mask(2, &[32]), mask(8, &[1, 10])]);
+        assert_eq!(life.fetch(6, name, 3), Ok(masks));
+    }
+    let both =
+        |life: &mut Life| ["0-0:14.0.1", "0-0:14.0.2"].map(|name| [2, 3].map(|index| life.fetch(6, name, index)));
+    let before = both(&mut life);
+    let (mut life, report) = Life::begin(life.bench.revived(), None);
+    assert!(!report.has_loss());
+    life.associate().expect("a good step");
+    assert_eq!(both(&mut life), before);
+}
+
+/// Every register that an activation can list is an object of the meter, and every rated register can be listed.
+#[test]
+fn activations_know_the_registers_of_the_meter() {
+    let life = begin(utc(2026, 7, 1, 10, 14, 0));
+    let it = life.meter.model();
+    for kind in [ENERGIES, MAXIMA] {
+        for (c, e) in (0..=255).flat_map(|c| (1..=8).map(move |e| (c, e))) {
+            let name = Obis::from_octets([1, 0, c, kind.d, e, 255]);
+            let is_rated = DIRECTORY.find(it, kind.class_id, name).is_some() && 0 < c;
+            assert_eq!(is_rated, kind.groups.contains(&c), "{name}");
+        }
+    }
 }
