@@ -1,7 +1,9 @@
 //! The analogue-to-digital converter: ranges, noise, rounding and rails.
 
 use crate::chance::Chance;
+use crate::channel_fault::ChannelFault;
 use crate::sensor::{Sensor, SensorError};
+use crate::sensor_set::Bend;
 use crate::setting::{Field, SettingError};
 
 pub use metrology::SampleSet;
@@ -18,7 +20,9 @@ pub struct ConverterSetting {
     /// Noise of the converter.
     pub noise: Noise,
     /// Errors of v1 v2 v3 i1 i2 i3 in.
-    pub sensors: [SensorError; 7],
+    pub sensors: [SensorError; N_CHANNELS],
+    /// How the current sensors change with the current that flows; none when they are linear.
+    pub bend: Option<Bend>,
 }
 
 /// Noise of the converter.
@@ -42,7 +46,8 @@ impl ConverterSetting {
             volts_peak: 600.0,
             amps_peak: 200.0,
             noise: Noise::White { dynamic_range_db: 99.0 },
-            sensors: [SensorError::default(); 7],
+            sensors: [SensorError::default(); N_CHANNELS],
+            bend: None,
         }
     }
 
@@ -107,20 +112,56 @@ pub(crate) struct Converter {
     noise_codes: f64,
     chance: Chance,
     /// Absent when no sensor has an error: then the path has no delay either.
-    sensors: Option<[Sensor; 7]>,
+    sensors: Option<Sensors>,
+    /// Absent while every channel is sound.
+    faults: Option<[ChannelFault; N_CHANNELS]>,
+    sample: u64,
+}
+
+/// The sensors at work, and what flows through those that bend.
+#[derive(Clone, Debug)]
+struct Sensors {
+    errors: [SensorError; N_CHANNELS],
+    channels: [Sensor; N_CHANNELS],
+    rate_hz: f64,
+    bend: Option<Bend>,
+    /// Of the currents since it was looked last, in squared amperes.
+    squares: [f64; N_CHANNELS],
+    passed: u32,
+    /// Samples between two looks: a tenth of a second, in which a sine of 50 or 60 Hz has whole cycles.
+    period: u32,
 }
 
 impl Converter {
     pub(crate) fn new(setting: &ConverterSetting, present: [bool; 7], chance: Chance) -> Self {
-        let flawed = setting.sensors.iter().any(|error| *error != SensorError::default());
-        let rate_hz = f64::from(setting.rate_hz);
+        let flawed = setting.bend.is_some() || setting.sensors.iter().any(|error| *error != SensorError::default());
         Self {
             codes_per_volt: FULL_SCALE / setting.volts_peak,
             codes_per_amp: FULL_SCALE / setting.amps_peak,
             present,
             noise_codes: setting.noise_codes(),
             chance,
-            sensors: flawed.then(|| setting.sensors.map(|error| Sensor::new(&error, rate_hz))),
+            sensors: flawed.then(|| Sensors::new(setting)),
+            faults: None,
+            sample: 0,
+        }
+    }
+
+    /// Breaks or mends channels.
+    pub(crate) fn set_faults(&mut self, faults: &[ChannelFault; N_CHANNELS]) {
+        let any = faults.iter().any(|fault| *fault != ChannelFault::Sound);
+        self.faults = any.then_some(*faults);
+    }
+
+    pub(crate) fn faults(&self) -> [ChannelFault; N_CHANNELS] {
+        self.faults.unwrap_or_default()
+    }
+
+    /// The sensors' errors become these, as when their temperature changes; delays stay.
+    pub(crate) fn tune(&mut self, setting: &ConverterSetting) {
+        match &mut self.sensors {
+            Some(sensors) => sensors.tune(&setting.sensors),
+            None => self.sensors = Self::new(setting, self.present, self.chance.clone()).sensors,
         }
     }
 
@@ -136,10 +177,7 @@ impl Converter {
         let mut values = [v1, v2, v3, i1, i2, i3, -(i1 + i2 + i3)];
         let mut offsets = [0.0; 7];
         if let Some(sensors) = &mut self.sensors {
-            for ((value, offset), sensor) in values.iter_mut().zip(&mut offsets).zip(sensors) {
-                *value = sensor.pass(*value);
-                *offset = sensor.offset_codes();
-            }
+            sensors.pass(&mut values, &mut offsets);
         }
         if 0.0 < self.noise_codes {
             let [n1, n2] = self.chance.bell_pair();
@@ -167,7 +205,67 @@ impl Converter {
         {
             *code = if present { round(value * scale + offset) } else { 0 };
         }
+        if let Some(faults) = &self.faults {
+            self.sample = self.sample.wrapping_add(1);
+            for ((code, present), fault) in codes.iter_mut().zip(self.present).zip(faults) {
+                *code = if present { fault.spoil(self.sample, *code) } else { 0 };
+            }
+        }
         codes
+    }
+}
+
+impl Sensors {
+    fn new(setting: &ConverterSetting) -> Self {
+        let rate_hz = f64::from(setting.rate_hz);
+        Self {
+            errors: setting.sensors,
+            channels: setting.sensors.map(|error| Sensor::new(&error, rate_hz)),
+            rate_hz,
+            bend: setting.bend,
+            squares: [0.0; N_CHANNELS],
+            passed: 0,
+            period: setting.rate_hz / 10,
+        }
+    }
+
+    fn tune(&mut self, errors: &[SensorError; N_CHANNELS]) {
+        self.errors = *errors;
+        for (channel, error) in self.channels.iter_mut().zip(errors) {
+            channel.tune(error, self.rate_hz);
+        }
+    }
+
+    fn pass(&mut self, values: &mut [f64; N_CHANNELS], offsets: &mut [f64; N_CHANNELS]) {
+        if let Some(bend) = self.bend {
+            for (sum, value) in self.squares.iter_mut().zip(values.iter()) {
+                *sum += value * value;
+            }
+            self.passed += 1;
+            if self.period <= self.passed {
+                self.follow(bend);
+            }
+        }
+        for ((value, offset), sensor) in values.iter_mut().zip(offsets).zip(&mut self.channels) {
+            *value = sensor.pass(*value);
+            *offset = sensor.offset_codes();
+        }
+    }
+
+    /// Ratio and lead of the transformers become those of the current that has flowed.
+    fn follow(&mut self, bend: Bend) {
+        let passed = f64::from(core::mem::take(&mut self.passed));
+        let squares = core::mem::take(&mut self.squares);
+        let channels = self.channels.iter_mut().zip(&self.errors).zip(squares).skip(3);
+        for ((channel, error), squares) in channels {
+            let (percent, degrees) = bend.at(libm::sqrt(squares / passed));
+            let bent = SensorError {
+                gain_percent: error.gain_percent + percent,
+                lead_deg: error.lead_deg + degrees,
+                ..*error
+            };
+            channel.tune(&bent, self.rate_hz);
+        }
     }
 }
 
@@ -179,6 +277,9 @@ fn round(codes: f64) -> i32 {
     let held = codes.clamp(-FULL_SCALE, FULL_SCALE - 1.0);
     ((held + TO_WHOLE) - TO_WHOLE) as i32
 }
+
+/// v1 v2 v3 i1 i2 i3 in.
+pub(crate) const N_CHANNELS: usize = 7;
 
 /// Codes at full scale of 24 bits.
 const FULL_SCALE: f64 = 8_388_608.0;

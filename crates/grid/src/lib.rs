@@ -23,6 +23,7 @@
 
 mod bursts;
 mod chance;
+mod channel_fault;
 mod converter;
 mod crystal;
 mod daytime;
@@ -31,17 +32,20 @@ mod household;
 mod load;
 mod oscillator;
 mod sensor;
+mod sensor_set;
 mod setting;
 mod supply;
 mod truth;
 mod world;
 
+pub use channel_fault::ChannelFault;
 pub use converter::{ConverterSetting, Noise, SampleSet};
 pub use crystal::Crystal;
 pub use daytime::DayTime;
 pub use household::Activity;
 pub use load::{FixedLoad, HouseholdSetting, LoadSetting, PhaseLoad};
 pub use sensor::SensorError;
+pub use sensor_set::{Bend, Drift, REFERENCE_CELSIUS, SensorSet};
 pub use setting::{Allowed, Field, Harmonic, Harmonics, MAX_HARMONICS, SettingError};
 pub use supply::{PhaseSupply, SupplySetting};
 pub use truth::{PhaseTruth, Truth};

@@ -51,18 +51,34 @@ struct HighPass {
 
 impl Sensor {
     pub(crate) fn new(error: &SensorError, rate_hz: f64) -> Self {
-        let lead = (0.0 < error.lead_deg).then(|| HighPass::new(error.lead_deg * PI / 180.0, rate_hz));
         let delay = BASE_DELAY + error.delay_us * 1e-6 * rate_hz;
         let newest = libm::floor(delay) - 3.0;
-        Self {
-            gain: 1.0 + error.gain_percent / 100.0,
-            offset_codes: error.offset_codes,
-            lead,
+        let mut sensor = Self {
+            gain: 1.0,
+            offset_codes: 0.0,
+            lead: None,
             weights: lagrange(delay - newest),
             newest: small(newest),
             past: [0.0; PAST],
             place: 0,
-        }
+        };
+        sensor.tune(error, rate_hz);
+        sensor
+    }
+
+    /// Gain, offset and lead become these; what has passed stays, so that nothing jumps. The delay is a matter of the hardware and stays.
+    pub(crate) fn tune(&mut self, error: &SensorError, rate_hz: f64) {
+        self.gain = 1.0 + error.gain_percent / 100.0;
+        self.offset_codes = error.offset_codes;
+        let wanted = (0.0 < error.lead_deg).then(|| HighPass::new(error.lead_deg * PI / 180.0, rate_hz));
+        self.lead = match (self.lead.take(), wanted) {
+            (Some(before), Some(wanted)) => Some(HighPass {
+                gain: wanted.gain,
+                pole: wanted.pole,
+                ..before
+            }),
+            (_, wanted) => wanted,
+        };
     }
 
     /// The next value behind the sensor, in the unit of `value`, without the offset.

@@ -2,12 +2,14 @@
 
 use crate::bursts::Bursts;
 use crate::chance::Chance;
+use crate::channel_fault::ChannelFault;
 use crate::converter::{Converter, ConverterSetting, SampleSet};
 use crate::daytime::DayTime;
 use crate::decimator::MAX_FACTOR;
 use crate::household::{Activity, Household};
 use crate::load::{FixedLoad, HouseholdSetting, LoadSetting};
 use crate::oscillator::{Angle, Wave, Waves};
+use crate::sensor::SensorError;
 use crate::setting::{Field, SettingError};
 use crate::supply::{Ramp, SupplySetting};
 use crate::truth::Truth;
@@ -218,6 +220,32 @@ impl World {
         self.ramp = Some(Ramp::new(from, seconds));
         self.move_on_ramp(0.0);
         Ok(())
+    }
+
+    /// The sensors' errors become these, as when the temperature changes; each keeps the delay that it began with.
+    ///
+    /// # Errors
+    /// The first field that is out of range.
+    pub fn set_sensors(&mut self, sensors: &[SensorError; 7]) -> Result<(), SettingError> {
+        let setting = ConverterSetting {
+            sensors: *sensors,
+            ..self.converter_setting.clone()
+        };
+        setting.check()?;
+        self.converter.tune(&setting);
+        self.converter_setting = setting;
+        Ok(())
+    }
+
+    /// Breaks or mends the converter's channels v1 v2 v3 i1 i2 i3 in; channels that the meter does not have stay silent.
+    pub fn set_faults(&mut self, faults: &[ChannelFault; 7]) {
+        self.converter.set_faults(faults);
+    }
+
+    /// What is wrong with the converter's channels.
+    #[must_use]
+    pub fn faults(&self) -> [ChannelFault; 7] {
+        self.converter.faults()
     }
 
     /// Changes what is behind the meter.

@@ -43,12 +43,16 @@ pub struct ClockOrder {
     pub reserve: Reserve,
 }
 
-/// The meter's time line over the world's samples: it begins at zero with the power and runs as fast as the crystal.
+/// The meter's time line over the world's samples: it begins at zero with the power and runs as fast as the crystal, which another
+/// temperature makes another speed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TimeLine {
     rate_hz: u64,
     /// The sample at which power came.
+    power: u64,
+    /// The sample since which the crystal has this speed, and the meter's time then.
     since: u64,
+    begun: Micros,
     /// Parts in a thousand million by which the crystal is fast.
     fast_ppb: i32,
 }
@@ -97,11 +101,23 @@ impl Reserve {
 }
 
 impl TimeLine {
-    pub(crate) const fn new(rate_hz: u64, since: u64, fast_ppb: i32) -> Self {
+    pub(crate) const fn new(rate_hz: u64, power: u64, fast_ppb: i32) -> Self {
         Self {
             rate_hz,
-            since,
+            power,
+            since: power,
+            begun: Micros::ZERO,
             fast_ppb,
+        }
+    }
+
+    /// From `sample` on the crystal is as fast as this.
+    pub(crate) fn turned(self, sample: u64, fast_ppb: i32) -> Self {
+        Self {
+            since: sample,
+            begun: self.at(sample).since(Instant::START),
+            fast_ppb,
+            ..self
         }
     }
 
@@ -115,12 +131,13 @@ impl TimeLine {
         let samples = u128::from(sample.saturating_sub(self.since));
         let micros =
             samples * 1_000_000 * self.speed() / (u128::from(self.rate_hz) * u128::from(BILLION.unsigned_abs()));
-        Instant::START + Micros::new(u64::try_from(micros).unwrap_or(u64::MAX))
+        Instant::START + self.begun + Micros::new(u64::try_from(micros).unwrap_or(u64::MAX))
     }
 
     /// The first sample at which the time line has come to `instant`.
     pub(crate) fn sample_of(self, instant: Instant) -> u64 {
-        let micros = u128::from(instant.since(Instant::START).as_micros());
+        let instant = instant.since(Instant::START).as_micros();
+        let micros = u128::from(instant.saturating_sub(self.begun.as_micros()));
         let parts = u128::from(self.rate_hz) * u128::from(BILLION.unsigned_abs());
         let samples = (micros * parts).div_ceil(1_000_000 * self.speed());
         self.since.saturating_add(u64::try_from(samples).unwrap_or(u64::MAX))
@@ -128,8 +145,19 @@ impl TimeLine {
 
     /// The instant at which the world is `passed` after power came.
     pub(crate) fn after(self, passed: Micros) -> Instant {
-        let micros = u128::from(passed.as_micros()) * self.speed() / u128::from(BILLION.unsigned_abs());
-        Instant::START + Micros::new(u64::try_from(micros).unwrap_or(u64::MAX))
+        let turned = u128::from(self.since - self.power) * 1_000_000 / u128::from(self.rate_hz);
+        let passed = u128::from(passed.as_micros());
+        let crystal = |micros: u128| {
+            let micros = micros * self.speed() / u128::from(BILLION.unsigned_abs());
+            u64::try_from(micros).unwrap_or(u64::MAX)
+        };
+        let begun = self.begun.as_micros();
+        let micros = if turned <= passed {
+            begun.saturating_add(crystal(passed - turned))
+        } else {
+            begun.saturating_sub(crystal(turned - passed))
+        };
+        Instant::START + Micros::new(micros)
     }
 }
 
@@ -168,6 +196,31 @@ mod tests {
                 assert!(sample == 16_000 || line.at(sample - 1) < instant);
             }
         }
+    }
+
+    /// A crystal that gets cold is slower from then on, and no instant comes twice.
+    #[test]
+    fn a_time_line_turns_when_its_crystal_changes() {
+        let line = TimeLine::new(8_000, 16_000, 100_000);
+        let turned = line.turned(16_000 + 8_000 * 1_000, -100_000);
+        for second in [0, 1, 999, 1_000] {
+            let sample = 16_000 + 8_000 * second;
+            if second == 1_000 {
+                assert_eq!(turned.at(sample), line.at(sample));
+            }
+            let passed = turned.after(Micros::from_secs(second)).since(Instant::START);
+            let before = line.after(Micros::from_secs(second)).since(Instant::START);
+            assert!(passed.as_micros().abs_diff(before.as_micros()) <= 200_000);
+        }
+        let day = turned.at(16_000 + 8_000 * 2_000).since(Instant::START).as_micros();
+        assert_eq!(day, 1_000_100_000 + 999_900_000);
+        assert_eq!(
+            turned.after(Micros::from_secs(2_000)).since(Instant::START).as_micros(),
+            day
+        );
+        let instant = Instant::START + Micros::new(1_500_000_000);
+        let sample = turned.sample_of(instant);
+        assert!(instant <= turned.at(sample) && turned.at(sample - 1) < instant);
     }
 
     #[test]

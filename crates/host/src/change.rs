@@ -1,9 +1,9 @@
 //! What a laboratory may change about the world around a meter; the control interface and scenarios read the same documents.
 
-use grid::SupplySetting;
+use grid::{ChannelFault, SupplySetting};
 use grid::{FixedLoad, Harmonic, Harmonics, HouseholdSetting, LoadSetting, PhaseLoad, PhaseSupply};
 use meter::{Contact, Press};
-use metrology::Tariff;
+use metrology::{Channel, N_CHANNELS, Tariff};
 use serde_json::{Value, json};
 
 use crate::document::{FaultKind, Faults, Path, Table};
@@ -44,6 +44,12 @@ pub struct ContactsChange {
     pub tariff_input: Option<Tariff>,
     /// One press of the button, or of the sealed one that ends a billing period.
     pub press: Option<Contact>,
+}
+
+/// Channels of the converter that break or are mended; what is none stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConverterChange {
+    faults: [Option<ChannelFault>; N_CHANNELS],
 }
 
 /// How fast the world runs.
@@ -218,6 +224,31 @@ impl ContactsChange {
     }
 }
 
+impl ConverterChange {
+    /// Reads a fault for each channel.
+    pub fn read(table: &mut Table<'_>, faults: &mut Faults) -> Self {
+        let mut change = Self::default();
+        for (channel, fault) in Channel::ALL.into_iter().zip(&mut change.faults) {
+            *fault = table.word(channel.name(), CHANNEL_FAULTS, faults);
+        }
+        at_least_one(table, &Channel::ALL.map(Channel::name), faults);
+        change
+    }
+
+    /// Changes `faults`.
+    pub fn apply(&self, faults: &mut [ChannelFault; N_CHANNELS]) {
+        for (fault, new) in faults.iter_mut().zip(self.faults) {
+            *fault = new.unwrap_or(*fault);
+        }
+    }
+}
+
+/// Reads the temperature of the meter.
+pub(crate) fn read_temperature(table: &mut Table<'_>, faults: &mut Faults) -> Option<f64> {
+    let celsius = table.number("celsius", ROOM_CELSIUS, faults);
+    table.required("celsius", celsius, faults)
+}
+
 impl Speed {
     /// Reads the field `speed`.
     pub fn read(table: &mut Table<'_>, faults: &mut Faults) -> Option<Self> {
@@ -272,6 +303,16 @@ pub(crate) fn supply_json(supply: &SupplySetting, phases: usize) -> Value {
     let phase = |it: &PhaseSupply| json!({ "volts": plain(it.volts), "angle_deg": plain(it.angle_deg), "harmonics": harmonics_json(&it.harmonics) });
     let phases: Vec<Value> = supply.phases.iter().take(phases).map(phase).collect();
     json!({ "frequency_hz": plain(supply.frequency_hz), "phases": phases })
+}
+
+/// The converter's channels, as the control interface shows them.
+#[must_use]
+pub(crate) fn converter_json(faults: &[ChannelFault; N_CHANNELS]) -> Value {
+    let channels = Channel::ALL.into_iter().zip(faults).map(|(channel, fault)| {
+        let word = CHANNEL_FAULTS.iter().find(|(_, one)| one == fault);
+        (channel.name().to_owned(), json!(word.map_or("sound", |(word, _)| word)))
+    });
+    Value::Object(channels.collect())
 }
 
 /// A load, as the control interface shows it.
@@ -343,6 +384,18 @@ pub(crate) fn at_least_one(table: &mut Table<'_>, names: &[&'static str], faults
         faults.note(FaultKind::MissingField, table.path().clone(), detail);
     }
 }
+
+/// Where a meter may be.
+pub(crate) const ROOM_CELSIUS: core::ops::RangeInclusive<f64> = -40.0..=70.0;
+
+const CHANNEL_FAULTS: &[(&str, ChannelFault)] = &[
+    ("sound", ChannelFault::Sound),
+    ("dead", ChannelFault::Dead),
+    ("clipped", ChannelFault::Clipped),
+    ("stuck", ChannelFault::Stuck),
+    ("invalid", ChannelFault::Invalid),
+    ("direct", ChannelFault::Direct),
+];
 
 /// Ten years.
 const MOST_JUMP_SECONDS: i64 = 315_576_000;

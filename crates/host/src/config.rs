@@ -14,9 +14,11 @@ use meter::{Config, FlashSize, Variant};
 use serde_json::Value;
 
 use crate::backup_clock::{BATTERY_HOURS, CAPACITOR_HOURS, ClockOrder, Reserve, Timing};
+use crate::change::ROOM_CELSIUS;
 use crate::demo::KeyRing;
 use crate::document::{FaultKind, Faults, Path as At, Table};
 use crate::mbus_devices::Device;
+use crate::sensors::Sensors;
 use crate::toml_file::{TomlFile, TomlFileError};
 
 /// The serial number of a meter that nobody numbered.
@@ -33,6 +35,8 @@ pub struct Order {
     pub mbus: [Option<Device>; 4],
     /// Its crystal, and what carries its clock without power.
     pub clock: ClockOrder,
+    /// Its sensors.
+    pub sensors: Sensors,
 }
 
 impl Order {
@@ -50,6 +54,7 @@ impl Order {
             keys,
             mbus: [None; 4],
             clock: ClockOrder::USUAL,
+            sensors: Sensors::Ideal,
         }
     }
 
@@ -110,6 +115,7 @@ fn fill_in(table: &mut Table<'_>, variant: Option<Variant>, faults: &mut Faults)
         *device = table.word(key, DEVICES, faults);
     }
     order.clock = clock(table, faults);
+    order.sensors = table.word("sensors", SENSORS, faults).unwrap_or(order.sensors);
     let config = &mut order.config;
     config.client_system_title = octets(table, "client_system_title", faults);
     if let Some(list) = table.list("read_out", 0..=READ_OUT_LINES, faults) {
@@ -164,7 +170,7 @@ fn clock(table: &mut Table<'_>, faults: &mut Faults) -> ClockOrder {
     let usual = ClockOrder::USUAL;
     let crystal = table.word("crystal", CRYSTALS, faults);
     let offset_ppm = table.number("crystal_ppm", -100.0..=100.0, faults);
-    let room_celsius = table.number("room_celsius", -40.0..=70.0, faults);
+    let room_celsius = table.number("room_celsius", ROOM_CELSIUS, faults);
     let reserve = table.word("clock_reserve", RESERVES, faults).unwrap_or(usual.reserve);
     let hours = table.integer("clock_reserve_hours", 1..=200_000, faults);
     let hours = hours.and_then(|hours| u32::try_from(hours).ok());
@@ -343,6 +349,12 @@ const SERVICES: &[(&str, Conformance)] = &[
 
 const CRYSTALS: &[(&str, Timing)] = &[("ideal", Timing::Ideal), ("trimmed", Timing::Trimmed)];
 
+const SENSORS: &[(&str, Sensors)] = &[
+    ("ideal", Sensors::Ideal),
+    ("calibrated", Sensors::Calibrated),
+    ("calibrated-once", Sensors::CalibratedOnce),
+];
+
 const RESERVES: &[(&str, Reserve)] = &[
     ("none", Reserve::None),
     ("capacitor", Reserve::Capacitor { hours: CAPACITOR_HOURS }),
@@ -379,7 +391,7 @@ mod tests {
     fn everything_that_can_be_ordered_arrives() {
         let text = format!(
             "variant = \"SM402D\"\nserial = 7\ntime_zone_minutes = 120\ndaylight_saving = false\nnominal_hertz = 60\n\
-             nominal_volts = 127\nconstant = 500\nswitching_module = false\nflash = \"4MB\"\ncrystal_ppm = -7.5\nroom_celsius = 40\nclock_reserve = \"capacitor\"\nclock_reserve_hours = 36\nmbus_2 = \"heat\"\nclient_system_title = \"4D4D4D0000000001\"\n\
+             nominal_volts = 127\nconstant = 500\nswitching_module = false\nflash = \"4MB\"\ncrystal_ppm = -7.5\nroom_celsius = 40\nclock_reserve = \"capacitor\"\nclock_reserve_hours = 36\nmbus_2 = \"heat\"\nsensors = \"calibrated-once\"\nclient_system_title = \"4D4D4D0000000001\"\n\
              [management]\npassword = \"12345678\"\n{KEYS}"
         );
         let Order {
@@ -387,9 +399,11 @@ mod tests {
             keys,
             mbus,
             clock,
+            sensors,
         } = Order::parse("meter.toml", &text, None).expect("nothing is wrong");
         let timing = Timing::Of(Crystal { offset_ppm: -7.5 });
         assert_eq!((clock.timing, clock.room_celsius), (timing, 40.0));
+        assert_eq!(sensors, Sensors::CalibratedOnce);
         assert_eq!(clock.reserve, Reserve::Capacitor { hours: 36 });
         assert_eq!(mbus, [None, Some(Device::Heat), None, None]);
         assert_eq!(
@@ -480,7 +494,7 @@ mod tests {
             "colour = \"grey\"",
             "meter.toml:1:1: colour is not known here; allowed are client_system_title, clock_reserve, clock_reserve_hours, \
              constant, crystal, crystal_ppm, daylight_saving, differences, flash, management, mbus_1, mbus_2, mbus_3, mbus_4, nominal_hertz, nominal_volts, read_out, room_celsius, row_form, \
-             serial, switching_module, \
+             sensors, serial, switching_module, \
              time_zone_minutes, variant",
         );
     }

@@ -92,6 +92,8 @@ fn router(service: Service) -> Router {
         )
         .route("/api/v1/world/supply", writing(put(world::put_supply)))
         .route("/api/v1/world/load", writing(put(world::put_load)))
+        .route("/api/v1/world/temperature", writing(put(world::put_temperature)))
+        .route("/api/v1/world/converter", writing(put(world::put_converter)))
         .route("/api/v1/world/contacts", writing(put(world::put_contacts)))
         .route("/api/v1/world/power", writing(put(world::put_power)))
         .route("/api/v1/time", writing(put(world::put_time)))

@@ -28,6 +28,7 @@ mod mbus_devices;
 mod pace;
 mod packet_trace;
 mod scenario;
+mod sensors;
 mod state;
 mod station;
 mod supply_watch;

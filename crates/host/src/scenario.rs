@@ -4,7 +4,7 @@ use std::path::Path;
 
 use base::Micros;
 
-use crate::change::{ContactsChange, LoadChange, SupplyChange, TimeChange};
+use crate::change::{ContactsChange, ConverterChange, LoadChange, SupplyChange, TimeChange, read_temperature};
 use crate::civil_text::parse_span;
 use crate::document::{FaultKind, Faults, Table};
 use crate::toml_file::{TomlFile, TomlFileError};
@@ -26,6 +26,10 @@ pub struct Moment {
     pub supply: Option<SupplyChange>,
     /// The load.
     pub load: Option<LoadChange>,
+    /// The temperature of the meter in degrees Celsius.
+    pub temperature: Option<f64>,
+    /// Channels of the converter that break.
+    pub converter: Option<ConverterChange>,
     /// Covers, magnet, button.
     pub contacts: Option<ContactsChange>,
     /// Pace and civil time.
@@ -103,6 +107,16 @@ impl Moment {
             load.close(faults);
             change
         });
+        let temperature = entry.table("temperature", faults).and_then(|mut temperature| {
+            let celsius = read_temperature(&mut temperature, faults);
+            temperature.close(faults);
+            celsius
+        });
+        let converter = entry.table("converter", faults).map(|mut converter| {
+            let change = ConverterChange::read(&mut converter, faults);
+            converter.close(faults);
+            change
+        });
         let contacts = entry.table("contacts", faults).map(|mut contacts| {
             let change = ContactsChange::read(&mut contacts, faults);
             contacts.close(faults);
@@ -118,6 +132,8 @@ impl Moment {
             power,
             supply,
             load,
+            temperature,
+            converter,
             contacts,
             clock,
         })

@@ -60,7 +60,13 @@ impl VirtualMeter {
             "disconnector": self.disconnector_json(),
             "contacts": self.contacts_json(),
             "conditions": self.conditions_json(),
-            "world": { "on": self.is_on(), "supply": self.supply_json(), "load": self.load_json() },
+            "world": {
+                "on": self.is_on(),
+                "supply": self.supply_json(),
+                "load": self.load_json(),
+                "temperature": self.temperature_json(),
+                "converter": self.converter_json(),
+            },
             "logs": logs,
             "profiles": self.profiles_json(),
         })

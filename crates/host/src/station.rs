@@ -207,7 +207,7 @@ impl Station {
         let (http, http_socket) = listen("--http", http)?;
 
         let syncer = flash.syncer();
-        let (devices, clock) = (order.mbus, order.clock);
+        let (devices, clock, sensors) = (order.mbus, order.clock, order.sensors);
         let config = order.config;
         let announcement = Announcement {
             wrapper,
@@ -232,6 +232,7 @@ impl Station {
             config,
             devices,
             clock,
+            sensors,
             flash,
             damaged,
             seed,

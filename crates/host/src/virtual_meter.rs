@@ -4,15 +4,18 @@
 //! that the same seed and the same calls give the same bytes. The meter's own time line begins at zero whenever it gets power.
 
 use base::{Instant, Micros, Utc};
-use grid::{Connection, ConverterSetting, DayTime, HouseholdSetting, SampleSet, SupplySetting, World, WorldSetting};
+use grid::{Connection, DayTime, HouseholdSetting, SampleSet, SupplySetting, World, WorldSetting};
 use meter::{Bench, Board, BootReport, Config, Contact, Fault as MeterFault, Input, Meter, Model, Trouble, Variant};
-use metrology::{Calibration, Chain, Channel, Measurement, NominalFrequency, Parameters, PulseQuantity, Pulses, Setup};
+use metrology::{Chain, Channel, Measurement, NominalFrequency, Parameters, PulseQuantity, Pulses, Setup};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use serde_json::{Value, json};
 
-use crate::backup_clock::{ClockOrder, Reserve, TimeLine, drift_micros};
-use crate::change::{ContactsChange, LoadChange, Speed, SupplyChange, TimeChange, load_json, plain, supply_json};
+use crate::backup_clock::{ClockOrder, TimeLine, drift_micros};
+use crate::change::{
+    ContactsChange, ConverterChange, LoadChange, Speed, SupplyChange, TimeChange, converter_json, load_json, plain,
+    supply_json,
+};
 use crate::civil_text::{local_text, utc_text};
 use crate::conversation::{Conversation, Served};
 use crate::document::{Fault, FaultKind, Path};
@@ -20,6 +23,7 @@ use crate::flash_file::FlashFile;
 use crate::links::Framing;
 use crate::mbus_devices::{Device, Devices};
 use crate::scenario::{Moment, Scenario};
+use crate::sensors::{Instruments, Sensors};
 use crate::supply_watch::{SupplyWatch, Told, unix_millis};
 use crate::trail::Trail;
 use crate::world_file::Remembered;
@@ -30,6 +34,7 @@ pub(crate) struct Beginning {
     /// On M-Bus channels 1 to 4.
     pub(crate) devices: [Option<Device>; 4],
     pub(crate) clock: ClockOrder,
+    pub(crate) sensors: Sensors,
     pub(crate) flash: FlashFile,
     /// The flash's file had been cut: the meter is told, whatever it misses.
     pub(crate) damaged: bool,
@@ -65,7 +70,9 @@ pub(crate) struct VirtualMeter {
     end: Option<u64>,
     speed: Speed,
     devices: Devices,
-    reserve: Reserve,
+    /// Crystal, reserve; the room's temperature is that of `instruments`.
+    clock: ClockOrder,
+    instruments: Instruments,
     /// Parts in a thousand million by which the meter's crystal is fast.
     fast_ppb: i32,
     /// The time since the process began at which the present cut began, or was counted last.
@@ -118,6 +125,7 @@ impl VirtualMeter {
             config,
             devices,
             clock,
+            sensors,
             mut flash,
             damaged,
             seed,
@@ -127,7 +135,8 @@ impl VirtualMeter {
             duration,
         } = beginning;
         let fast_ppb = clock.fast_ppb(config.serial);
-        let mut world = begin_world(&config, seed, remembered.utc)?;
+        let instruments = Instruments::new(sensors, config.variant, config.serial, clock.room_celsius);
+        let mut world = begin_world(&config, &instruments, seed, remembered.utc)?;
         let setup = setup(&config, &world);
         let rate_hz = u64::from(world.converter().rate_hz);
         let away = core::mem::take(&mut remembered.away_seconds);
@@ -137,8 +146,7 @@ impl VirtualMeter {
         let entropy = entropy(seed, remembered.boots)?;
         let (meter, report) = boot(&config, reading, entropy, &mut flash, &mut world)?;
         let line = TimeLine::new(rate_hz, 0, fast_ppb);
-        let power = Powered::begin(&setup, &meter, &flash, line)?;
-        let watch = SupplyWatch::begin(&setup, config.nominal_volts, &meter, &flash)?;
+        let power = Powered::begin(&setup, &meter, &flash, line, instruments.thermometer())?;
         let mut begun = Self {
             trail: Trail::new(rate_hz),
             end: duration.map(|duration| samples_of(duration, rate_hz)),
@@ -152,14 +160,15 @@ impl VirtualMeter {
             flash,
             meter,
             power: Some(Box::new(power)),
-            watch: Some(Box::new(watch)),
+            watch: None,
             pulses: [0; 2],
             remembered,
             samples: 0,
             speed,
             achieved: 0.0,
             devices: Devices::new(devices),
-            reserve: clock.reserve,
+            clock,
+            instruments,
             fast_ppb,
             off: Micros::ZERO,
             mains_on: true,
@@ -170,6 +179,8 @@ impl VirtualMeter {
         if report.first_boot {
             begun.manufacture();
         }
+        begun.watch = Some(Box::new(begun.begin_watch(&begun.meter)?));
+        begun.feel_temperature();
         begun.feel_contacts();
         begun.feel_battery();
         if damaged {
@@ -316,6 +327,8 @@ impl VirtualMeter {
             power,
             supply,
             load,
+            temperature,
+            converter,
             contacts,
             clock,
             ..
@@ -328,6 +341,12 @@ impl VirtualMeter {
         }
         if let Some(change) = load {
             self.change_load(change);
+        }
+        if let Some(celsius) = temperature {
+            self.change_temperature(*celsius);
+        }
+        if let Some(change) = converter {
+            self.change_converter(change);
         }
         if let Some(change) = contacts {
             self.change_contacts(*change);
@@ -362,6 +381,38 @@ impl VirtualMeter {
         }
         self.world_revision += 1;
         self.load_json()
+    }
+
+    /// Changes the temperature of the meter and shows it: its sensors drift, its crystal turns, its thermometer tells.
+    pub(crate) fn change_temperature(&mut self, celsius: f64) -> Value {
+        if !self.is_on() {
+            self.count_cut();
+        }
+        self.instruments.celsius = celsius;
+        self.clock.room_celsius = celsius;
+        self.fast_ppb = self.clock.fast_ppb(self.config.serial);
+        if let Some(errors) = self.instruments.errors()
+            && let Err(error) = self.world.set_sensors(&errors)
+        {
+            tracing::warn!(%error, "the world refused sensors");
+        }
+        let parameters = self.parameters();
+        if let Some(power) = &mut self.power {
+            power.line = power.line.turned(self.samples, self.fast_ppb);
+            power
+                .chain
+                .compensate(self.instruments.thermometer(), &parameters.temperature);
+        }
+        self.feel_temperature();
+        self.temperature_json()
+    }
+
+    /// Breaks or mends channels of the converter and shows them all.
+    pub(crate) fn change_converter(&mut self, change: &ConverterChange) -> Value {
+        let mut faults = self.world.faults();
+        change.apply(&mut faults);
+        self.world.set_faults(&faults);
+        self.converter_json()
     }
 
     /// Moves contacts, presses the button, and shows the contacts.
@@ -431,7 +482,7 @@ impl VirtualMeter {
         if !self.is_on() {
             self.count_cut();
             let passed = u64::try_from(seconds).unwrap_or(0);
-            self.remembered.spend(passed, self.reserve, self.fast_ppb);
+            self.remembered.spend(passed, self.clock.reserve, self.fast_ppb);
         }
         self.remembered.utc = self.remembered.utc.plus(seconds);
         self.world.set_time(day_time(world, &self.config));
@@ -463,8 +514,9 @@ impl VirtualMeter {
         let line = TimeLine::new(self.rate_hz, self.samples, self.fast_ppb);
         let booted = entropy(self.seed, self.remembered.boots).and_then(|entropy| {
             let (meter, report) = boot(&self.config, clock, entropy, &mut self.flash, &mut self.world)?;
-            let power = Powered::begin(&self.setup, &meter, &self.flash, line)?;
-            let watch = SupplyWatch::begin(&self.setup, self.config.nominal_volts, &meter, &self.flash)?;
+            let celsius = self.instruments.thermometer();
+            let power = Powered::begin(&self.setup, &meter, &self.flash, line, celsius)?;
+            let watch = self.begin_watch(&meter)?;
             Ok((meter, power, watch, report))
         });
         match booted {
@@ -474,6 +526,7 @@ impl VirtualMeter {
                 self.power = Some(Box::new(power));
                 self.watch = Some(Box::new(watch));
                 self.remembered.boots += 1;
+                self.feel_temperature();
                 self.feel_contacts();
                 self.feel_battery();
             }
@@ -485,12 +538,29 @@ impl VirtualMeter {
     fn count_cut(&mut self) {
         let seconds = (self.elapsed() - self.off).as_secs();
         self.off += Micros::from_secs(seconds);
-        self.remembered.spend(seconds, self.reserve, self.fast_ppb);
+        self.remembered.spend(seconds, self.clock.reserve, self.fast_ppb);
+    }
+
+    /// Watches the supply with the calibration that counts now.
+    fn begin_watch(&self, meter: &Meter) -> Result<SupplyWatch, String> {
+        let mut setup = self.setup.clone();
+        let parameters = meter.parameters(&self.flash);
+        parameters
+            .map_err(|error| format!("the sealed parameters: {error}"))?
+            .apply(&mut setup);
+        SupplyWatch::begin(&setup, self.config.nominal_volts, meter, &self.flash)
+    }
+
+    /// The board looks at its thermometer.
+    fn feel_temperature(&mut self) {
+        #[expect(clippy::cast_possible_truncation, reason = "the room has -40 to 70 degrees")]
+        let celsius = self.instruments.thermometer().round() as i8;
+        self.step(Input::Temperature(celsius));
     }
 
     /// The board of a meter with a battery looks at it.
     fn feel_battery(&mut self) {
-        if let Some(battery) = self.reserve.battery(self.remembered.reserve_used_seconds) {
+        if let Some(battery) = self.clock.reserve.battery(self.remembered.reserve_used_seconds) {
             self.step(Input::Battery(battery));
         }
     }
@@ -507,7 +577,9 @@ impl VirtualMeter {
 
     /// What the production line does with a new meter: the bench knows this meter's sensors, writes the calibration, and seals it.
     fn manufacture(&mut self) {
-        let calibrated = calibrated(self.world.converter(), self.config.constant);
+        let calibrated = self
+            .instruments
+            .calibration(self.world.converter(), self.config.constant);
         for act in [Bench::Manufacture(&calibrated), Bench::Seal] {
             self.step_telling(Input::Bench(act), |outcome| {
                 if let Err(fault) = outcome {
@@ -526,7 +598,7 @@ impl VirtualMeter {
         let changed = self.meter.parameters(&self.flash).map_err(|error| error.to_string());
         let changed = changed.and_then(|parameters| {
             power.checksum = checksum;
-            power.adjust(&self.setup, &parameters)?;
+            power.adjust(&self.setup, &parameters, self.instruments.thermometer())?;
             let leds = leds(&self.meter, &parameters)?;
             Ok(core::mem::replace(&mut power.leds, leds))
         });
@@ -665,7 +737,7 @@ impl VirtualMeter {
             self.with_clock()
         } else {
             let mut off = self.remembered;
-            off.spend((self.elapsed() - self.off).as_secs(), self.reserve, self.fast_ppb);
+            off.spend((self.elapsed() - self.off).as_secs(), self.clock.reserve, self.fast_ppb);
             off
         };
         // The world goes on at a whole second; what is cut off of it is not taken from the meter's clock.
@@ -749,6 +821,14 @@ impl VirtualMeter {
         load_json(self.world.load(), self.phases())
     }
 
+    pub(crate) fn temperature_json(&self) -> Value {
+        json!({ "celsius": plain(self.instruments.celsius) })
+    }
+
+    pub(crate) fn converter_json(&self) -> Value {
+        converter_json(&self.world.faults())
+    }
+
     pub(crate) fn contacts_json(&self) -> Value {
         let cover = |open| if open { "open" } else { "closed" };
         json!({
@@ -815,7 +895,7 @@ pub(crate) const fn phases(variant: Variant) -> usize {
 }
 
 impl Powered {
-    fn begin(setup: &Setup, meter: &Meter, flash: &FlashFile, line: TimeLine) -> Result<Self, String> {
+    fn begin(setup: &Setup, meter: &Meter, flash: &FlashFile, line: TimeLine, celsius: f64) -> Result<Self, String> {
         let parameters = meter
             .parameters(flash)
             .map_err(|error| format!("the sealed parameters: {error}"))?;
@@ -826,18 +906,18 @@ impl Powered {
             line,
             checksum: checksum(meter),
         };
-        begun.adjust(setup, &parameters)?;
+        begun.adjust(setup, &parameters, celsius)?;
         Ok(begun)
     }
 
-    /// Measures on with these parameters.
-    fn adjust(&mut self, setup: &Setup, parameters: &Parameters) -> Result<(), String> {
+    /// Measures on with these parameters, at what the thermometer shows.
+    fn adjust(&mut self, setup: &Setup, parameters: &Parameters, celsius: f64) -> Result<(), String> {
         let mut setup = setup.clone();
         parameters.apply(&mut setup);
         self.chain
             .adjust(&setup)
             .map_err(|error| format!("the metrology: {error}"))?;
-        self.chain.compensate(ROOM_CELSIUS, &parameters.temperature);
+        self.chain.compensate(celsius, &parameters.temperature);
         Ok(())
     }
 }
@@ -856,25 +936,6 @@ fn leds(meter: &Meter, parameters: &Parameters) -> Result<[Pulses; 2], String> {
 /// The checksum of the sealed parameters that count.
 fn checksum(meter: &Meter) -> u32 {
     meter.model().legal.store().map_or(0, metrology::SealedStore::checksum)
-}
-
-/// The parameters that undo the errors of these sensors, with the LED constant that was ordered.
-fn calibrated(converter: &ConverterSetting, constant: u32) -> Parameters {
-    let mut parameters = Parameters::IDEAL;
-    parameters.constant = Some(constant);
-    for (calibration, sensor) in parameters.calibration.iter_mut().zip(&converter.sensors) {
-        let gain = 1.0 / (1.0 + sensor.gain_percent / 100.0);
-        // A sensor beyond what a calibration can undo stays as it is: such a meter fails its type test.
-        *calibration = Calibration::new(
-            gain,
-            sensor.lead_deg,
-            sensor.delay_us * 1_000.0,
-            sensor.offset_codes,
-            converter.noise_codes(),
-        )
-        .unwrap_or(Calibration::IDENTITY);
-    }
-    parameters
 }
 
 /// Total harmonic distortion in tenths of a percent, voltages, then currents.
@@ -911,7 +972,7 @@ pub(crate) fn say_losses(report: &BootReport) {
     }
 }
 
-fn begin_world(config: &Config, seed: Option<u64>, utc: Utc) -> Result<World, String> {
+fn begin_world(config: &Config, instruments: &Instruments, seed: Option<u64>, utc: Utc) -> Result<World, String> {
     let connection = match config.variant {
         Variant::Sm402d => Connection::SinglePhase,
         Variant::St402d => Connection::ThreePhase,
@@ -927,6 +988,7 @@ fn begin_world(config: &Config, seed: Option<u64>, utc: Utc) -> Result<World, St
     };
     let mut setting = WorldSetting::household(connection, chance);
     setting.begin = day_time(utc, config);
+    instruments.equip(&mut setting.converter);
     setting.supply = SupplySetting::symmetrical(f64::from(config.nominal_volts), f64::from(config.nominal_hertz));
     World::new(&setting).map_err(|error| format!("the world: {error}"))
 }
@@ -1027,8 +1089,6 @@ fn round_to(value: f64, parts: f64) -> f64 {
     (value * parts).round() / parts + 0.0
 }
 
-/// The virtual meter stands in a room.
-const ROOM_CELSIUS: f64 = 23.0;
 /// Samples of a block: 10 ms at 8 kS/s.
 const BLOCK: usize = 80;
 /// Primary by secondary current of the transformers before an ST402C: 100/5 A.

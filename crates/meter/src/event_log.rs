@@ -241,6 +241,8 @@ pub mod fraud {
     pub const DECRYPTION_FAILURE: u8 = 49;
     /// A message came with an invocation counter that was used before.
     pub const REPLAY: u8 = 50;
+    /// A device that is to import only has exported.
+    pub const CURRENT_REVERSAL: u8 = 91;
 }
 
 /// Codes of the disconnect control log.
@@ -375,6 +377,7 @@ pub const fn meaning(log: Log, code: u8) -> &'static str {
         (Log::Fraud, fraud::AUTHENTICATION_FAILURE) => "association authentication failure",
         (Log::Fraud, fraud::DECRYPTION_FAILURE) => "decryption or authentication failure",
         (Log::Fraud, fraud::REPLAY) => "replay attack",
+        (Log::Fraud, fraud::CURRENT_REVERSAL) => "current reversal",
         (Log::Disconnect, disconnect::MANUAL_DISCONNECTION) => "manual disconnection",
         (Log::Disconnect, disconnect::MANUAL_CONNECTION) => "manual connection",
         (Log::Disconnect, disconnect::REMOTE_DISCONNECTION) => "remote disconnection",

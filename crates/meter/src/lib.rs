@@ -27,6 +27,7 @@ pub mod disconnector;
 pub mod display;
 pub mod event_log;
 pub mod fraud;
+pub mod import_only;
 pub mod interval;
 pub mod keys;
 pub mod legal;
@@ -152,6 +153,8 @@ pub enum Input<'a> {
     Trouble(Trouble),
     /// A production line or a laboratory at the meter itself (M7).
     Bench(Bench<'a>),
+    /// What the board's thermometer shows, in degrees Celsius: at boot, and whenever it changes.
+    Temperature(i8),
     /// What the board sees of the battery that carries the clock through a power cut: at boot, and whenever it changes.
     Battery(Battery),
     /// A port had more connections than it has places, and gave one up or refused one.
@@ -329,6 +332,7 @@ impl Meter {
             Input::MBus(source, reading) => core.model.deliver(source, reading),
             Input::Noted(log, code) => core.model.effects.push(Effect::Event(log, code)),
             Input::Trouble(trouble) => core.model.suffer(trouble),
+            Input::Temperature(celsius) => core.model.celsius = Some(celsius),
             Input::Battery(battery) => core.model.look_at_battery(battery),
             Input::Crowded => core.model.note_attack(Attack::Flood),
             Input::Bench(act) => {

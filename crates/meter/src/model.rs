@@ -4,7 +4,7 @@ use base::{Instant, Utc};
 use cosem::{AccessError, ActionError, Attribute, DateTime, Method, ScalerUnit, Unit};
 use dlms::security::CertificateFault;
 use heapless::Vec;
-use metrology::{ConnectionThresholds, ConnectionWatch, Direction, Measurement, Registers};
+use metrology::{Condition, ConnectionThresholds, ConnectionWatch, Direction, Measurement, Phase, Registers};
 
 use crate::alarm::{Alarms, raised_by};
 use crate::attack::{Attack, Attacks};
@@ -17,8 +17,9 @@ use crate::demand::{self, Demand};
 use crate::disconnector::{Command, Disconnector, Mode, Refusal};
 use crate::display::Display;
 use crate::effect::{Change, Effect, Effects, Record};
-use crate::event_log::{Causes, Filter, Log, mbus, security, standard};
+use crate::event_log::{Causes, Filter, Log, fraud, mbus, security, standard};
 use crate::fraud::{Contact, Contacts, Press};
+use crate::import_only::ImportOnly;
 use crate::interval::Intervals;
 use crate::keys::Keys;
 use crate::legal::Legal;
@@ -65,6 +66,8 @@ pub struct Model {
     pub reading: Option<Measurement>,
     /// Total harmonic distortion in tenths of a percent: voltages L1 to L3, currents L1 to L3; none where unknown.
     pub distortion: [Option<u16>; 6],
+    /// What the thermometer shows, in degrees Celsius; none on a board without one.
+    pub celsius: Option<i8>,
     /// The quality of the supply.
     pub quality: Quality,
     /// Load profiles and the profiles of M-Bus channels.
@@ -119,6 +122,8 @@ pub struct Model {
     pub legal: Legal,
     /// What is wrong between supply, meter and load (F1).
     pub connection: ConnectionWatch,
+    /// Whether it is to import only, and for how long it has not.
+    pub import_only: ImportOnly,
     /// Windows in a row whose samples had faults.
     pub faulty_windows: u8,
     /// What is to be done when the rules have spoken.
@@ -205,6 +210,7 @@ impl Model {
             billing: Scheme::ALL.map(Billing::new),
             reading: None,
             distortion: [None; 6],
+            celsius: None,
             quality: Quality::new(config.nominal_volts),
             profiles: Profiles::new([const { Profile::new(Columns::new(), 0) }; N_PROFILES]),
             intervals: Intervals::new(),
@@ -237,6 +243,7 @@ impl Model {
                 f64::from(config.variant.basic_amperes()),
                 if config.variant.is_three_phase() { 3 } else { 1 },
             ),
+            import_only: ImportOnly::default(),
             faulty_windows: 0,
             effects: Effects::new(),
         };
@@ -331,6 +338,7 @@ impl Model {
         self.intervals.observe(measurement);
         self.reading = Some(*measurement);
         self.connection.observe(measurement);
+        self.judge_direction(measurement);
         self.judge_signal(measurement);
         self.watch_voltages(measurement);
         let missing = measurement.phases.map(|phase| !phase.present);
@@ -362,6 +370,19 @@ impl Model {
         let utc = self.utc();
         let set = self.intervals.set_third_seconds(seconds, &self.clock, utc);
         set.then_some(()).ok_or(AccessError::OtherReason)
+    }
+
+    /// Export of a device that is to import only is an event when it lasts.
+    fn judge_direction(&mut self, measurement: &Measurement) {
+        let active = self.connection.active();
+        let is_reversed = active.contains(Condition::Reversal)
+            || Phase::ALL
+                .into_iter()
+                .any(|phase| active.contains(Condition::PhaseReversal(phase)));
+        let millis = u32::try_from(measurement.duration_nanos / 1_000_000).unwrap_or(u32::MAX);
+        if self.import_only.observe(is_reversed, millis) {
+            self.effects.push(Effect::Event(Log::Fraud, fraud::CURRENT_REVERSAL));
+        }
     }
 
     /// Samples that no sound converter gives are an error of the measuring system when they last a second.

@@ -5,7 +5,7 @@ use core::fmt;
 use metrology::Phase;
 
 use super::plan::{Curve, Limit, Row};
-use super::specimen::{Drift, Specimen};
+use super::specimen::Specimen;
 use super::trial::Outcome;
 use super::variant::{Currents, Variant};
 
@@ -56,6 +56,24 @@ pub(super) struct MeterReport {
     pub(super) phases: Vec<PhaseReport>,
     /// The lines.
     pub(super) lines: Vec<Line>,
+}
+
+/// How a channel drifts from what it is at 23 degrees.
+#[derive(Debug, serde::Serialize)]
+pub(super) struct Drift {
+    gain_ppm_per_k: f64,
+    gain_ppm_per_k2: f64,
+    lead_deg_per_k: f64,
+}
+
+impl From<grid::Drift> for Drift {
+    fn from(drift: grid::Drift) -> Self {
+        Self {
+            gain_ppm_per_k: drift.gain_ppm_per_k,
+            gain_ppm_per_k2: drift.gain_ppm_per_k2,
+            lead_deg_per_k: drift.lead_deg_per_k,
+        }
+    }
 }
 
 /// Errors of the sensors of one phase and their calibration.
@@ -138,7 +156,7 @@ impl Report {
 
 impl MeterReport {
     pub(super) fn new(specimen: &Specimen, rows: Vec<Row>, outcomes: &[Outcome]) -> Self {
-        let sensors = &specimen.converter.sensors;
+        let sensors = &specimen.sensors.at_reference;
         let calibration = &specimen.setup.calibration;
         let phases = Phase::ALL.into_iter().take(specimen.variant.n_phases()).map(|phase| {
             let (v, i) = (phase.voltage().index(), phase.current().index());
@@ -157,8 +175,8 @@ impl MeterReport {
             variant: specimen.variant,
             currents: specimen.variant.currents(),
             constant: specimen.variant.constant(),
-            drifts: specimen.drifts,
-            thermometer_error_k: specimen.thermometer_error,
+            drifts: specimen.sensors.drifts.map(Drift::from),
+            thermometer_error_k: specimen.sensors.thermometer_error,
             phases: phases.collect(),
             lines: rows.into_iter().map(|row| Line::new(row, outcomes)).collect(),
         }

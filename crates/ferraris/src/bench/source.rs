@@ -77,7 +77,7 @@ impl Course<'_> {
 impl Converter {
     /// That of the specimen, with its gains, offsets and noise.
     pub(super) fn of(specimen: &Specimen, setup: &Setup, seed: u64) -> Self {
-        let sensors = &specimen.converter.sensors;
+        let sensors = &specimen.sensors.at_reference;
         let per_lsb = Self::scales(setup);
         Self {
             gains: core::array::from_fn(|channel| (1.0 + sensors[channel].gain_percent / 100.0) / per_lsb[channel]),

@@ -1,6 +1,6 @@
 //! The meter under test: sensors and converter with errors drawn from the seed, calibrated once from the bench's reference readings.
 
-use grid::{ConverterSetting, SensorError, World, WorldSetting};
+use grid::{Bend, ConverterSetting, SensorSet, World, WorldSetting};
 use metrology::{
     Calibration, ChannelSet, Comparison, Core, Measurement, N_CHANNELS, N_PHASES, N_TEMPERATURES, Phase, Reading,
     SampleSet, Setup, SetupError, TemperatureCurve, adjusted, drifted, linearised,
@@ -18,23 +18,10 @@ pub(super) struct Specimen {
     pub(super) converter: ConverterSetting,
     /// What it measures with: scales as they should be, and the calibration.
     pub(super) setup: Setup,
-    /// How its sensors drift.
-    pub(super) drifts: [Drift; N_CHANNELS],
+    /// Its sensors as they are and drift, and its thermometer.
+    pub(super) sensors: SensorSet,
     /// What it knows about their drift.
     curves: [TemperatureCurve; N_CHANNELS],
-    /// By how much its thermometer is wrong, in kelvins.
-    pub(super) thermometer_error: f64,
-}
-
-/// How a channel drifts from what it is at 23 degrees.
-#[derive(Clone, Copy, Debug, serde::Serialize)]
-pub(super) struct Drift {
-    /// Gain in ppm per kelvin.
-    pub(super) gain_ppm_per_k: f64,
-    /// Gain in ppm per square kelvin.
-    pub(super) gain_ppm_per_k2: f64,
-    /// Lead in degrees per kelvin.
-    pub(super) lead_deg_per_k: f64,
 }
 
 impl Specimen {
@@ -48,27 +35,8 @@ impl Specimen {
             Variant::St402c => ConverterSetting::transformers(),
         };
         let mut chance = Chance(seed ^ 0x51EC_1ACE);
-        for (channel, sensor) in converter.sensors.iter_mut().enumerate() {
-            *sensor = SensorError {
-                gain_percent: chance.between(-2.0, 2.0),
-                offset_codes: chance.between(-7000.0, 7000.0).round(),
-                lead_deg: if channel < N_PHASES {
-                    0.0
-                } else {
-                    chance.between(0.05, 0.4)
-                },
-                delay_us: chance.between(-20.0, 20.0),
-            };
-        }
-        let drifts = core::array::from_fn(|channel| Drift {
-            gain_ppm_per_k: chance.between(-30.0, 30.0),
-            gain_ppm_per_k2: chance.between(-0.3, 0.3),
-            lead_deg_per_k: if channel < N_PHASES {
-                0.0
-            } else {
-                chance.between(-0.001, 0.001)
-            },
-        });
+        let sensors = SensorSet::drawn(|least, most| chance.between(least, most));
+        converter.sensors = sensors.at_reference;
         let rate_hz = f64::from(converter.rate_hz);
         let mut setup = Setup::three_phase(rate_hz, converter.volts_per_lsb(), converter.amps_per_lsb());
         if variant.n_phases() == 1 {
@@ -80,9 +48,8 @@ impl Specimen {
             variant,
             converter,
             setup,
-            drifts,
+            sensors,
             curves: [TemperatureCurve::FLAT; N_CHANNELS],
-            thermometer_error: chance.between(-1.0, 1.0),
         };
         let seconds = if quick { 5.0 } else { 20.0 };
         specimen.calibrate(seed, seconds)?;
@@ -125,17 +92,18 @@ impl Specimen {
         Ok(bent)
     }
 
-    /// Ratio and lead of transformers change with the current: -0.42 % and 0.5 degrees at a fiftieth of Ib or In, nothing at Imax. A sine
-    /// of one amplitude sees one ratio and one lead, so that the truth stays a closed form.
+    /// Ratio and lead of transformers change with the current, from a fiftieth of Ib or In to Imax. A sine of one amplitude sees one ratio
+    /// and one lead, so that the truth stays a closed form.
     fn bend(&mut self, amps: f64) {
         let currents = self.variant.currents();
-        let least = currents.basic * 0.02;
-        let place = ((amps / least).ln() / (currents.maximum / least).ln()).clamp(0.0, 1.0);
-        // Not straight over the logarithm: a curve of points must be wrong between them.
-        let bend = (1.0 - place).powf(1.5);
-        for sensor in self.converter.sensors.iter_mut().skip(N_PHASES) {
-            sensor.gain_percent -= 0.42 * bend;
-            sensor.lead_deg += 0.5 * bend;
+        let bend = Bend {
+            least_amperes: currents.basic * 0.02,
+            greatest_amperes: currents.maximum,
+        };
+        let (percent, degrees) = bend.at(amps);
+        for sensor in self.sensors.at_reference.iter_mut().skip(N_PHASES) {
+            sensor.gain_percent += percent;
+            sensor.lead_deg += degrees;
         }
     }
 
@@ -154,20 +122,16 @@ impl Specimen {
     /// The meter as it starts under `condition`, with what its thermometer says.
     pub(super) fn core(&self, condition: &Condition) -> Result<Core, SetupError> {
         let mut core = Core::new(&self.setup)?;
-        core.compensate(condition.celsius + self.thermometer_error, &self.curves);
+        core.compensate(condition.celsius + self.sensors.thermometer_error, &self.curves);
         Ok(core)
     }
 
     /// The sensors at a temperature.
     fn converter_at(&self, celsius: f64) -> ConverterSetting {
-        let kelvins = celsius - NOMINAL_CELSIUS;
-        let mut converter = self.converter.clone();
-        for (sensor, drift) in converter.sensors.iter_mut().zip(&self.drifts) {
-            let ppm = (drift.gain_ppm_per_k + drift.gain_ppm_per_k2 * kelvins) * kelvins;
-            sensor.gain_percent = ((1.0 + sensor.gain_percent / 100.0) * (1.0 + ppm * 1e-6) - 1.0) * 100.0;
-            sensor.lead_deg = (sensor.lead_deg + drift.lead_deg_per_k * kelvins).max(0.0);
+        ConverterSetting {
+            sensors: self.sensors.at(celsius),
+            ..self.converter.clone()
         }
-        converter
     }
 
     /// The curves over temperature, found like the calibration, in an oven whose temperature is known.
@@ -359,8 +323,8 @@ mod tests {
     #[test]
     fn the_stored_curves_are_what_holds_the_meter_over_temperature() {
         let mut specimen = Specimen::new(Variant::Sm402d, 5, true, 0.0).expect("a good seed");
-        specimen.drifts[0].gain_ppm_per_k = 20.0;
-        specimen.drifts[3].gain_ppm_per_k = 10.0;
+        specimen.sensors.drifts[0].gain_ppm_per_k = 20.0;
+        specimen.sensors.drifts[3].gain_ppm_per_k = 10.0;
         specimen.characterise(5, 2.0).expect("in range");
         let hot = Condition::balanced(Quantity::Active, 5.0, 1.0, Side::Unity).at_temperature(65.0);
         let error = |specimen: &Specimen| {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Service;
 use super::problem::{Problem, ProblemKind};
 use crate::calibration::CalibrationChange;
-use crate::change::{ContactsChange, LoadChange, SupplyChange, TimeChange};
+use crate::change::{ContactsChange, ConverterChange, LoadChange, SupplyChange, TimeChange, read_temperature};
 use crate::document::{Faults, Path, Table};
 
 /// Most octets of a body.
@@ -32,6 +32,16 @@ pub(super) async fn put_load(State(service): State<Service>, request: Request) -
 pub(super) async fn put_contacts(State(service): State<Service>, request: Request) -> Answer {
     let change = read(request, |table, faults| Some(ContactsChange::read(table, faults))).await?;
     service.with(|meter| meter.change_contacts(change)).map(Json)
+}
+
+pub(super) async fn put_temperature(State(service): State<Service>, request: Request) -> Answer {
+    let celsius = read(request, read_temperature).await?;
+    service.with(|meter| meter.change_temperature(celsius)).map(Json)
+}
+
+pub(super) async fn put_converter(State(service): State<Service>, request: Request) -> Answer {
+    let change = read(request, |table, faults| Some(ConverterChange::read(table, faults))).await?;
+    service.with(|meter| meter.change_converter(&change)).map(Json)
 }
 
 pub(super) async fn put_calibration(State(service): State<Service>, request: Request) -> Answer {

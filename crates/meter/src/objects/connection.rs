@@ -31,6 +31,19 @@ pub(super) const OBJECTS: &[Object<Model>] = &[
         &PARAMETER,
     )
     .kept(&[2]),
+    // Seconds of export after which a device that is to import only tells of a current reversal; 0 where export is agreed.
+    Object::new(
+        "0-0:96.129.4",
+        &Data {
+            value: |it, out| out.value(it.import_only.patience_seconds),
+            set: Some(|it, value| {
+                it.import_only.patience_seconds = value.value()?;
+                Ok(())
+            }),
+        },
+        &PARAMETER,
+    )
+    .kept(&[2]),
 ];
 
 /// For each condition: how often, and seconds in all.

@@ -1,10 +1,11 @@
-//! Switch, inputs and tariff.
+//! Switch, inputs and thermometer.
 
-use cosem::Object;
+use cosem::axdr::Null;
 use cosem::class::DisconnectControl;
+use cosem::{Object, ScalerUnit, Unit};
 
-use super::Data;
 use super::policy::{MEASURED, SWITCH};
+use super::{Data, Register};
 use crate::disconnector::Command;
 use crate::model::Model;
 
@@ -27,4 +28,17 @@ pub(super) const OBJECTS: &[Object<Model>] = &[
         &SWITCH,
     )
     .present_when(|it| it.config.switching_module),
+    // Null-data on a board without a thermometer.
+    Object::new(
+        "0-0:96.9.0",
+        &Register::shown(
+            |it, out| match it.celsius {
+                Some(celsius) => out.value(celsius),
+                None => out.value(Null),
+            },
+            |_| ScalerUnit::new(0, Unit::Celsius),
+        ),
+        &MEASURED,
+    )
+    .up_to(2),
 ];

@@ -100,3 +100,41 @@ fn samples_that_cannot_be_are_an_error_when_they_last() {
     let events = life.log(JournalId::StandardLog);
     assert_eq!(events.iter().filter(|code| **code == 16).count(), 1, "{events:?}");
 }
+
+/// F1, event 91: a meter that is to import only tells of export that lasts; its patience is a parameter that outlives the power.
+#[test]
+fn export_of_a_device_that_is_to_import_only_is_a_current_reversal() {
+    let (mut life, _) = Life::begin(Bench::new(), Some(start()));
+    life.associate().expect("an open link");
+    let mut exports = window([5, 5, 5]);
+    exports.total.active_microwatts = -3_450_000_000;
+    for _ in 0..5 * 120 {
+        life.take(&exports);
+    }
+    assert!(
+        !life.log(JournalId::FraudLog).contains(&91),
+        "export is agreed at first"
+    );
+    let set = hex("C101C1 0001 0000608104FF 02 00 12003C");
+    assert_eq!(life.talk(&set).expect("an answer"), hex("C501C100"));
+    let (mut life, _) = Life::begin(life.bench.revived(), Some(start()));
+    assert_eq!(life.read(1, "0-0:96.129.4", 2), hex("12003C"));
+    let mut one_phase = window([5, 5, 5]);
+    one_phase.phases[1].active_microwatts = -1_150_000_000;
+    for (windows, wanted) in [(5 * 59, 0), (5 * 2, 1), (5 * 600, 1)] {
+        for _ in 0..windows {
+            life.take(&one_phase);
+        }
+        let told = life.log(JournalId::FraudLog).iter().filter(|code| **code == 91).count();
+        assert_eq!(told, wanted, "after {windows} more");
+    }
+    life.associate().expect("an open link");
+    let alarms = life.fetch(1, "0-0:97.98.1", 2).expect("alarm register 2");
+    assert_eq!(alarms[3] & 4, 4, "bit 10: {alarms:02X?}");
+    life.take(&window([5, 5, 5]));
+    for _ in 0..5 * 61 {
+        life.take(&exports);
+    }
+    let told = life.log(JournalId::FraudLog).iter().filter(|code| **code == 91).count();
+    assert_eq!(told, 2, "another one");
+}

@@ -18,7 +18,7 @@ fn utc(hour: u8, minute: u8) -> Utc {
         .utc()
 }
 
-/// A metrology beside the meter: windows of 200 ms at 230 V, but L1 as it is told.
+/// A metrology beside the meter: windows of 200 ms.
 struct Watched {
     life: Life,
     quality: SupplyQuality,
@@ -45,7 +45,7 @@ impl Watched {
         }
     }
 
-    fn live_until(&mut self, end: Utc, volts: u64) {
+    fn live_until(&mut self, end: Utc, volts: [u64; 3]) {
         let Self { life, quality, windows } = self;
         while life.meter.model().utc() < end {
             life.now = life.now + super::WINDOW;
@@ -53,8 +53,7 @@ impl Watched {
             life.meter
                 .step(life.now, Input::Tick, &mut life.bench)
                 .expect("a good step");
-            let mut phases =
-                [volts, 230, 230].map(|volts| PhaseReading::steady(volts * 1_000_000, 0, 0, 0, 200_000_000));
+            let mut phases = volts.map(|volts| PhaseReading::steady(volts * 1_000_000, 0, 0, 0, 200_000_000));
             for (phase, lag) in phases.iter_mut().zip([0, 120_000, 240_000]) {
                 phase.voltage_angle_millidegrees = Some(lag);
                 phase.voltage_fundamental_microvolts = phase.voltage_microvolts;
@@ -104,7 +103,7 @@ impl Watched {
 #[test]
 fn a_week_outlives_power_cuts_and_ends_with_its_verdict() {
     let mut it = Watched::begin(Bench::new(), utc(10, 14));
-    it.live_until(utc(10, 33), 200);
+    it.live_until(utc(10, 33), [200, 230, 230]);
     // 10:10 is not whole, 10:20 is; the power goes in 10:30 without a farewell, as whoever cuts a cable does it.
     assert_eq!(it.shown(1, "1-0:32.24.147"), 1);
     assert_eq!(it.codes(), [90], "once, whatever lasts");
@@ -113,14 +112,14 @@ fn a_week_outlives_power_cuts_and_ends_with_its_verdict() {
         assert_eq!(it.shown(1, name), 1, "shown from the first moment on");
     }
     assert_eq!(it.quality.week().voltage[0].values, 1);
-    it.live_until(utc(11, 1), 200);
+    it.live_until(utc(11, 1), [200, 230, 230]);
     assert_eq!(it.shown(1, "1-0:32.24.147"), 2, "11:00, and nothing of 10:30 to 10:50");
     assert_eq!(it.shown(3, "1-0:32.24.140"), 0, "none within 10 %");
     assert_eq!(it.shown(3, "1-0:52.24.140"), 10_000);
     // The power is back a week later: the old week has ended with what was counted.
     let later = utc(9, 0).plus(7 * 86_400);
     let mut it = Watched::begin(it.life.bench.revived(), later);
-    it.live_until(later.plus(60), 230);
+    it.live_until(later.plus(60), [230; 3]);
     assert_eq!(it.shown(1, "1-0:32.24.167"), 2, "the week before");
     assert_eq!(it.shown(1, "1-0:32.24.147"), 0);
     assert_eq!(it.codes().iter().filter(|code| **code == 92).count(), 1);
@@ -133,4 +132,25 @@ fn a_week_outlives_power_cuts_and_ends_with_its_verdict() {
     let mut it = Watched::begin(it.life.bench.revived(), later.plus(120));
     assert_eq!(it.shown(1, "1-0:32.24.167"), 2);
     assert!(it.quality.week().voltage[0].values == 0 && it.codes().contains(&92));
+}
+
+/// L2, AR2.14 to 16: each phase whose week failed has its own event and its own alarm; the third phase of three has none.
+#[test]
+fn a_week_fails_phase_by_phase() {
+    let mut it = Watched::begin(Bench::new(), utc(10, 9));
+    it.live_until(utc(10, 21), [230, 200, 256]);
+    let later = utc(9, 0).plus(7 * 86_400);
+    let mut it = Watched::begin(it.life.bench.revived(), later);
+    it.live_until(later.plus(5), [230; 3]);
+    let weekly: Vec<u8> = it.codes().into_iter().filter(|code| (92..=94).contains(code)).collect();
+    assert_eq!(weekly, [93, 94]);
+    let alarms = it.life.fetch(1, "0-0:97.98.1", 2).expect("alarm register 2");
+    let Some(octets) = alarms.get(1..5).and_then(|octets| octets.try_into().ok()) else {
+        panic!("{alarms:02X?}");
+    };
+    assert_eq!(
+        u32::from_be_bytes(octets) >> 14 & 7,
+        0b110,
+        "bits 15 and 16, and not 14"
+    );
 }
