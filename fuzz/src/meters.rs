@@ -1,7 +1,9 @@
 //! The whole meter behind a wrapper: associated as its management client, asked for anything its directory has.
 
+use std::sync::OnceLock;
+
 use base::{Civil, Instant, Micros, Utc};
-use ferraris_dlms::security::Key;
+use ferraris_dlms::security::{Key, Secret};
 use ferraris_dlms::server::{Link, WrapperLink};
 use ferraris_dlms::wrapper::Header;
 use flash::model::{Model, Timing};
@@ -76,7 +78,7 @@ impl Life {
 
 fn config() -> Config {
     let key = || Key::new(&[0; 16]).expect("16 octets");
-    let password = b"12345678".iter().copied().collect();
+    let password = Secret::new(b"12345678").expect("it fits");
     let secrets = Secrets {
         lls_password: Some(password),
         ..Secrets::new(key(), key())
@@ -92,13 +94,27 @@ fn boot(desk: &mut Desk) -> (Meter, bool) {
     (meter, report.has_loss())
 }
 
-/// Requests of an associated client; then the next client, and the next boot.
-pub fn whole_meter(octets: &[u8]) {
+/// The flash of a meter that was switched on once: laying it out takes longer than most conversations, and each begins on a copy.
+static LAID_OUT: OnceLock<Part> = OnceLock::new();
+
+fn laid_out() -> Part {
     let sectors = FlashSize::Megabytes4.sectors();
     let cells = vec![0xFF; usize::try_from(sectors * SECTOR_BYTES).expect("it fits this machine")];
     let wear = vec![0; usize::try_from(sectors).expect("it fits this machine")];
     let mut desk = Desk {
         flash: Model::new(cells, wear, Timing::TYPICAL, 1),
+    };
+    let (_meter, lost) = boot(&mut desk);
+    assert!(!lost, "there was nothing to lose");
+    desk.flash.lose_power();
+    desk.flash.power_up();
+    desk.flash
+}
+
+/// Requests of an associated client; then the next client, and the next boot.
+pub fn whole_meter(octets: &[u8]) {
+    let mut desk = Desk {
+        flash: LAID_OUT.get_or_init(laid_out).clone(),
     };
     let (meter, _) = boot(&mut desk);
     let mut life = Life {

@@ -27,13 +27,15 @@ pub use challenge::{
     ANSWER_MAX, Answer, Challenge, Proof, TOKEN_LENGTH, gmac_token, gmac_token_in, passwords_match, secret_answer,
     signed_answer, verify_gmac_token, verify_gmac_token_in, verify_secret_answer, verify_signed_answer,
 };
+pub(crate) use cipher::Schedule;
 pub use derive::{Scheme, derive};
 pub use envelope::{Envelope, HEADROOM, KeySet, OpenError, SealError, Sealed, open, overhead, seal};
+pub(crate) use envelope::{open_with, seal_with};
 pub use general::{
     CIPHERING, Dialect, GeneralCiphered, GeneralSigned, Header, Heading, KeyInfo, KeyNote, SIGNING, TRANSACTION_MAX,
     open_general, seal_general, sign_general, signing_overhead, verify_ephemeral,
 };
-pub use key::{Key, Keys, Suite};
+pub use key::{Key, Keys, Secret, Suite};
 pub use policy::{Policy, Protection};
 pub use wrap::{WRAPPED_MAX, unwrap, wrap};
 

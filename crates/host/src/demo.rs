@@ -1,6 +1,6 @@
 //! Keys and password as they are handed to a meter and told to its owner, and those of a meter that nobody gave any.
 
-use dlms::security::{Curve, Key, PrivateKey, Suite};
+use dlms::security::{Curve, Key, PrivateKey, Secret, Suite};
 use meter::Secrets;
 
 /// What the management client needs. A virtual meter shows it to whoever starts it; a real one never would.
@@ -91,16 +91,16 @@ impl KeyRing {
         let password = self
             .password
             .as_ref()
-            .map(|password| heapless::Vec::from_slice(password.as_bytes()));
+            .and_then(|password| Secret::new(password.as_bytes()));
         let suite = Suite::from_id(self.suite).unwrap_or(Suite::Zero);
         let private = |octets: &Option<Vec<u8>>| PrivateKey::new(Curve::of(suite)?, octets.as_ref()?);
         let secret = self.hls_secret.as_ref().map(String::as_bytes);
         Secrets {
-            lls_password: password.and_then(Result::ok),
+            lls_password: password,
             suite,
             broadcast_key: self.broadcast_key.as_deref().and_then(Key::new),
             master_key: self.master_key.as_deref().and_then(Key::new),
-            hls_secret: secret.and_then(|it| heapless::Vec::from_slice(it).ok()),
+            hls_secret: secret.and_then(Secret::new),
             old_mechanisms: self.old_mechanisms,
             private_keys: [private(&self.signing_key), private(&self.agreement_key), None],
             ..Secrets::new(key(&self.encryption_key), key(&self.authentication_key))

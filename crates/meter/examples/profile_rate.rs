@@ -6,7 +6,7 @@
 use std::time::Instant as Stopwatch;
 
 use base::{Civil, Instant, Micros, Utc};
-use dlms::security::Key;
+use dlms::security::{Key, Secret};
 use dlms::server::{Link, WrapperLink};
 use ferraris_meter::profile::JournalId;
 use ferraris_meter::{Board, Config, FlashSize, Input, Meter, Model, Secrets, Variant};
@@ -34,7 +34,7 @@ fn main() {
     let cells = vec![0xFF; (SECTORS * SECTOR_BYTES) as usize];
     let mut board = Bench(Flash::new(cells, vec![0; SECTORS as usize], Timing::TYPICAL, 1));
     let key = || Key::new(&[0; 16]).expect("16 octets");
-    let password = heapless::Vec::from_slice(b"12345678").expect("it fits");
+    let password = Secret::new(b"12345678").expect("it fits");
     let secrets = Secrets {
         lls_password: Some(password),
         ..Secrets::new(key(), key())

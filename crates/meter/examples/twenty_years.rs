@@ -7,7 +7,7 @@
 use std::time::Instant as Stopwatch;
 
 use base::{Civil, Instant, Micros, Utc};
-use dlms::security::Key;
+use dlms::security::{Key, Secret};
 use dlms::server::{Link, WrapperLink};
 use ferraris_meter::profile::JournalId;
 use ferraris_meter::{Board, Config, Contact, FlashSize, Input, Meter, Model, Secrets, Variant, partitions};
@@ -169,7 +169,7 @@ fn micro(model: &Model) -> i128 {
 fn order(size: FlashSize) -> Config {
     let key = || Key::new(&[0; 16]).expect("16 octets");
     let secrets = Secrets {
-        lls_password: Some(heapless::Vec::from_slice(b"12345678").expect("it fits")),
+        lls_password: Secret::new(b"12345678"),
         ..Secrets::new(key(), key())
     };
     Config {

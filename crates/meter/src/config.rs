@@ -4,8 +4,7 @@ use core::fmt;
 
 use cosem::buffer::RowForm;
 use dlms::initiate::Conformance;
-use dlms::security::{Algorithms, Dialect, Key, PrivateKey, SYMMETRIC, Suite};
-use heapless::Vec;
+use dlms::security::{Algorithms, Dialect, Key, PrivateKey, SYMMETRIC, Secret, Suite};
 
 use crate::limits::{CHECKPOINT_SECONDS, HLS_SECRET_OCTETS, PASSWORD_OCTETS};
 use crate::memory::FlashSize;
@@ -125,7 +124,7 @@ pub struct Config {
 #[derive(Clone)]
 pub struct Secrets {
     /// The password of LLS for the management client; none switches LLS off.
-    pub lls_password: Option<Vec<u8, PASSWORD_OCTETS>>,
+    pub lls_password: Option<Secret<PASSWORD_OCTETS>>,
     /// The security suite. Its keys have 16 octets, those of suite 2 have 32.
     pub suite: Suite,
     /// Global unicast encryption key.
@@ -137,7 +136,7 @@ pub struct Secrets {
     /// Master key, under which other keys are changed; none and they are not changed so.
     pub master_key: Option<Key>,
     /// The secret of mechanism 6 and, if they are allowed, 2 to 4; none switches them off.
-    pub hls_secret: Option<Vec<u8, HLS_SECRET_OCTETS>>,
+    pub hls_secret: Option<Secret<HLS_SECRET_OCTETS>>,
     /// Whether the mechanisms that are not safe any more may be used: 2 (manufacturer), 3 (MD5), 4 (SHA-1).
     pub old_mechanisms: bool,
     /// Private keys by purpose: digital signature, key agreement, TLS.
@@ -350,9 +349,6 @@ mod tests {
         check(|it| it.nominal_hertz = 55, "nominal_hertz");
         check(|it| it.nominal_volts = 400, "nominal_volts");
         check(|it| it.constant = 0, "constant");
-        check(
-            |it| it.secrets.lls_password = Some(Vec::from_slice(b"short").expect("it fits")),
-            "lls_password",
-        );
+        check(|it| it.secrets.lls_password = Secret::new(b"short"), "lls_password");
     }
 }

@@ -27,7 +27,7 @@ use std::{format, println, vec};
 use base::{Civil, Instant, Micros, Utc};
 use cosem::axdr::Writer;
 use cosem::{Attribute, Obis, Role};
-use dlms::security::KeySet;
+use dlms::security::{KeySet, Secret};
 use dlms::server::{Application as _, Link, WrapperLink};
 use flash::Nor;
 use flash::model::{Cut, How, Model as Flash, Timing};
@@ -90,7 +90,7 @@ impl Bench {
 }
 
 fn config() -> Config {
-    let password = heapless::Vec::from_slice(PASSWORD).expect("it fits");
+    let password = Secret::new(PASSWORD).expect("it fits");
     let secrets = Secrets {
         lls_password: Some(password),
         ..test_secrets()

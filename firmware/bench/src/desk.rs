@@ -1,7 +1,7 @@
 //! The meter on a desk: what an image without an order is, as the host builds it, and its record in the flash.
 
 use base::{Instant, Utc};
-use dlms::security::Key;
+use dlms::security::{Key, Secret};
 use dlms::server::Link;
 use flash::model::{Model as Flash, Timing};
 use flash::{Nor, SECTOR_BYTES};
@@ -25,7 +25,7 @@ pub const SERIAL: u32 = 40_200_001;
 #[must_use]
 pub fn config(variant: Variant, serial: u32) -> Config {
     let key = |octets: &[u8; 16]| Key::new(octets).expect("16 octets are a key");
-    let lls_password = heapless::Vec::from_slice(PASSWORD).ok();
+    let lls_password = Secret::new(PASSWORD);
     let secrets = Secrets {
         lls_password,
         ..Secrets::new(key(&ENCRYPTION_KEY), key(&AUTHENTICATION_KEY))

@@ -22,7 +22,7 @@
 //!
 //! Numbers are big-endian. Sectors that were never written are those of a board on a desk: it is a ST402D with keys that everybody knows.
 
-use dlms::security::Key;
+use dlms::security::{Key, Secret};
 use flash::{Nor, SECTOR_BYTES};
 use meter::limits::PASSWORD_OCTETS;
 use meter::{Config, Secrets, Variant};
@@ -99,7 +99,7 @@ fn parse(octets: &[u8; LENGTH]) -> Option<Config> {
     let password: &[u8; PASSWORD_OCTETS] = take(&mut rest)?;
     let lls_password = match password_octets {
         0 => None,
-        octets => Some(heapless::Vec::from_slice(password.get(..usize::from(octets))?).ok()?),
+        octets => Some(Secret::new(password.get(..usize::from(octets))?)?),
     };
     let encryption_key = Key::new(take::<16>(&mut rest)?)?;
     let authentication_key = Key::new(take::<16>(&mut rest)?)?;
@@ -138,7 +138,7 @@ fn flag(rest: &mut &[u8]) -> Option<bool> {
 fn on_a_desk() -> Config {
     let key = |octets: &[u8; 16]| Key::new(octets).expect("16 octets are a key");
     let secrets = Secrets {
-        lls_password: heapless::Vec::from_slice(b"demo-password").ok(),
+        lls_password: Secret::new(b"demo-password"),
         ..Secrets::new(
             key(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]),
             key(&[

@@ -3,7 +3,7 @@
 use core::fmt::{self, Write as _};
 
 use base::{Instant, Micros, Utc};
-use dlms::security::Key;
+use dlms::security::{Key, Secret};
 use dlms::server::{HdlcLink, HdlcSettings, Link, WrapperLink};
 use flash::Nor;
 use frontend::{AMPS_PER_LSB, Assembler, Measuring, RATE_HZ, VOLTS_PER_LSB};
@@ -329,7 +329,7 @@ fn say_fault<W: Watch>(watch: &W, outcome: Result<(), meter::Fault>) {
 pub fn config() -> Config {
     let key = |octets: [u8; 16]| Key::new(&octets).expect("16 octets are a key");
     let secrets = Secrets {
-        lls_password: heapless::Vec::from_slice(PASSWORD).ok(),
+        lls_password: Secret::new(PASSWORD),
         ..Secrets::new(key(ENCRYPTION_KEY), key(AUTHENTICATION_KEY))
     };
     Config::new(Variant::St402d, 40_200_077, secrets)

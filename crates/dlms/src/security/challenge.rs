@@ -6,7 +6,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
 use super::algorithms::{Algorithms, Hash, PrivateKey, PublicKey};
-use super::cipher::{TAG_LENGTH, decrypt, encrypt, encrypt_block};
+use super::cipher::{Schedule, TAG_LENGTH, decrypt, encrypt, encrypt_block};
 use super::{Dialect, Key, Keys, Protection, Title};
 use crate::acse::Mechanism;
 
@@ -99,8 +99,8 @@ pub fn gmac_token_in(
     let names_suite = dialect.gmac_names_suite;
     let associated = Associated::new(keys, challenge, names_suite);
     let tag = encrypt(
-        keys.suite,
-        keys.encryption,
+        &mut Schedule::new(),
+        (keys.suite, keys.encryption),
         title,
         counter,
         associated.octets(),
@@ -143,8 +143,8 @@ pub fn verify_gmac_token_in(
     let associated = Associated::new(keys, challenge, names_suite);
     let right = head == control(keys, names_suite)
         && decrypt(
-            keys.suite,
-            keys.encryption,
+            &mut Schedule::new(),
+            (keys.suite, keys.encryption),
             title,
             counter,
             associated.octets(),

@@ -7,7 +7,7 @@ use core::ops::Range;
 use cosem::axdr::{AxdrError, Reader};
 use zeroize::Zeroize;
 
-use super::cipher::{TAG_LENGTH, decrypt, encrypt};
+use super::cipher::{Schedule, TAG_LENGTH, decrypt, encrypt};
 use super::{Keys, Protection, Title};
 
 /// Which of the global encryption keys protects a message: bit 6 of the security control octet.
@@ -311,6 +311,27 @@ pub fn seal(
     title: Title,
     counter: u32,
 ) -> Result<Range<usize>, SealError> {
+    seal_with(
+        &mut Schedule::new(),
+        buffer,
+        apdu,
+        (envelope, protection),
+        keys,
+        title,
+        counter,
+    )
+}
+
+/// The same with a key that may be expanded already.
+pub(crate) fn seal_with(
+    schedule: &mut Schedule,
+    buffer: &mut [u8],
+    apdu: Range<usize>,
+    (envelope, protection): (Envelope, Protection),
+    keys: Keys<'_>,
+    title: Title,
+    counter: u32,
+) -> Result<Range<usize>, SealError> {
     let tag = match envelope {
         Envelope::GeneralGlobal => GENERAL_GLOBAL,
         Envelope::GeneralDedicated => GENERAL_DEDICATED,
@@ -327,7 +348,7 @@ pub fn seal(
         }
     };
     let control = protection.bits() | keys.suite.id();
-    let end = seal_in_place(buffer, apdu.clone(), control, keys, title, counter, &[])?;
+    let end = seal_in_place(schedule, buffer, apdu.clone(), control, keys, (title, counter), &[])?;
 
     let mut start = apdu.start;
     let mut prepend = |octets: &[u8]| -> Result<(), SealError> {
@@ -370,8 +391,28 @@ pub fn open(
     keys: Keys<'_>,
     title: Title,
 ) -> Result<Range<usize>, OpenError> {
+    open_with(&mut Schedule::new(), buffer, start, sealed, keys, title)
+}
+
+/// The same with a key that may be expanded already.
+pub(crate) fn open_with(
+    schedule: &mut Schedule,
+    buffer: &mut [u8],
+    start: usize,
+    sealed: &Sealed,
+    keys: Keys<'_>,
+    title: Title,
+) -> Result<Range<usize>, OpenError> {
     let body = start + sealed.body.start..start + sealed.body.end;
-    let apdu = open_in_place(buffer, body, sealed.control, keys, title, sealed.counter, &[])?;
+    let apdu = open_in_place(
+        schedule,
+        buffer,
+        body,
+        sealed.control,
+        keys,
+        (title, sealed.counter),
+        &[],
+    )?;
     let first = buffer.get(apdu.clone()).and_then(|apdu| apdu.first()).copied();
     match (sealed.inner_tag, first) {
         (Some(promised), Some(found)) if promised != found => Err(OpenError::Inner),
@@ -383,12 +424,12 @@ pub fn open(
 /// Seals the APDU at `apdu` without any head and answers where it ends. `header` is what else is authenticated; with
 /// security control and authentication key it stands before the APDU for a moment.
 pub(super) fn seal_in_place(
+    schedule: &mut Schedule,
     buffer: &mut [u8],
     apdu: Range<usize>,
     control: u8,
     keys: Keys<'_>,
-    title: Title,
-    counter: u32,
+    (title, counter): (Title, u32),
     header: &[u8],
 ) -> Result<usize, SealError> {
     let protection = Protection::from_control(control);
@@ -404,12 +445,19 @@ pub(super) fn seal_in_place(
         let length = apdu.len();
         let (text, tag) = data.split_at_mut(length);
         let associated = if authenticated { &*associated } else { &[] };
-        encrypt(keys.suite, keys.encryption, title, counter, associated, text)
-            .map(|it| tag.copy_from_slice(it.get(..tag.len()).unwrap_or(&[])))
+        encrypt(
+            schedule,
+            (keys.suite, keys.encryption),
+            title,
+            counter,
+            associated,
+            text,
+        )
+        .map(|it| tag.copy_from_slice(it.get(..tag.len()).unwrap_or(&[])))
     } else {
         // Authentication alone: the tag is over control, key and APDU, which stand in a row.
         let (row, tag) = work.split_at_mut(head + apdu.len());
-        encrypt(keys.suite, keys.encryption, title, counter, row, &mut [])
+        encrypt(schedule, (keys.suite, keys.encryption), title, counter, row, &mut [])
             .map(|it| tag.copy_from_slice(it.get(..tag.len()).unwrap_or(&[])))
     };
     if let Some(associated) = buffer.get_mut(before..apdu.start) {
@@ -421,12 +469,12 @@ pub(super) fn seal_in_place(
 
 /// Opens what stands behind an invocation counter and answers where the APDU is.
 pub(super) fn open_in_place(
+    schedule: &mut Schedule,
     buffer: &mut [u8],
     body: Range<usize>,
     control: u8,
     keys: Keys<'_>,
-    title: Title,
-    counter: u32,
+    (title, counter): (Title, u32),
     header: &[u8],
 ) -> Result<Range<usize>, OpenError> {
     let protection = Protection::from_control(control);
@@ -453,14 +501,14 @@ pub(super) fn open_in_place(
     let (row, tag) = row.split_at_mut(end - before);
     let (associated, data) = row.split_at_mut(head);
     put_associated(associated, control, keys, header);
-    let (suite, key) = (keys.suite, keys.encryption);
+    let key = (keys.suite, keys.encryption);
     let opened = match <[u8; TAG_LENGTH]>::try_from(&*tag) {
         Ok(tag) if protection.covers(Protection::ENCRYPTED) => {
-            decrypt(suite, key, title, counter, associated, data, tag)
+            decrypt(schedule, key, title, counter, associated, data, tag)
         }
-        Ok(tag) => decrypt(suite, key, title, counter, row, &mut [], tag),
+        Ok(tag) => decrypt(schedule, key, title, counter, row, &mut [], tag),
         // Encryption alone: counter mode is its own inverse.
-        Err(_) => encrypt(suite, key, title, counter, &[], data).is_ok(),
+        Err(_) => encrypt(schedule, key, title, counter, &[], data).is_ok(),
     };
     if let Some(associated) = buffer.get_mut(before..from) {
         associated.zeroize();

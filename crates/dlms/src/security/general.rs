@@ -11,6 +11,7 @@ use core::ops::Range;
 use cosem::axdr::{AxdrError, Full, Reader, Writer};
 
 use super::algorithms::{Algorithms, PrivateKey, PublicKey};
+use super::cipher::Schedule;
 use super::envelope::{KeySet, OpenError, SECURITY_HEADER, SealError, open_in_place, seal_in_place};
 use super::{Keys, Protection, Title};
 
@@ -315,7 +316,15 @@ pub fn open_general(
     let header = if dialect.header_authenticated { &*header } else { &[] };
     let body = start + general.body.start..start + general.body.end;
     // The key-info names the key; the bit in the control octet does too.
-    let apdu = open_in_place(buffer, body, general.control, keys, title, general.counter, header)?;
+    let apdu = open_in_place(
+        &mut Schedule::new(),
+        buffer,
+        body,
+        general.control,
+        keys,
+        (title, general.counter),
+        header,
+    )?;
     if apdu.is_empty() {
         Err(OpenError::Inner)
     } else {
@@ -354,12 +363,12 @@ pub fn seal_general(
         &[]
     };
     let end = seal_in_place(
+        &mut Schedule::new(),
         buffer,
         apdu.clone(),
         control,
         keys,
-        *header.originator,
-        counter,
+        (*header.originator, counter),
         authenticated,
     )?;
     let content = end - apdu.start + SECURITY_HEADER;

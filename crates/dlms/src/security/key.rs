@@ -1,5 +1,9 @@
 //! Keys and the suites that use them (IEC 62056-5-3, 5.3.7).
 
+use core::ops::Deref;
+
+use heapless::Vec;
+use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// A set of algorithms.
@@ -76,6 +80,12 @@ impl Key {
         Some(key)
     }
 
+    /// Whether two are the same, in a time that does not depend on where they differ.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.octets().ct_eq(other.octets()).into()
+    }
+
     /// The octets, to be copied nowhere that is not zeroed.
     #[must_use]
     pub fn octets(&self) -> &[u8] {
@@ -83,6 +93,34 @@ impl Key {
         if self.long { &self.octets } else { low }
     }
 }
+
+/// A password, or the secret of a mechanism, of up to `N` octets. It is zeroed when dropped, and nothing prints it.
+#[derive(Clone)]
+pub struct Secret<const N: usize>(Vec<u8, N>);
+
+impl<const N: usize> Secret<N> {
+    /// The secret with these octets; `None` when they are more than `N`.
+    #[must_use]
+    pub fn new(octets: &[u8]) -> Option<Self> {
+        Vec::from_slice(octets).ok().map(Self)
+    }
+}
+
+impl<const N: usize> Deref for Secret<N> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl<const N: usize> Drop for Secret<N> {
+    fn drop(&mut self) {
+        self.0.as_mut_slice().zeroize();
+    }
+}
+
+impl<const N: usize> ZeroizeOnDrop for Secret<N> {}
 
 /// The keys that protect what two parties say to each other.
 #[derive(Clone, Copy)]
@@ -98,6 +136,30 @@ pub struct Keys<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The features of the crates that compute are what this is about: without them it does not compile.
+    #[test]
+    fn whatever_holds_a_key_is_zeroed_when_it_is_dropped() {
+        fn zeroed<T: ZeroizeOnDrop>() -> bool {
+            core::mem::needs_drop::<T>()
+        }
+        assert!(zeroed::<Key>() && zeroed::<Secret<16>>() && zeroed::<crate::security::SecretNumber>());
+        assert!(zeroed::<aes_gcm::aes::Aes128>() && zeroed::<aes_gcm::aes::Aes256>());
+        assert!(zeroed::<aes_gcm::Aes128Gcm>() && zeroed::<aes_gcm::Aes256Gcm>());
+        assert!(zeroed::<aes_kw::KwAes128>() && zeroed::<aes_kw::KwAes256>());
+        assert!(zeroed::<sha2::Sha256>() && zeroed::<sha2::Sha384>());
+        assert!(zeroed::<md5::Md5>() && zeroed::<sha1::Sha1>());
+        assert!(zeroed::<p256::SecretKey>() && zeroed::<p384::SecretKey>());
+        assert!(zeroed::<p256::ecdsa::SigningKey>() && zeroed::<p384::ecdsa::SigningKey>());
+        assert!(zeroed::<p256::ecdh::SharedSecret>() && zeroed::<p384::ecdh::SharedSecret>());
+    }
+
+    #[test]
+    fn a_secret_has_as_many_octets_as_were_given_and_no_more_than_fit() {
+        assert!(Secret::<4>::new(b"1234").is_some_and(|it| &*it == b"1234"));
+        assert!(Secret::<4>::new(b"").is_some_and(|it| it.is_empty()));
+        assert!(Secret::<4>::new(b"12345").is_none());
+    }
 
     #[test]
     fn a_key_has_sixteen_or_thirty_two_octets() {

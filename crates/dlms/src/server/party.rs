@@ -12,8 +12,9 @@ use super::session::Peer;
 use crate::apdu::{Exception, ServiceFault, StateFault};
 use crate::security::{
     CIPHERING, Curve, Dialect, Envelope, GeneralCiphered, GeneralSigned, Header, Key, KeyInfo, KeyNote, KeySet, Keys,
-    OpenError, Policy, Protection, PublicKey, Purpose, SIGNING, Scheme, Sealed, TRANSACTION_MAX, Title, derive,
-    generate, open, open_general, seal, seal_general, sign_general, signing_overhead, unwrap, verify_ephemeral, wrap,
+    OpenError, Policy, Protection, PublicKey, Purpose, SIGNING, Schedule, Scheme, Sealed, TRANSACTION_MAX, Title,
+    derive, generate, open_general, open_with, seal_general, seal_with, sign_general, signing_overhead, unwrap,
+    verify_ephemeral, wrap,
 };
 
 /// Whose messages these are.
@@ -27,6 +28,8 @@ pub(super) struct Party {
     /// The key of its signatures, once it was needed.
     pub(super) signer: Option<PublicKey>,
     exchange: Exchange,
+    /// The key of its last message, expanded.
+    schedule: Schedule,
 }
 
 /// The key that a client chose for one association.
@@ -128,6 +131,7 @@ impl Party {
                 outgoing: None,
                 partner: None,
             },
+            schedule: Schedule::new(),
         }
     }
 
@@ -291,7 +295,7 @@ impl Party {
                 encryption: &dedicated.key,
                 ..keys
             };
-            let apdu = open(buffer, start, &sealed, keys, title)?;
+            let apdu = open_with(&mut self.schedule, buffer, start, &sealed, keys, title)?;
             // Only now, with the tag verified, does the counter count.
             if dedicated.last.is_some_and(|last| sealed.counter <= last) {
                 return Err(replayed(sealed.counter, dedicated.last).into());
@@ -300,7 +304,7 @@ impl Party {
             apdu
         } else {
             let keys = app.keys(client, set).ok_or(OpenError::Control)?;
-            let apdu = open(buffer, start, &sealed, keys, title)?;
+            let apdu = open_with(&mut self.schedule, buffer, start, &sealed, keys, title)?;
             accept(client, set, sealed.counter, app)?;
             apdu
         };
@@ -500,7 +504,8 @@ impl Party {
             },
             _ => keys,
         };
-        seal(buffer, apdu, envelope, protection, keys, own, counter).map_err(|_| Exception::TOO_LONG)
+        let cover = (envelope, protection);
+        seal_with(&mut self.schedule, buffer, apdu, cover, keys, own, counter).map_err(|_| Exception::TOO_LONG)
     }
 
     /// Seals an answer as general-ciphering, with a key that comes about as the client's did.

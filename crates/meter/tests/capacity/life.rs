@@ -3,7 +3,7 @@
 use base::{Civil, Instant, Micros, Utc};
 use cosem::axdr::Writer;
 use cosem::{Attribute, CaptureObject, Obis};
-use dlms::security::Key;
+use dlms::security::{Key, Secret};
 use dlms::server::{Link, WrapperLink};
 use ferraris_meter::mbus::{Reading, Source};
 use ferraris_meter::profile::JournalId;
@@ -58,7 +58,7 @@ impl Life {
         let cells = vec![0xFF; (sectors * SECTOR_BYTES) as usize];
         let mut bench = Bench(Flash::new(cells, vec![0; sectors as usize], Timing::TYPICAL, 1));
         let key = || Key::new(&[0; 16]).expect("16 octets");
-        let password = heapless::Vec::from_slice(b"12345678").expect("it fits");
+        let password = Secret::new(b"12345678").expect("it fits");
         let secrets = Secrets {
             lls_password: Some(password),
             ..Secrets::new(key(), key())
