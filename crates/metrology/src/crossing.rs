@@ -3,8 +3,6 @@
 //! It sees means over a sixteenth of a nominal cycle ("chunks"), which takes noise and high harmonics away. A steady waveform
 //! crosses zero with the period of its fundamental whatever its harmonics, so over ten cycles the result is good to 6 mHz.
 
-use crate::rounding::between;
-
 /// Chunks of a nominal cycle.
 pub(crate) const CHUNKS_PER_CYCLE: u32 = 16;
 
@@ -46,8 +44,8 @@ impl Crossings {
             self.armed |= 2 < self.chunks;
         } else if self.armed && 0 <= above {
             self.armed = false;
-            let at =
-                f64::from(self.chunks) + zero_of_cubic(earlier as f64, below.min(0) as f64, above as f64, level as f64);
+            let zero = zero_of_cubic(earlier as f32, below.min(0) as f32, above as f32, level as f32);
+            let at = f64::from(self.chunks) + f64::from(zero);
             if self.first.is_some() {
                 self.periods = self.periods.saturating_add(1);
                 self.shortest = self.shortest.min(at - self.last);
@@ -87,17 +85,18 @@ impl Crossings {
     }
 }
 
-/// Where, between 0 and 1, the cubic through (-1, a), (0, b), (1, c), (2, d) is zero; b is not above zero, c not below.
-fn zero_of_cubic(a: f64, b: f64, c: f64, d: f64) -> f64 {
+/// Where, between 0 and 1, the cubic through (-1, a), (0, b), (1, c), (2, d) is zero; b is not above zero, c not below. Single precision
+/// is good to a ten millionth of a chunk, and the small processor has it in hardware.
+fn zero_of_cubic(a: f32, b: f32, c: f32, d: f32) -> f32 {
     let linear = c - b / 2.0 - a / 3.0 - d / 6.0;
     let square = (a + c) / 2.0 - b;
     let cubic = (b - c) / 2.0 + (d - a) / 6.0;
-    let mut x = -b / (c - b).max(f64::MIN_POSITIVE);
+    let mut x = -b / (c - b).max(f32::MIN_POSITIVE);
     for _newton in 0..3 {
         let value = b + x * (linear + x * (square + x * cubic));
         let slope = linear + x * (2.0 * square + x * 3.0 * cubic);
         if 0.0 < slope {
-            x = between(x - value / slope, 0.0, 1.0);
+            x = (x - value / slope).clamp(0.0, 1.0);
         }
     }
     x

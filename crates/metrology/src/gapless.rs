@@ -5,8 +5,8 @@
 
 use crate::channel::{Channel, ChannelSet, N_CHANNELS, SampleSet};
 use crate::position::Position;
-use crate::resampler::{ENTRIES_PER_TAP, HALF_TAPS, POINTS, RING, WIDEST_STRETCH, ring_index, weight};
-use crate::rounding::{between, nearest_u64};
+use crate::resampler::{ENTRIES_PER_TAP, HALF_TAPS, POINTS, RING, WIDEST_STRETCH, entries_around, ring_index, weight};
+use crate::rounding::{nearest_u32, nearest_u64};
 use crate::setup::{Setup, SetupError};
 use crate::spectrum::{Span, Spectrum, cycles, highest_order, least_fundamentals, single};
 
@@ -51,7 +51,7 @@ struct Kernel {
     /// Half the width in samples.
     reach: u64,
     /// Table entries of one sample, Q16.
-    entries_per_sample: u64,
+    entries_per_sample: u32,
     inverse_stretch: f32,
 }
 
@@ -125,13 +125,13 @@ impl GaplessHarmonics {
     /// Begins a span where the one before ended, or as soon as the kernel has its samples.
     fn begin(&mut self, hertz: f64, at: Option<u64>) -> Kernel {
         let step = self.cycles as f64 * self.rate_hz / hertz / POINTS as f64;
-        let stretch = between(step, 1.0, WIDEST_STRETCH);
+        let stretch = step.clamp(1.0, WIDEST_STRETCH);
         #[expect(clippy::cast_possible_truncation, reason = "the weights are single precision")]
         let kernel = Kernel {
             hertz,
             step: nearest_u64(step * 4_294_967_296.0),
             reach: nearest_u64(libm::ceil(HALF_TAPS as f64 * stretch)),
-            entries_per_sample: nearest_u64((ENTRIES_PER_TAP << 16) as f64 / stretch),
+            entries_per_sample: nearest_u32(f64::from(ENTRIES_PER_TAP << 16) / stretch),
             inverse_stretch: (1.0 / stretch) as f32,
         };
         self.filled = 0;
@@ -144,9 +144,8 @@ impl GaplessHarmonics {
     /// All channels at `place`.
     fn interpolate(&mut self, kernel: &Kernel) {
         let whole = self.place >> 32;
-        let ahead = (self.place & 0xFFFF_FFFF) >> 16; // 1/65 536 sample beyond `whole`
         let step = kernel.entries_per_sample;
-        let (mut before, mut after) = ((ahead * step) >> 16, ((65_536 - ahead) * step) >> 16);
+        let (mut before, mut after) = entries_around(self.place, step);
         let mut sums = [0.0_f32; LANES];
         for back in 0..kernel.reach {
             let (here, next) = (weight(before), weight(after));
@@ -157,8 +156,8 @@ impl GaplessHarmonics {
                     *sum += sample * here + later * next;
                 }
             }
-            before += step;
-            after += step;
+            before = before.wrapping_add(step);
+            after = after.wrapping_add(step);
         }
         for (points, sum) in self.points.iter_mut().zip(sums) {
             if let Some(point) = points.get_mut(self.filled) {

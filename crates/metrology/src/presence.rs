@@ -20,8 +20,8 @@ pub(crate) struct Presence {
     chunks: usize,
     filled: bool,
     present: [bool; N_PHASES],
-    /// Rms codes below which a phase is lost.
-    thresholds_lsb: [f64; N_PHASES],
+    /// Rms codes below which a phase is lost, squared.
+    thresholds: [f32; N_PHASES],
     known: bool,
 }
 
@@ -34,17 +34,17 @@ pub(crate) enum Change {
 }
 
 /// A lost voltage has returned when it is this much above the threshold of loss.
-const HYSTERESIS: f64 = 1.1;
+const HYSTERESIS: f32 = 1.1;
 const CHUNKS: usize = CHUNKS_PER_CYCLE as usize;
 
 impl Presence {
-    pub(crate) const fn new(thresholds_lsb: [f64; N_PHASES]) -> Self {
+    pub(crate) fn new(thresholds_lsb: [f64; N_PHASES]) -> Self {
         Self {
             halves: [[VoltageChunk { level: 0, square: 0 }; N_PHASES]; 2],
             chunks: 0,
             filled: false,
             present: [false; N_PHASES],
-            thresholds_lsb,
+            thresholds: thresholds_lsb.map(|lsb| single(lsb * lsb)),
             known: false,
         }
     }
@@ -68,20 +68,20 @@ impl Presence {
         if !core::mem::replace(&mut self.filled, true) {
             return changes;
         }
-        let mean_squares = mean_squares(halves, f64::from(n_samples));
+        let mean_squares = mean_squares(halves, n_samples);
         let phases = self
             .present
             .iter_mut()
-            .zip(self.thresholds_lsb)
+            .zip(self.thresholds)
             .zip(mean_squares)
             .zip(&mut changes);
         for (((present, threshold), mean_square), change) in phases {
             let limit = if *present || !self.known {
                 threshold
             } else {
-                threshold * HYSTERESIS
+                threshold * (HYSTERESIS * HYSTERESIS)
             };
-            let now = limit * limit <= mean_square;
+            let now = limit <= mean_square;
             if self.known && now != *present {
                 *change = if now { Change::Returned } else { Change::Lost };
             }
@@ -102,18 +102,23 @@ impl Presence {
     }
 }
 
-/// The squares of the rms values over a cycle of two halves.
+/// The squares of the rms values over a cycle of two halves; whether a voltage is there needs no more than single precision.
 fn mean_squares(
     (before, present): ([VoltageChunk; N_PHASES], [VoltageChunk; N_PHASES]),
-    samples_per_chunk: f64,
-) -> [f64; N_PHASES] {
-    let part = 1.0 / (samples_per_chunk * f64::from(CHUNKS_PER_CYCLE));
+    samples_per_chunk: u32,
+) -> [f32; N_PHASES] {
+    let part = 1.0 / (samples_per_chunk.saturating_mul(CHUNKS_PER_CYCLE) as f32);
     let mut squares = [0.0; N_PHASES];
     for ((square, one), other) in squares.iter_mut().zip(before).zip(present) {
-        let mean = one.level.wrapping_add(other.level) as f64 * part;
-        *square = one.square.wrapping_add(other.square) as f64 * part - mean * mean;
+        let mean = one.level.wrapping_add(other.level) as f32 * part;
+        *square = one.square.wrapping_add(other.square) as f32 * part - mean * mean;
     }
     squares
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a threshold needs no more")]
+const fn single(value: f64) -> f32 {
+    value as f32
 }
 
 #[cfg(test)]

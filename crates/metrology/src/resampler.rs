@@ -3,7 +3,7 @@
 //! The kernel is a sinc under a Kaiser window, 24 taps wide; for rates above the new one it is stretched, so that what lies
 //! above does not fold. Up to 0.376 of the sampling rate it is right to 0.006 %, up to 0.39 to 0.1 %.
 
-use crate::rounding::{between, nearest_u64};
+use crate::rounding::{nearest_u32, nearest_u64};
 
 /// Points of one span.
 pub(crate) const POINTS: usize = 2_048;
@@ -26,7 +26,7 @@ pub(crate) struct Resampler {
     /// Half the width of the kernel in samples.
     reach: u64,
     /// Table entries of one sample, Q16.
-    entries_per_sample: u64,
+    entries_per_sample: u32,
     /// What the sum of the kernel is divided by.
     inverse_stretch: f32,
 }
@@ -51,12 +51,12 @@ impl Resampler {
     #[expect(clippy::cast_possible_truncation, reason = "the weights are single precision")]
     pub(crate) fn begin(&mut self, length_samples: f64) {
         let step = length_samples / POINTS as f64;
-        let stretch = between(step, 1.0, WIDEST_STRETCH);
+        let stretch = step.clamp(1.0, WIDEST_STRETCH);
         self.received = 0;
         self.filled = 0;
         self.step = nearest_u64(step * 4_294_967_296.0);
         self.reach = nearest_u64(libm::ceil(HALF_TAPS as f64 * stretch));
-        self.entries_per_sample = nearest_u64((ENTRIES_PER_TAP << 16) as f64 / stretch);
+        self.entries_per_sample = nearest_u32(f64::from(ENTRIES_PER_TAP << 16) / stretch);
         self.inverse_stretch = (1.0 / stretch) as f32;
         self.place = self.reach << 32;
     }
@@ -91,36 +91,38 @@ impl Resampler {
 
     /// The value at `place`.
     fn interpolated(&self) -> f32 {
-        let whole = self.place >> 32;
-        let ahead = (self.place & 0xFFFF_FFFF) >> 16; // 1/65 536 sample beyond `whole`
+        let (mut before, mut after) = entries_around(self.place, self.entries_per_sample);
+        let [_, _, _, at, ..] = self.place.to_be_bytes(); // of the whole sample, the octet that is the place in the ring
+        let (mut earlier, mut later) = (at, at.wrapping_add(1));
         let mut sum = 0.0;
-        for back in 0..self.reach {
-            sum += self.sample(whole.wrapping_sub(back)) * self.weight((back << 16) + ahead);
-            sum += self.sample(whole + 1 + back) * self.weight((back << 16) + 65_536 - ahead);
+        for _tap in 0..self.reach {
+            sum += self.recent[usize::from(earlier)] * weight(before);
+            sum += self.recent[usize::from(later)] * weight(after);
+            earlier = earlier.wrapping_sub(1);
+            later = later.wrapping_add(1);
+            before = before.wrapping_add(self.entries_per_sample);
+            after = after.wrapping_add(self.entries_per_sample);
         }
         sum * self.inverse_stretch
     }
+}
 
-    #[inline]
-    fn sample(&self, number: u64) -> f32 {
-        self.recent.get(ring_index(number)).copied().unwrap_or(0.0)
-    }
-
-    /// The kernel at a distance in 1/65 536 sample.
-    #[inline]
-    fn weight(&self, distance: u64) -> f32 {
-        weight((distance * self.entries_per_sample) >> 16)
-    }
+/// Where the kernel's table is read for the samples before and after `place`, in 1/65 536 entry. From tap to tap it is
+/// `entries_per_sample` more; the farthest is below 2^29.
+pub(crate) fn entries_around(place: u64, entries_per_sample: u32) -> (u32, u32) {
+    let [_, _, _, _, high, low, _, _] = place.to_be_bytes();
+    let ahead = u32::from(u16::from_be_bytes([high, low])); // 1/65 536 sample
+    let scaled = |part: u32| u32::try_from((u64::from(part) * u64::from(entries_per_sample)) >> 16).unwrap_or(u32::MAX);
+    (scaled(ahead), scaled(65_536 - ahead))
 }
 
 /// The kernel at a distance in 1/65 536 entry of its table.
 #[inline]
-pub(crate) fn weight(entry: u64) -> f32 {
-    let fraction = f32::from(low_half(entry)) * (1.0 / 65_536.0);
-    match usize::try_from(entry >> 16)
-        .ok()
-        .and_then(|index| KERNEL.get(index..index + 2))
-    {
+pub(crate) fn weight(entry: u32) -> f32 {
+    let [high, low, fraction @ ..] = entry.to_be_bytes();
+    let fraction = f32::from(u16::from_be_bytes(fraction)) * (1.0 / 65_536.0);
+    let index = usize::from(u16::from_be_bytes([high, low]));
+    match KERNEL.get(index..index + 2) {
         Some(&[here, next]) => here + (next - here) * fraction,
         _ => 0.0,
     }
@@ -131,16 +133,11 @@ pub(crate) const fn ring_index(number: u64) -> usize {
     low as usize // the ring has 256 places
 }
 
-const fn low_half(value: u64) -> u16 {
-    let [a, b, ..] = value.to_le_bytes();
-    u16::from_le_bytes([a, b])
-}
-
 /// More than the widest kernel needs: 24 taps stretched by 16 000 / 2048.
 pub(crate) const RING: usize = 256;
 pub(crate) const HALF_TAPS: u64 = 12;
 pub(crate) const WIDEST_STRETCH: f64 = 10.0;
-pub(crate) const ENTRIES_PER_TAP: u64 = 256;
+pub(crate) const ENTRIES_PER_TAP: u32 = 256;
 const ENTRIES: usize = 12 * 256;
 
 /// The right half of the kernel and a zero after it.

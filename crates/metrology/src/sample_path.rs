@@ -20,7 +20,7 @@ use crate::rounding::{nearest_i32, nearest_i64, nearest_u32, nearest_u64};
 use crate::setup::{DirectCurrent, NominalFrequency, Setup, SetupError};
 use crate::signal::{Bits, CONSTANT_VARIANCE, DIRECT_SHARE, SignalFaults};
 use crate::solver::{PhaseSolution, Phasor, Solution, Solver};
-use crate::sums::{MOST_IN_BLOCK, MOST_MAGNITUDE, Sums, WindowSums, held, raise_peaks, within_24_bits};
+use crate::sums::{MOST_IN_BLOCK, MOST_MAGNITUDE, Sums, WindowSums, held, raise_peaks, reaches, times};
 use crate::temperature::TemperatureCurve;
 use crate::tracker::{Observation, Tracked, Tracker};
 
@@ -52,6 +52,9 @@ pub struct Core {
     chunk: Chunk,
     window: Option<Window>,
     edge_samples: [SampleSet; EDGE_SAMPLES],
+    /// The least magnitude that [`Self::peaks`] are for: a clipped code, or one of more than 24 bits.
+    watched_code: i32,
+    /// The greatest magnitudes of this window that reach [`Self::watched_code`].
     peaks: [u32; N_CHANNELS],
     bits: Bits,
     /// Voltages that were lost at any time in the present window.
@@ -140,6 +143,7 @@ impl Core {
             },
             window: None,
             edge_samples: [[0; N_CHANNELS]; EDGE_SAMPLES],
+            watched_code: i32::try_from(setup.clipping_code.min(MOST_MAGNITUDE + 1)).unwrap_or(1),
             peaks: [0; N_CHANNELS],
             bits: Bits::NONE,
             lost_in_window: [false; N_PHASES],
@@ -272,20 +276,10 @@ impl Core {
         let mut rest = block;
         while !rest.is_empty() && self.measurement.is_none() {
             let (run, after) = rest.split_at(self.run_length(rest.len()));
-            let mut peaks = [0; N_CHANNELS];
-            raise_peaks(&mut peaks, run);
-            if within_24_bits(&peaks) {
-                self.take(run);
+            if reaches(run, self.watched_code) {
+                self.take_extreme(run);
             } else {
-                let mut copy = [[0; N_CHANNELS]; MOST_IN_BLOCK];
-                for (held_set, set) in copy.iter_mut().zip(run) {
-                    *held_set = held(set);
-                }
-                self.take(copy.get(..run.len()).unwrap_or(&copy));
-            }
-            self.bits.look(run);
-            for (greatest, peak) in self.peaks.iter_mut().zip(peaks) {
-                *greatest = (*greatest).max(peak);
+                self.take(run);
             }
             self.after_run();
             rest = after;
@@ -293,37 +287,43 @@ impl Core {
         rest
     }
 
+    /// Adds a run in which a code is clipped, or no code of 24 bits.
+    #[cold]
+    #[inline(never)]
+    fn take_extreme(&mut self, run: &[SampleSet]) {
+        raise_peaks(&mut self.peaks, run);
+        let mut copy = [[0; N_CHANNELS]; MOST_IN_BLOCK];
+        for (held_set, set) in copy.iter_mut().zip(run) {
+            *held_set = held(set);
+        }
+        self.take(copy.get(..run.len()).unwrap_or(&copy));
+    }
+
     /// How many samples, at most `available`, lie before the next thing that has to be looked at; at least 1.
     fn run_length(&self, available: usize) -> usize {
         let chunk = u64::from(self.chunk.length.saturating_sub(self.chunk.filled));
-        let stage = match self.stage {
-            Stage::Searching => u64::MAX,
-            Stage::Waiting { from, .. } => edge::first_sample(from).saturating_sub(self.now),
+        let limit = match self.stage {
+            Stage::Searching => chunk,
+            Stage::Waiting { from, .. } => chunk.min(edge::first_sample(from).saturating_sub(self.now)),
             Stage::Edge { .. } => 1,
+            // Chunks that end within change nothing that the sums need.
             Stage::Inside { until } => until.saturating_sub(self.now),
         };
-        let limit = usize::try_from(chunk.min(stage)).unwrap_or(usize::MAX);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         available.min(limit).clamp(1, MOST_IN_BLOCK)
     }
 
     /// Adds a run of samples, all of one stage.
     fn take(&mut self, run: &[SampleSet]) {
-        if let (Stage::Inside { .. }, Some(window)) = (self.stage, &mut self.window) {
-            let (levels, squares) = (window.sums.voltage_levels(), window.sums.voltage_squares());
-            let step = window.oscillator.step();
-            window.sums.add(run, window.phase, step, self.phases_exist);
-            let advance = u32::try_from(run.len()).unwrap_or(0);
-            window.phase = window.phase.wrapping_add(step.wrapping_mul(advance));
-            self.chunk.add_difference(
-                levels,
-                window.sums.voltage_levels(),
-                squares,
-                window.sums.voltage_squares(),
-            );
-        } else {
-            self.chunk.add(run);
-            if let (Stage::Edge { at, hertz, collected }, [set, ..]) = (self.stage, run) {
-                if let Some(slot) = self.edge_samples.get_mut(collected) {
+        match (self.stage, &mut self.window) {
+            (Stage::Inside { .. }, Some(window)) => {
+                let step = window.oscillator.step();
+                window.sums.add(run, window.phase, step, self.phases_exist);
+                let advance = u32::try_from(run.len()).unwrap_or(0);
+                window.phase = window.phase.wrapping_add(step.wrapping_mul(advance));
+            }
+            (Stage::Edge { at, hertz, collected }, _) => {
+                if let (Some(slot), [set, ..]) = (self.edge_samples.get_mut(collected), run) {
                     *slot = *set;
                 }
                 self.stage = Stage::Edge {
@@ -332,17 +332,24 @@ impl Core {
                     collected: collected + 1,
                 };
             }
+            _ => {}
         }
-        let n_samples = u32::try_from(run.len()).unwrap_or(u32::MAX);
-        self.chunk.filled = self.chunk.filled.saturating_add(n_samples);
-        self.now = self.now.saturating_add(u64::from(n_samples));
+        let mut rest = run;
+        while !rest.is_empty() {
+            let left = self.chunk.length.saturating_sub(self.chunk.filled).max(1);
+            let (piece, after) = rest.split_at(usize::try_from(left).unwrap_or(usize::MAX).min(rest.len()));
+            self.chunk.add(piece);
+            self.bits.look(piece);
+            self.now = self.now.saturating_add(piece.len() as u64);
+            if self.chunk.length <= self.chunk.filled {
+                self.end_chunk();
+            }
+            rest = after;
+        }
     }
 
     /// Looks at what the last run has completed.
     fn after_run(&mut self) {
-        if self.chunk.length <= self.chunk.filled {
-            self.end_chunk();
-        }
         match self.stage {
             Stage::Searching => {}
             Stage::Waiting { from, hertz } => {
@@ -390,22 +397,11 @@ impl Core {
             crossings.observe(chunk.level, armed_at);
         }
         let changes = self.presence.observe(chunk, n_samples);
-        for (lost, present) in self.lost_in_window.iter_mut().zip(self.presence.present()) {
-            *lost |= !present;
-        }
-        for (phase, change) in Phase::ALL.into_iter().zip(changes) {
-            let at = Position::of_sample(self.now);
-            match change {
-                Change::None => {}
-                Change::Lost => self.events.push(Event {
-                    kind: EventKind::VoltageLost(phase),
-                    at,
-                }),
-                Change::Returned => self.events.push(Event {
-                    kind: EventKind::VoltageReturned(phase),
-                    at,
-                }),
-            }
+        let [p1, p2, p3] = self.presence.present();
+        let [l1, l2, l3] = &mut self.lost_in_window;
+        (*l1, *l2, *l3) = (*l1 | !p1, *l2 | !p2, *l3 | !p3);
+        if changes != [Change::None; N_PHASES] {
+            self.tell_changes(changes);
         }
 
         if matches!(self.stage, Stage::Searching) && self.presence.known() {
@@ -418,6 +414,21 @@ impl Core {
                     hertz: self.tracker.held(hertz),
                 };
             }
+        }
+    }
+
+    /// Voltages that came or went with the last chunk become events.
+    #[cold]
+    #[inline(never)]
+    fn tell_changes(&mut self, changes: [Change; N_PHASES]) {
+        let at = Position::of_sample(self.now);
+        for (phase, change) in Phase::ALL.into_iter().zip(changes) {
+            let kind = match change {
+                Change::None => continue,
+                Change::Lost => EventKind::VoltageLost(phase),
+                Change::Returned => EventKind::VoltageReturned(phase),
+            };
+            self.events.push(Event { kind, at });
         }
     }
 
@@ -643,28 +654,26 @@ impl Core {
 }
 
 impl Chunk {
-    fn add(&mut self, run: &[SampleSet]) {
-        for set in run {
-            for ((level, square), code) in self.levels.iter_mut().zip(&mut self.squares).zip(set) {
-                *level = level.wrapping_add(i64::from(*code));
-                *square = square.wrapping_add(i64::from(*code).wrapping_mul(i64::from(*code)));
-            }
+    /// Adds at most [`MOST_IN_BLOCK`] sets: their levels fit 32 bits.
+    fn add(&mut self, piece: &[SampleSet]) {
+        let (mut level1, mut level2, mut level3) = (0_i32, 0_i32, 0_i32);
+        let (mut square1, mut square2, mut square3) = (0_i64, 0_i64, 0_i64);
+        for &[v1, v2, v3, ..] in piece {
+            level1 = level1.wrapping_add(v1);
+            level2 = level2.wrapping_add(v2);
+            level3 = level3.wrapping_add(v3);
+            square1 = square1.wrapping_add(times(v1, v1));
+            square2 = square2.wrapping_add(times(v2, v2));
+            square3 = square3.wrapping_add(times(v3, v3));
         }
-    }
-
-    fn add_difference(
-        &mut self,
-        levels_before: [i64; N_PHASES],
-        levels: [i64; N_PHASES],
-        squares_before: [i64; N_PHASES],
-        squares: [i64; N_PHASES],
-    ) {
-        for (sum, (after, before)) in self.levels.iter_mut().zip(levels.into_iter().zip(levels_before)) {
-            *sum = sum.wrapping_add(after.wrapping_sub(before));
+        for (sum, level) in self.levels.iter_mut().zip([level1, level2, level3]) {
+            *sum = sum.wrapping_add(i64::from(level));
         }
-        for (sum, (after, before)) in self.squares.iter_mut().zip(squares.into_iter().zip(squares_before)) {
-            *sum = sum.wrapping_add(after.wrapping_sub(before));
+        for (sum, square) in self.squares.iter_mut().zip([square1, square2, square3]) {
+            *sum = sum.wrapping_add(square);
         }
+        let n_samples = u32::try_from(piece.len()).unwrap_or(u32::MAX);
+        self.filled = self.filled.saturating_add(n_samples);
     }
 }
 
@@ -714,10 +723,9 @@ fn lag_millidegrees(reference: Phasor, other: Phasor) -> u32 {
 
 /// The order of the phases: which of the symmetrical components is the greater.
 fn sequence(solution: &Solution, present: [bool; N_PHASES]) -> Option<Sequence> {
-    let third = core::f64::consts::TAU / 3.0;
     let [l1, l2, l3] = solution.phases.map(|phase| phase.voltage);
-    let positive = l1.plus(l2.turned(third)).plus(l3.turned(-third)).magnitude();
-    let negative = l1.plus(l2.turned(-third)).plus(l3.turned(third)).magnitude();
+    let positive = l1.plus(l2.turned_a_third()).plus(l3.turned_back_a_third()).magnitude();
+    let negative = l1.plus(l2.turned_back_a_third()).plus(l3.turned_a_third()).magnitude();
     let all = present.into_iter().all(|present| present);
     all.then_some(if negative <= positive {
         Sequence::Normal

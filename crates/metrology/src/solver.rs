@@ -1,6 +1,6 @@
 //! From the sums of a window to volts, amperes, watts and vars: everything that happens once per window, in f64.
 
-use libm::{atan2, cos, sin, sqrt};
+use libm::{atan2, sqrt};
 
 use crate::calibration::Calibration;
 use crate::channel::{Channel, N_CHANNELS, N_PHASES, Phase};
@@ -290,10 +290,24 @@ impl Phasor {
         if radians == 0.0 {
             return self;
         }
-        let (cosine, sine) = (cos(radians), sin(radians));
+        let (sine, cosine) = libm::sincos(radians);
+        self.times(cosine, sine)
+    }
+
+    /// Turned anticlockwise by 120 degrees.
+    pub(crate) fn turned_a_third(self) -> Self {
+        self.times(-0.5, HALF_ROOT_OF_THREE)
+    }
+
+    /// Turned clockwise by 120 degrees.
+    pub(crate) fn turned_back_a_third(self) -> Self {
+        self.times(-0.5, -HALF_ROOT_OF_THREE)
+    }
+
+    fn times(self, re: f64, im: f64) -> Self {
         Self {
-            re: self.re * cosine - self.im * sine,
-            im: self.re * sine + self.im * cosine,
+            re: self.re * re - self.im * im,
+            im: self.re * im + self.im * re,
         }
     }
 
@@ -311,3 +325,6 @@ impl Phasor {
         }
     }
 }
+
+/// The sine of 120 degrees.
+const HALF_ROOT_OF_THREE: f64 = 0.866_025_403_784_438_6;

@@ -38,7 +38,7 @@ pub(crate) struct WindowSums {
 }
 
 /// Most sample sets of one block.
-pub(crate) const MOST_IN_BLOCK: usize = 16;
+pub(crate) const MOST_IN_BLOCK: usize = 32;
 
 /// Codes are held to 24 bits with sign.
 const LEAST_CODE: i32 = -0x80_0000;
@@ -116,18 +116,6 @@ impl Sums {
         self.cosine[I] = self.cosine[I].wrapping_add(i_cosine);
         self.sine[I] = self.sine[I].wrapping_add(i_sine);
     }
-
-    /// The sums of codes of the voltages.
-    pub(crate) const fn voltage_levels(&self) -> [i64; N_PHASES] {
-        let [v1, v2, v3, ..] = self.level;
-        [v1, v2, v3]
-    }
-
-    /// The sums of squares of the voltages.
-    pub(crate) const fn voltage_squares(&self) -> [i64; N_PHASES] {
-        let [v1, v2, v3, ..] = self.square;
-        [v1, v2, v3]
-    }
 }
 
 impl WindowSums {
@@ -189,13 +177,20 @@ pub(crate) fn raise_peaks(peaks: &mut [u32; N_CHANNELS], block: &[SampleSet]) {
     }
 }
 
-/// Whether all codes of the magnitudes `peaks` have at most 24 bits.
-pub(crate) fn within_24_bits(peaks: &[u32; N_CHANNELS]) -> bool {
-    peaks.iter().all(|peak| *peak <= MOST_MAGNITUDE)
+/// Whether any code of `block` has a magnitude of `limit` or more, as [`raise_peaks`] counts it; `limit` is at most 2^23.
+#[inline]
+pub(crate) fn reaches(block: &[SampleSet], limit: i32) -> bool {
+    let mut all_below = -1;
+    let below = |code: i32| (code ^ (code >> 31)).wrapping_sub(limit);
+    for &[v1, v2, v3, i1, i2, i3, neutral] in block {
+        all_below &= below(v1) & below(v2) & below(v3) & below(i1) & below(i2) & below(i3) & below(neutral);
+    }
+    0 <= all_below
 }
 
+/// The exact product.
 #[inline]
-fn times(a: i32, b: i32) -> i64 {
+pub(crate) fn times(a: i32, b: i32) -> i64 {
     i64::from(a).wrapping_mul(i64::from(b))
 }
 
@@ -219,11 +214,11 @@ mod tests {
     fn the_longest_window_of_full_codes_does_not_wrap() {
         let mut sums = Sums::ZERO;
         let block = [[LEAST_CODE; N_CHANNELS]; MOST_IN_BLOCK];
-        let n_blocks = (1 << 14) / 16;
+        let n_blocks = (1 << 14) / 32;
         for _ in 0..n_blocks {
             sums.add(&block, 0, 0, [true; N_PHASES]);
         }
-        let n_samples = i128::from(n_blocks) * 16;
+        let n_samples = i128::from(n_blocks) * 32;
         assert_eq!(i128::from(sums.square[0]), (1_i128 << 46) * n_samples);
         assert_eq!(i128::from(sums.cosine[3]), -(1_i128 << 23) * 8_388_607 * n_samples);
     }
@@ -253,7 +248,14 @@ mod tests {
         let mut peaks = [0; N_CHANNELS];
         raise_peaks(&mut peaks, &[[i32::MIN, i32::MAX, -1, 5, 0, MOST_CODE, LEAST_CODE]]);
         assert_eq!(peaks, [0x7FFF_FFFF, 0x7FFF_FFFF, 0, 5, 0, 0x7F_FFFF, 0x7F_FFFF]);
-        assert!(!within_24_bits(&peaks));
+        for (code, limit, reached) in [(MOST_CODE, 0x7F_FFFF, true), (MOST_CODE, 0x80_0000, false)] {
+            assert_eq!(reaches(&[[0, 0, code, 0, 0, 0, 0], [0; N_CHANNELS]], limit), reached);
+            assert_eq!(
+                reaches(&[[0, 0, -1 - code, 0, 0, 0, 0], [0; N_CHANNELS]], limit),
+                reached
+            );
+        }
+        assert!(reaches(&[[0, 0, 0, 0, 0, 0, i32::MAX]], 0x80_0000) && reaches(&[[i32::MIN; N_CHANNELS]], 0x80_0000));
         assert_eq!(
             held(&[i32::MIN, i32::MAX, 1, 2, 3, 4, 5]),
             [LEAST_CODE, MOST_CODE, 1, 2, 3, 4, 5]

@@ -20,7 +20,7 @@ mod waveform;
 pub use ads131m::RawFrame;
 pub use assembler::{Assembler, Health, LONGEST_BRIDGE, LONGEST_GAP, Report, STOPPED_AFTER};
 pub use double_buffer::{DoubleBuffer, Frames};
-pub use measuring::Measuring;
+pub use measuring::{Measuring, Told, supply_quality};
 pub use source::{Faults, Recorded, Samples, Source};
 pub use waveform::Waveform;
 

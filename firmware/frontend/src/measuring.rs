@@ -1,14 +1,13 @@
-//! What follows the assembler: the chain and the LEDs, with the sealed parameters of the meter.
-//!
-//! The quality of the supply is not here yet.
+//! What follows the assembler: the chain, the LEDs and the quality of the supply, with the sealed parameters of the meter.
 
 use metrology::{
-    Chain, Channel, Measurement, Parameters, Position, Pulses, Registers, SampleSet, Setup, SetupError, Spectrum,
+    Chain, Channel, Lamp, Measurement, Parameters, Position, Pulses, QualityFinding, QualitySetup, Registers,
+    SampleSet, Setup, SetupError, Spectrum, SupplyQuality,
 };
 
-/// Everything that measures. Takes about 15 kB.
+/// What measures. Takes about 15 kB; the quality of the supply takes 18 kB in a place of its own, so that no stack has to hold both at once.
 ///
-/// For each block of samples: [`Self::push`]; for each window that it finishes: [`Self::light`], [`Self::spectra`].
+/// For each block of samples: [`Self::take`].
 #[derive(Clone, Debug)]
 pub struct Measuring {
     /// Without the sealed parameters.
@@ -18,6 +17,21 @@ pub struct Measuring {
     /// Where the spectra that were handed out end.
     seen: [Option<Position>; 7],
     distortion: [Option<u16>; 6],
+}
+
+/// What came of the samples, in the order in which the meter is to know it.
+#[derive(Clone, Copy, Debug)]
+pub enum Told<'a> {
+    /// A window is over.
+    Window(&'a Measurement),
+    /// An LED is switched on at this sample.
+    Pulse(u64),
+    /// An event, an aggregate or a week of the supply.
+    Finding(QualityFinding<'a>),
+    /// The harmonics of one channel.
+    Spectrum(&'a Spectrum),
+    /// Total harmonic distortion in tenths of a percent, voltages and currents of the phases; it has changed.
+    Distortion([Option<u16>; 6]),
 }
 
 impl Measuring {
@@ -56,32 +70,51 @@ impl Measuring {
         Ok(())
     }
 
-    /// Takes a block that is shorter than a window, and gives the window that it finishes.
-    pub fn push(&mut self, sets: &[SampleSet]) -> Option<Measurement> {
+    /// Takes a block that is shorter than a window and ends at `unix_millis` of the meter's clock, and tells what came of it; `quality` is
+    /// that of [`supply_quality`], always the same.
+    pub fn take(
+        &mut self,
+        quality: &mut SupplyQuality,
+        sets: &[SampleSet],
+        unix_millis: u64,
+        mut tell: impl FnMut(Told<'_>),
+    ) {
         let mut finished = None;
         self.chain.push_block(sets, |measurement| finished = Some(*measurement));
-        finished
+        if let Some(window) = &finished {
+            self.announce_tick(unix_millis);
+            tell(Told::Window(window));
+            for led in &mut self.leds {
+                led.book(window).for_each(|sample| tell(Told::Pulse(sample)));
+            }
+        }
+        quality.push_block(sets, |finding| tell(Told::Finding(finding)));
+        let Some(window) = &finished else { return };
+        let since = self.chain.position().sample().saturating_sub(window.to.sample());
+        let ended = unix_millis.saturating_sub(since * 1_000 / u64::from(crate::RATE_HZ));
+        quality.book(window, ended, |finding| tell(Told::Finding(finding)));
+        self.tell_spectra(quality, &mut tell);
     }
 
-    /// Books a window into the LEDs; `each` gets the sample numbers at which they are switched on.
-    pub fn light(&mut self, measurement: &Measurement, mut each: impl FnMut(u64)) {
-        for led in &mut self.leds {
-            led.book(measurement).for_each(&mut each);
+    /// Tells the chain of a 10-minute tick that the next window may reach: a window is to begin there (IEC 61000-4-30, 4.5).
+    fn announce_tick(&mut self, unix_millis: u64) {
+        let to_tick = unix_millis.next_multiple_of(TEN_MINUTES_MILLIS) - unix_millis;
+        if to_tick <= LONGEST_WINDOW_MILLIS {
+            let ahead = to_tick * u64::from(crate::RATE_HZ) / 1_000;
+            self.chain
+                .resynchronise(Position::of_sample(self.chain.position().sample() + ahead));
         }
     }
 
-    /// Hands the spectra out that are new since the last call.
-    pub fn spectra(&mut self, mut each: impl FnMut(&Spectrum)) {
+    /// Spectra come one channel after the other: those that are new.
+    fn tell_spectra(&mut self, quality: &mut SupplyQuality, tell: &mut impl FnMut(Told<'_>)) {
         for (channel, seen) in Channel::ALL.into_iter().zip(&mut self.seen) {
             if let Some(spectrum) = self.chain.spectrum(channel).filter(|it| Some(it.to) != *seen) {
                 *seen = Some(spectrum.to);
-                each(spectrum);
+                quality.book_spectrum(spectrum);
+                tell(Told::Spectrum(spectrum));
             }
         }
-    }
-
-    /// Total harmonic distortion in tenths of a percent, voltages and currents of the phases, when it has changed since the last call.
-    pub fn news_of_distortion(&mut self) -> Option<[Option<u16>; 6]> {
         let channels = [
             Channel::V1,
             Channel::V2,
@@ -94,9 +127,10 @@ impl Measuring {
             let millionths = self.chain.spectrum(channel)?.thd_millionths?;
             Some(u16::try_from(millionths.saturating_add(500) / 1_000).unwrap_or(u16::MAX))
         });
-        let news = distortion != self.distortion;
-        self.distortion = distortion;
-        news.then_some(distortion)
+        if distortion != self.distortion {
+            self.distortion = distortion;
+            tell(Told::Distortion(distortion));
+        }
     }
 
     /// The chain.
@@ -111,6 +145,23 @@ impl Measuring {
         let [active, reactive] = &self.leds;
         [active.count(), reactive.count()]
     }
+}
+
+/// The quality of the supply that [`Measuring`] is to watch: the usual thresholds, and the flicker of the lamps that the nominal voltage has.
+///
+/// # Errors
+/// [`SetupError`] when the setup is absurd.
+pub fn supply_quality(setup: &Setup, parameters: &Parameters) -> Result<SupplyQuality, SetupError> {
+    let lamp = if setup.nominal_volts < LEAST_VOLTS_OF_230 {
+        Lamp::V120
+    } else {
+        Lamp::V230
+    };
+    let usual = QualitySetup {
+        lamp,
+        ..QualitySetup::USUAL
+    };
+    SupplyQuality::new(&calibrated(setup, parameters), &usual)
 }
 
 fn calibrated(setup: &Setup, parameters: &Parameters) -> Setup {
@@ -137,3 +188,8 @@ fn leds(parameters: &Parameters, constant: u32, registers: &Registers) -> Result
 
 /// The boards of this workspace have no thermometer: they stand in a room.
 const ROOM_CELSIUS: f64 = 23.0;
+const TEN_MINUTES_MILLIS: u64 = 600_000;
+/// A little more than ten cycles of 42.5 Hz.
+const LONGEST_WINDOW_MILLIS: u64 = 250;
+/// Below it the lamps are those of 120 V.
+const LEAST_VOLTS_OF_230: f64 = 180.0;

@@ -30,7 +30,7 @@ use board::uart::{Port, Uart};
 use board::watchdog::Watchdog;
 use cortex_m_rt::entry;
 use meter::{BootReport, Input, Meter, Trouble};
-use metrology::SetupError;
+use metrology::{SetupError, SupplyQuality};
 
 use crate::hardware::Hardware;
 use crate::line::Line;
@@ -41,6 +41,7 @@ use crate::restart::{LIVING, Living};
 use crate::trace::Event;
 
 static METER: Place<Option<Meter>> = Place::new();
+static QUALITY: Place<SupplyQuality> = Place::new();
 static METERING: Place<Metering> = Place::new();
 static HDLC: Place<Line> = Place::new();
 static WRAPPER: Place<Line> = Place::new();
@@ -67,7 +68,8 @@ fn main() -> ! {
     if last.cause.is_fault() {
         living.step(clock.now(), Input::Trouble(Trouble::Program));
     }
-    let metering = begin_metering(&mut clock, &probe, living);
+    let quality = begin_quality(&mut clock, living);
+    let metering = begin_metering(&mut clock, &probe, living, quality);
     let lines = [begin_hdlc(), begin_wrapper(clock.now())];
     board::alarm::start();
     let mut rooms = Rooms {
@@ -125,20 +127,35 @@ struct Begun {
 }
 
 #[inline(never)]
-fn begin_metering(clock: &mut Clock, probe: &Probe, living: &Living) -> &'static mut Metering {
-    let now = clock.now();
-    METERING.put_with(|| match Metering::begin(living, probe, now) {
-        Ok(metering) => metering,
-        Err(error) => {
-            // The numbers would bring the printing of floating point into the image.
-            let what = match error {
-                SetupError::OutOfRange { field, .. } => field,
-                SetupError::NoChannel => "no channel",
-            };
-            say!("fault setup: {what}");
-            restart::give_up(clock, "the metrology refuses its setup")
-        }
+fn begin_quality(clock: &mut Clock, living: &Living) -> &'static mut SupplyQuality {
+    QUALITY.put_with(|| match metering::quality(living) {
+        Ok(quality) => quality,
+        Err(error) => refuse_setup(clock, &error),
     })
+}
+
+#[inline(never)]
+fn begin_metering(
+    clock: &mut Clock,
+    probe: &Probe,
+    living: &Living,
+    quality: &'static mut SupplyQuality,
+) -> &'static mut Metering {
+    let now = clock.now();
+    METERING.put_with(|| match Metering::begin(living, quality, probe, now) {
+        Ok(metering) => metering,
+        Err(error) => refuse_setup(clock, &error),
+    })
+}
+
+fn refuse_setup(clock: &mut Clock, error: &SetupError) -> ! {
+    // The numbers would bring the printing of floating point into the image.
+    let what = match error {
+        SetupError::OutOfRange { field, .. } => field,
+        SetupError::NoChannel => "no channel",
+    };
+    say!("fault setup: {what}");
+    restart::give_up(clock, "the metrology refuses its setup")
 }
 
 #[inline(never)]

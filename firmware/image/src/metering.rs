@@ -1,10 +1,13 @@
 //! The legally relevant part at work: frames into samples, samples into the chain, windows into the meter, energy into the LEDs.
 
-use base::Instant;
+use base::{Instant, Micros};
 use board::say;
-use frontend::{AMPS_PER_LSB, Assembler, Faults, Frames as _, Health, Measuring, RATE_HZ, VOLTS_PER_LSB};
+use frontend::{
+    AMPS_PER_LSB, Assembler, Faults, Frames as _, Health, Measuring, RATE_HZ, Told, VOLTS_PER_LSB, supply_quality,
+};
+use meter::limits::KEPT_OCTETS;
 use meter::{Config, Input, Trouble};
-use metrology::{Measurement, NominalFrequency, Parameters, SampleSet, Setup, SetupError};
+use metrology::{NominalFrequency, Parameters, SampleSet, Setup, SetupError, SupplyQuality};
 
 use crate::converter::Converter;
 use crate::probe::Probe;
@@ -23,15 +26,23 @@ pub(crate) struct Metering {
 /// What takes the samples, and what came of them.
 struct Sampler {
     measuring: Measuring,
+    quality: &'static mut SupplyQuality,
     /// Of the sealed parameters that it measures with.
     checksum: u32,
+    /// When the first sample was taken.
+    began: Instant,
     windows: u32,
     first_measured: Option<Instant>,
 }
 
 impl Metering {
     /// Starts the samples, measured with the sealed parameters.
-    pub(crate) fn begin(living: &Living, probe: &Probe, now: Instant) -> Result<Self, SetupError> {
+    pub(crate) fn begin(
+        living: &Living,
+        quality: &'static mut SupplyQuality,
+        probe: &Probe,
+        now: Instant,
+    ) -> Result<Self, SetupError> {
         let model = living.meter.model();
         let measuring = Measuring::new(
             &setup(&model.config),
@@ -39,6 +50,7 @@ impl Metering {
             model.config.constant,
             &model.registers,
         )?;
+        resume_week(quality, living, now);
         let assembler = Assembler::new(0);
         Ok(Self {
             converter: Converter::begin(now, faults(probe)),
@@ -46,7 +58,9 @@ impl Metering {
             assembler,
             sampler: Sampler {
                 measuring,
+                quality,
                 checksum: checksum(living),
+                began: now,
                 windows: 0,
                 first_measured: None,
             },
@@ -67,12 +81,13 @@ impl Metering {
                 sampler,
                 ..
             } = self;
-            let mut each = |sets: &[SampleSet]| sampler.take(now, sets, living);
             let taken = converter.take(&mut |first, frames| {
-                assembler.block(first, frames, &mut each);
+                let end = sampler.time_of(first + frames.len() as u64);
+                assembler.block(first, frames, &mut |sets| sampler.take(now, end, sets, living));
             });
             if !taken {
-                assembler.catch_up(converter.due(), &mut each);
+                let end = sampler.time_of(converter.due());
+                assembler.catch_up(converter.due(), &mut |sets| sampler.take(now, end, sets, living));
                 break;
             }
         }
@@ -123,27 +138,41 @@ impl Metering {
 }
 
 impl Sampler {
-    /// A block; a window that it finishes goes to the meter.
-    fn take(&mut self, now: Instant, sets: &[SampleSet], living: &mut Living) {
-        if let Some(measurement) = &self.measuring.push(sets) {
-            self.measure(now, measurement, living);
-        }
+    /// When the sample with this number is due.
+    fn time_of(&self, sample: u64) -> Instant {
+        self.began + Micros::new(sample * MICROS_PER_SAMPLE)
     }
 
-    fn measure(&mut self, now: Instant, measurement: &Measurement, living: &mut Living) {
-        self.windows = self.windows.wrapping_add(1);
-        if self.first_measured.is_none() {
-            self.first_measured = Some(now);
-            trace::note(now, Event::Measured);
-        }
-        // The emulated board has no lamp: the pulses are counted.
-        self.measuring.light(measurement, |_sample| {});
-        living.step(now, Input::Measured(measurement));
-        self.measuring
-            .spectra(|spectrum| living.step(now, Input::Spectrum(spectrum)));
-        if let Some(distortion) = self.measuring.news_of_distortion() {
-            living.step(now, Input::Distortion(distortion));
-        }
+    /// Samples that were taken until `end`; what comes of them goes to the meter.
+    fn take(&mut self, now: Instant, end: Instant, sets: &[SampleSet], living: &mut Living) {
+        let Self {
+            measuring,
+            quality,
+            windows,
+            first_measured,
+            ..
+        } = self;
+        measuring.take(quality, sets, unix_millis(living, end), |told| match told {
+            Told::Window(measurement) => {
+                *windows = windows.wrapping_add(1);
+                if first_measured.is_none() {
+                    *first_measured = Some(now);
+                    trace::note(now, Event::Measured);
+                }
+                living.step(now, Input::Measured(measurement));
+            }
+            // The emulated board has no lamp: the pulses are counted.
+            Told::Pulse(_sample) => {}
+            Told::Finding(finding) => living.step(
+                now,
+                Input::Quality {
+                    finding,
+                    rate_hz: RATE_HZ,
+                },
+            ),
+            Told::Spectrum(spectrum) => living.step(now, Input::Spectrum(spectrum)),
+            Told::Distortion(distortion) => living.step(now, Input::Distortion(distortion)),
+        });
     }
 
     /// When the sealed parameters have changed, the metrology measures on with the new ones.
@@ -171,6 +200,26 @@ fn parameters(living: &Living) -> Parameters {
 fn checksum(living: &Living) -> u32 {
     let store = living.meter.model().legal.store();
     store.map_or(0, metrology::SealedStore::checksum)
+}
+
+/// The quality of the supply, for [`Metering::begin`].
+pub(crate) fn quality(living: &Living) -> Result<SupplyQuality, SetupError> {
+    supply_quality(&setup(&living.meter.model().config), &parameters(living))
+}
+
+/// The week of the supply's quality outlives the power.
+#[inline(never)]
+fn resume_week(quality: &mut SupplyQuality, living: &Living, now: Instant) {
+    let mut buffer = [0; KEPT_OCTETS];
+    if let Some(record) = living.meter.kept_week(&living.hardware.nvm, &mut buffer) {
+        // A record that is damaged, or from a time to come, leaves a new week.
+        let _goes_on = quality.resume(record, unix_millis(living, now));
+    }
+}
+
+/// The meter's time at `at` in milliseconds since 1970.
+fn unix_millis(living: &Living, at: Instant) -> u64 {
+    u64::try_from(living.meter.model().clock.micros(at) / 1_000).unwrap_or(0)
 }
 
 /// What a test wants to go wrong with the converter.
@@ -207,3 +256,4 @@ fn setup(config: &Config) -> Setup {
 
 /// Damaged frames in one pass that are worth an event: a tenth of a half.
 const MANY_DAMAGED: u32 = 3;
+const MICROS_PER_SAMPLE: u64 = 1_000_000 / RATE_HZ as u64;

@@ -8,9 +8,9 @@ use dlms::security::Key;
 use dlms::server::{HdlcLink, HdlcSettings, Link};
 use embedded_hal_02::blocking::rng::Read as _;
 use embedded_hal_bus::spi::ExclusiveDevice;
-use frontend::{AMPS_PER_LSB, Assembler, RATE_HZ, VOLTS_PER_LSB};
+use frontend::{AMPS_PER_LSB, Assembler, Measuring, RATE_HZ, Told, VOLTS_PER_LSB, supply_quality};
 use meter::{Config, Input, Meter, Secrets, Trouble, Variant};
-use metrology::{Chain, Measurement, Setup};
+use metrology::{Parameters, SampleSet, Setup, SupplyQuality};
 use stm32f4xx_hal::gpio::{Edge, ExtiPin as _};
 use stm32f4xx_hal::pac::{self, NVIC, Peripherals};
 use stm32f4xx_hal::prelude::*;
@@ -68,9 +68,17 @@ fn main() -> ! {
         Ok((meter, _report_is_in_the_log)) => meter,
         Err(fault) => panic!("{fault}"),
     };
-    static CHAIN: static_cell::StaticCell<Chain> = static_cell::StaticCell::new();
+    // The sealed parameters; `firmware/image` follows their changes too, and goes on with the week of the supply's quality.
+    static QUALITY: static_cell::StaticCell<SupplyQuality> = static_cell::StaticCell::new();
+    static MEASURING: static_cell::StaticCell<Measuring> = static_cell::StaticCell::new();
     let setup = Setup::three_phase(f64::from(RATE_HZ), VOLTS_PER_LSB, AMPS_PER_LSB);
-    let chain = CHAIN.init_with(|| Chain::new(&setup).expect("the setup is an ordinary one"));
+    let parameters = meter.parameters(&board.flash).unwrap_or(Parameters::IDEAL);
+    let quality = QUALITY.init_with(|| supply_quality(&setup, &parameters).expect("the setup is an ordinary one"));
+    let measuring = MEASURING.init_with(|| {
+        let model = meter.model();
+        Measuring::new(&setup, &parameters, model.config.constant, &model.registers)
+            .expect("the setup is an ordinary one")
+    });
     static LINK: static_cell::StaticCell<Link> = static_cell::StaticCell::new();
     let link = LINK.init_with(|| Link::Hdlc(HdlcLink::new(HdlcSettings::standard(17))));
 
@@ -109,8 +117,23 @@ fn main() -> ! {
         now = now + Micros::new(u64::from(tick.wrapping_sub(last_tick)));
         last_tick = tick;
 
-        let mut finished: Option<Measurement> = None;
-        let mut push = |sets: &[_]| chain.push_block(sets, |measurement| finished = Some(*measurement));
+        let unix_millis = u64::try_from(meter.model().clock.micros(now) / 1_000).unwrap_or(0);
+        let mut push = |sets: &[SampleSet]| {
+            measuring.take(quality, sets, unix_millis, |told| {
+                let input = match told {
+                    Told::Window(measurement) => Input::Measured(measurement),
+                    // A product hands the sample at which an LED is switched on to a timer.
+                    Told::Pulse(_sample) => return,
+                    Told::Finding(finding) => Input::Quality {
+                        finding,
+                        rate_hz: RATE_HZ,
+                    },
+                    Told::Spectrum(spectrum) => Input::Spectrum(spectrum),
+                    Told::Distortion(distortion) => Input::Distortion(distortion),
+                };
+                note(meter.step(now, input, &mut board));
+            });
+        };
         let came = converter::take(&mut |first, frames| {
             let _counted_in_its_health = assembler.block(first, frames, &mut push);
         });
@@ -118,9 +141,6 @@ fn main() -> ! {
             // What is 20 ms late will not come: its samples are filled up.
             let due = now.as_micros().saturating_sub(20_000) / 125;
             let _counted_in_its_health = assembler.catch_up(due, &mut push);
-        }
-        if let Some(measurement) = &finished {
-            note(meter.step(now, Input::Measured(measurement), &mut board));
         }
         let health = assembler.health();
         if converter_works && (health.stopped || health.needs_setup) {

@@ -35,10 +35,8 @@ pub enum Part {
     Script,
     /// Checking frames and putting them on the time line.
     FrontEnd,
-    /// The chain: windows and spectra.
+    /// Windows, LEDs, spectra and the quality of the supply.
     Metrology,
-    /// Booking energy into LEDs.
-    Leds,
     /// `Meter::step` with a finished window.
     Booking,
     /// `Meter::step` with octets of a client.
@@ -51,10 +49,9 @@ pub enum Part {
 
 impl Part {
     /// All parts but the script.
-    pub const WORK: [Self; 7] = [
+    pub const WORK: [Self; 6] = [
         Self::FrontEnd,
         Self::Metrology,
-        Self::Leds,
         Self::Booking,
         Self::Serving,
         Self::Stepping,
@@ -68,7 +65,6 @@ impl Part {
             Self::Script => "script",
             Self::FrontEnd => "front-end",
             Self::Metrology => "metrology",
-            Self::Leds => "leds",
             Self::Booking => "booking",
             Self::Serving => "serving",
             Self::Stepping => "stepping",

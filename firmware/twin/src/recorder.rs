@@ -137,6 +137,17 @@ impl Recorder<'_> {
         );
         self.samples(8_000, Faults::NONE);
 
+        // A dip of one phase, a swell and an interruption, 0.3 s each: the quality of the supply.
+        let [full, ..] = Waveform::ORDINARY.volts_peak;
+        for volts_peak in [[full / 2, full, full], [full + full / 4; 3], [0; 3]] {
+            let disturbed = Waveform {
+                volts_peak,
+                ..Waveform::ORDINARY
+            };
+            self.samples_of(disturbed, 2_400, Faults::NONE);
+            self.samples(4_000, Faults::NONE);
+        }
+
         // Noise on both lines, from a generator of one line.
         let mut chance = 0x2026_u32;
         for port in Port::ALL {
@@ -147,15 +158,17 @@ impl Recorder<'_> {
         }
 
         // Minutes without samples between seconds with them: rows of the profile, checkpoints, links that fall asleep.
-        for seconds in [1_000, 2_000, 3_000] {
-            self.label("second without samples", 1_000);
+        // The first of them ends at a tick of the clock, where windows begin anew and ten minutes of the supply end.
+        for seconds in [599, 1_000, 2_000, 3_000] {
+            let without = u32::try_from(seconds - self.now.as_micros() / 1_000_000).expect("minutes");
+            self.label("second without samples", without);
             self.now = Instant::START + Micros::from_secs(seconds);
             self.happen(Event::Time);
             self.label("", 0);
             self.sample = self.now.as_micros() / 125;
-            self.samples(8_000, Faults::NONE);
+            self.samples(16_000, Faults::NONE);
         }
-        self.samples(16_000, Faults::NONE);
+        self.samples(8_000, Faults::NONE);
 
         let challenge = Challenge::new(b"another challenge").expect("17 octets");
         let settings = Settings {
@@ -168,6 +181,7 @@ impl Recorder<'_> {
         self.talk(Port::Wrapper, &mut manager, get(7, "1-0:99.1.0"));
         self.label("", 0);
         self.talk(Port::Wrapper, &mut manager, get(7, "0-0:99.98.0"));
+        self.talk(Port::Wrapper, &mut manager, get(7, "0-0:99.98.4"));
         self.talk(Port::Wrapper, &mut manager, Command::Release);
         self.label("power-fail snapshot", 1);
         self.happen(Event::PowerFailing);
@@ -189,9 +203,14 @@ impl Recorder<'_> {
         sent
     }
 
-    /// Samples of the ordinary household, 16 frames at a time; what never comes is noticed after 32 ms.
+    /// Samples of the ordinary household.
     fn samples(&mut self, count: u64, faults: Faults) {
-        let mut source = Source::new(Waveform::ORDINARY, faults);
+        self.samples_of(Waveform::ORDINARY, count, faults);
+    }
+
+    /// Samples, 16 frames at a time; what never comes is noticed after 32 ms.
+    fn samples_of(&mut self, waveform: Waveform, count: u64, faults: Faults) {
+        let mut source = Source::new(waveform, faults);
         let mut frames = [[0; 30]; 16];
         let end = self.sample + count;
         while self.sample < end {

@@ -6,9 +6,9 @@ use base::{Instant, Micros, Utc};
 use dlms::security::{Key, Secret};
 use dlms::server::{HdlcLink, HdlcSettings, Link, WrapperLink};
 use flash::Nor;
-use frontend::{AMPS_PER_LSB, Assembler, Measuring, RATE_HZ, VOLTS_PER_LSB};
+use frontend::{AMPS_PER_LSB, Assembler, Measuring, RATE_HZ, Told, VOLTS_PER_LSB, supply_quality};
 use meter::{Board, Config, Input, Meter, Secrets, Variant, display};
-use metrology::{Channel, Measurement, SampleSet, Setup};
+use metrology::{QualityFinding, SampleSet, Setup, SupplyQuality};
 
 use crate::memory::Memory;
 use crate::script::{Entry, Event, Port};
@@ -18,7 +18,8 @@ use crate::{Part, Watch};
 #[derive(Default)]
 pub struct Rooms {
     meter: Option<Meter>,
-    measuring: Option<Sampler>,
+    quality: Option<SupplyQuality>,
+    measuring: Option<Measuring>,
     hdlc: Option<Link>,
     wrapper: Option<Link>,
 }
@@ -29,6 +30,7 @@ impl Rooms {
     pub const fn new() -> Self {
         Self {
             meter: None,
+            quality: None,
             measuring: None,
             hdlc: None,
             wrapper: None,
@@ -41,7 +43,7 @@ pub struct Rig<'a, W> {
     meter: &'a mut Meter,
     board: Bench<'a, W>,
     assembler: Assembler,
-    measuring: &'a mut Sampler,
+    sampler: Sampler<'a>,
     links: [&'a mut Link; 2],
     shown: Option<display::Shown>,
     /// The second whose display was taken down.
@@ -50,9 +52,9 @@ pub struct Rig<'a, W> {
 }
 
 /// What makes measurements of samples.
-struct Sampler {
-    measuring: Measuring,
-    windows: usize,
+struct Sampler<'a> {
+    measuring: &'a mut Measuring,
+    quality: &'a mut SupplyQuality,
 }
 
 /// The meter's board.
@@ -88,12 +90,16 @@ impl<'a, W: Watch> Rig<'a, W> {
         };
         let Rooms {
             meter,
+            quality,
             measuring,
             hdlc,
             wrapper,
         } = rooms;
         let meter = begin(meter, &mut board);
-        let measuring = Sampler::begin(measuring, meter, &board.memory);
+        let sampler = Sampler {
+            quality: begin_quality(quality, meter, &board.memory),
+            measuring: begin_measuring(measuring, meter, &board.memory),
+        };
         hdlc_link(hdlc);
         wrapper_link(wrapper, Instant::START);
         let (Some(hdlc), Some(wrapper)) = (hdlc, wrapper) else {
@@ -103,7 +109,7 @@ impl<'a, W: Watch> Rig<'a, W> {
             meter,
             board,
             assembler: Assembler::new(0),
-            measuring,
+            sampler,
             links: [hdlc, wrapper],
             shown: None,
             second: None,
@@ -176,7 +182,7 @@ impl<'a, W: Watch> Rig<'a, W> {
             meter,
             board,
             assembler,
-            measuring,
+            sampler,
             watch,
             ..
         } = self;
@@ -184,10 +190,7 @@ impl<'a, W: Watch> Rig<'a, W> {
         watch.turn_to(Part::FrontEnd);
         feed(assembler, &mut |sets| {
             watch.turn_to(Part::Metrology);
-            let finished = measuring.measuring.push(sets);
-            if let Some(measurement) = &finished {
-                measuring.book(now, measurement, meter, board, *watch);
-            }
+            sampler.take(now, sets, meter, board, *watch);
             watch.turn_to(Part::FrontEnd);
         });
         if health != assembler.health() {
@@ -262,56 +265,80 @@ fn wrapper_link(room: &mut Option<Link>, now: Instant) {
     *room = Some(Link::Wrapper(WrapperLink::new(now, Micros::MAX)));
 }
 
-impl Sampler {
-    #[inline(never)]
-    fn begin<'m>(room: &'m mut Option<Self>, meter: &Meter, nor: &dyn Nor) -> &'m mut Self {
-        let model = meter.model();
-        let parameters = meter.parameters(nor).expect("the memory is sound");
-        let setup = Setup::three_phase(f64::from(RATE_HZ), VOLTS_PER_LSB, AMPS_PER_LSB);
-        let measuring = Measuring::new(&setup, &parameters, model.config.constant, &model.registers);
-        room.insert(Self {
-            measuring: measuring.expect("the setup is an ordinary one"),
-            windows: 0,
-        })
-    }
+#[inline(never)]
+fn begin_quality<'m>(room: &'m mut Option<SupplyQuality>, meter: &Meter, nor: &dyn Nor) -> &'m mut SupplyQuality {
+    let parameters = meter.parameters(nor).expect("the memory is sound");
+    room.insert(supply_quality(&setup(), &parameters).expect("the setup is an ordinary one"))
+}
 
-    fn book<W: Watch>(
+#[inline(never)]
+fn begin_measuring<'m>(room: &'m mut Option<Measuring>, meter: &Meter, nor: &dyn Nor) -> &'m mut Measuring {
+    let model = meter.model();
+    let parameters = meter.parameters(nor).expect("the memory is sound");
+    let measuring = Measuring::new(&setup(), &parameters, model.config.constant, &model.registers);
+    room.insert(measuring.expect("the setup is an ordinary one"))
+}
+
+fn setup() -> Setup {
+    Setup::three_phase(f64::from(RATE_HZ), VOLTS_PER_LSB, AMPS_PER_LSB)
+}
+
+impl Sampler<'_> {
+    fn take<W: Watch>(
         &mut self,
         now: Instant,
-        measurement: &Measurement,
+        sets: &[SampleSet],
         meter: &mut Meter,
         board: &mut Bench<'_, W>,
         watch: &W,
     ) {
-        self.windows = self.windows.wrapping_add(1);
-        if W::WRITES {
+        let unix_millis = u64::try_from(meter.model().clock.micros(now) / 1_000).unwrap_or(0);
+        self.measuring.take(self.quality, sets, unix_millis, |told| {
+            trace(now, &told, watch);
+            let (part, input) = match told {
+                Told::Window(measurement) => (Part::Booking, Input::Measured(measurement)),
+                Told::Pulse(_sample) => return,
+                Told::Finding(finding) => {
+                    let rate_hz = RATE_HZ;
+                    (Part::Stepping, Input::Quality { finding, rate_hz })
+                }
+                Told::Spectrum(spectrum) => (Part::Stepping, Input::Spectrum(spectrum)),
+                Told::Distortion(distortion) => (Part::Stepping, Input::Distortion(distortion)),
+            };
+            watch.turn_to(part);
+            let outcome = meter.step(now, input, board);
+            say_fault(watch, outcome);
+            watch.turn_to(Part::Metrology);
+        });
+    }
+}
+
+/// Writes down what the metrology told, long things as their hash.
+fn trace<W: Watch>(now: Instant, told: &Told<'_>, watch: &W) {
+    if !W::WRITES {
+        return;
+    }
+    let line = Line::new(watch);
+    match told {
+        Told::Window(measurement) => {
             let hash = Hash::of(format_args!("{measurement:?}"));
-            let channel = Channel::ALL
-                .get(self.windows % Channel::ALL.len())
-                .copied()
-                .unwrap_or(Channel::V1);
-            let spectrum = Hash::of(format_args!("{:?}", self.measuring.chain().spectrum(channel)));
-            Line::new(watch).put(format_args!(
-                "{} measured {hash:016x} spectrum {spectrum:016x}",
-                now.as_micros()
-            ));
+            line.put(format_args!("{} measured {hash:016x}", now.as_micros()));
         }
-        watch.turn_to(Part::Leds);
-        self.measuring.light(measurement, |sample| {
-            Line::new(watch).put(format_args!("pulse {sample}"))
-        });
-        watch.turn_to(Part::Booking);
-        let outcome = meter.step(now, Input::Measured(measurement), board);
-        say_fault(watch, outcome);
-        watch.turn_to(Part::Stepping);
-        self.measuring.spectra(|spectrum| {
-            let outcome = meter.step(now, Input::Spectrum(spectrum), board);
-            say_fault(watch, outcome);
-        });
-        if let Some(distortion) = self.measuring.news_of_distortion() {
-            let outcome = meter.step(now, Input::Distortion(distortion), board);
-            say_fault(watch, outcome);
+        Told::Pulse(sample) => line.put(format_args!("pulse {sample}")),
+        Told::Finding(
+            finding @ (QualityFinding::Began(_) | QualityFinding::Ended(_) | QualityFinding::RapidChange(_)),
+        ) => {
+            line.put(format_args!("{} {finding:?}", now.as_micros()));
         }
+        Told::Finding(finding) => {
+            let hash = Hash::of(format_args!("{finding:?}"));
+            line.put(format_args!("{} aggregate {hash:016x}", now.as_micros()));
+        }
+        Told::Spectrum(spectrum) => {
+            let hash = Hash::of(format_args!("{spectrum:?}"));
+            line.put(format_args!("{} spectrum {hash:016x}", now.as_micros()));
+        }
+        Told::Distortion(distortion) => line.put(format_args!("{} distortion {distortion:?}", now.as_micros())),
     }
 }
 

@@ -37,6 +37,14 @@ fn a_life_lived_again_is_the_same_and_one_octet_makes_another() {
     for kind in [
         "booted",
         "measured",
+        "spectrum",
+        "distortion",
+        // Supply quality: a dip, a swell, an interruption and their ends, and what the tick of ten minutes ended.
+        "Began(VoltageEvent { kind: Dip",
+        "Began(VoltageEvent { kind: Swell",
+        "Began(VoltageEvent { kind: Interruption",
+        "Ended(VoltageEvent",
+        "aggregate",
         "pulse",
         "frame Hdlc",
         "frame Wrapper",

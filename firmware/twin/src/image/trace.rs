@@ -6,10 +6,10 @@ use twin::{Part, Watch};
 
 use crate::host_file::HostFile;
 
-/// A file that the trace goes to, some kilobytes at a time.
+/// A file that the trace goes to, a kilobyte at a time.
 pub(crate) struct Trace {
     file: HostFile,
-    buffer: RefCell<heapless::Vec<u8, 4_096>>,
+    buffer: RefCell<heapless::Vec<u8, 1_024>>,
     whole: Cell<bool>,
 }
 
