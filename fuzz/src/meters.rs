@@ -1,7 +1,5 @@
 //! The whole meter behind a wrapper: associated as its management client, asked for anything its directory has.
 
-use std::sync::OnceLock;
-
 use base::{Civil, Instant, Micros, Utc};
 use ferraris_dlms::security::{Key, Secret};
 use ferraris_dlms::server::{Link, WrapperLink};
@@ -94,8 +92,10 @@ fn boot(desk: &mut Desk) -> (Meter, bool) {
     (meter, report.has_loss())
 }
 
-/// The flash of a meter that was switched on once: laying it out takes longer than most conversations, and each begins on a copy.
-static LAID_OUT: OnceLock<Part> = OnceLock::new();
+thread_local! {
+    /// The flash of a meter that was switched on once: laying it out takes longer than most conversations, and each begins on a copy.
+    static LAID_OUT: Part = laid_out();
+}
 
 fn laid_out() -> Part {
     let sectors = FlashSize::Megabytes4.sectors();
@@ -114,7 +114,7 @@ fn laid_out() -> Part {
 /// Requests of an associated client; then the next client, and the next boot.
 pub fn whole_meter(octets: &[u8]) {
     let mut desk = Desk {
-        flash: LAID_OUT.get_or_init(laid_out).clone(),
+        flash: LAID_OUT.with(Clone::clone),
     };
     let (meter, _) = boot(&mut desk);
     let mut life = Life {
