@@ -146,6 +146,13 @@ impl Billing {
         Some(stamp)
     }
 
+    /// The end at `stamp` has come, if that is the one that is waited for.
+    pub fn pass(&mut self, clock: &Clock, stamp: Utc) {
+        if self.due == Some(stamp) {
+            self.due = self.schedule.next_after(clock, stamp);
+        }
+    }
+
     /// The clock was set to `to`: of the ends that were jumped over only the last one is still to come; set back, the next one is waited for.
     pub fn jump(&mut self, clock: &Clock, to: Utc) {
         let Some(mut due) = self.due.filter(|due| *due <= to) else {

@@ -83,19 +83,22 @@ impl Model {
         }
     }
 
-    /// Goes on at power up: a row that was written when the power went counts as closed.
-    pub(crate) fn resume_billing(&mut self, utc: Utc) {
-        for scheme in Scheme::ALL {
+    /// Goes on at power up: a row that was written when the power went counts as closed. `newest` are the stamps of the last rows.
+    pub(crate) fn resume_billing(&mut self, utc: Utc, newest: [Option<Utc>; 2]) {
+        for (scheme, stamp) in Scheme::ALL.into_iter().zip(newest) {
             let written = self.journals.get(scheme.journal().index()).map_or(0, |it| it.written);
             if self.billing(scheme).has_unnoted_row(written) {
-                let due = self.billing(scheme).due();
-                let stamp = due.filter(|due| *due <= utc).unwrap_or(utc);
-                if due == Some(stamp) {
-                    let _closed_already = at(&mut self.billing, scheme).elapse(&self.clock, utc);
+                // Whichever schedule ended the period: what it waited for is over, also when nobody knows the time now.
+                let stamp = stamp.unwrap_or(utc);
+                let script = (BILLING_SCRIPTS, scheme.script());
+                for billing in self.billing.iter_mut().filter(|it| it.schedule.script == script) {
+                    billing.pass(&self.clock, stamp);
                 }
                 self.closed(scheme, stamp);
             }
-            at(&mut self.billing, scheme).resume(&self.clock, utc);
+        }
+        for billing in &mut self.billing {
+            billing.resume(&self.clock, utc);
         }
     }
 

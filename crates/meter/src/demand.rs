@@ -366,6 +366,13 @@ impl Demand {
         }
     }
 
+    /// Marks the running steps with bits of [`status`].
+    pub fn mark(&mut self, bits: u8) {
+        for average in &mut self.averages {
+            average.marks |= bits;
+        }
+    }
+
     /// Adds energies, in micro units, to the running periods.
     pub fn book(&mut self, energies: &Energies) {
         for (average, energy) in self.averages.iter_mut().zip(energies) {

@@ -99,7 +99,7 @@ impl Filter {
 pub struct Causes(pub u32);
 
 /// Log, the code that says a cause began, the code that says it is over. One end may stand for several beginnings.
-const CAUSES: [(Log, u8, u8); 25] = [
+const CAUSES: [(Log, u8, u8); 26] = [
     (Log::Fraud, 40, 41),
     (Log::Fraud, 42, 43),
     (Log::Fraud, 44, 45),
@@ -126,6 +126,8 @@ const CAUSES: [(Log, u8, u8); 25] = [
     // A new battery is no event: the two causes end without an entry.
     (Log::Standard, standard::REPLACE_BATTERY, standard::BATTERY_GOOD),
     (Log::Standard, standard::BATTERY_LOW, standard::BATTERY_GOOD),
+    // Neither is a clock that has its time again: how it was set is said by 4 and 5.
+    (Log::Standard, standard::CLOCK_INVALID, standard::CLOCK_VALID),
 ];
 
 impl Causes {
@@ -189,6 +191,8 @@ pub mod standard {
     pub const BATTERY_LOW: u8 = 8;
     /// The battery of the clock is good again; no entry of a log.
     pub(crate) const BATTERY_GOOD: u8 = 0;
+    /// The clock has a valid time again; no entry of a log, and a code that none has.
+    pub(crate) const CLOCK_VALID: u8 = 253;
     /// The error register was written.
     pub const ERROR_REGISTER_CLEARED: u8 = 10;
     /// An alarm register was written.

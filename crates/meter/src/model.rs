@@ -28,7 +28,7 @@ use crate::local_ports::LocalPorts;
 use crate::mbus::{Channels, Reading, Source};
 use crate::outage::Outages;
 use crate::port_protection::PortProtection;
-use crate::profile::{JournalId, N_PROFILES, Profile, Profiles};
+use crate::profile::{JournalId, N_PROFILES, Profile, Profiles, status};
 use crate::quality::Quality;
 use crate::security::Security;
 use crate::tariff::Tariffs;
@@ -425,10 +425,20 @@ impl Model {
 
     /// Notes that a part of the meter fails: an event, unless the error register says it already.
     pub fn suffer(&mut self, trouble: Trouble) {
-        if self.error_register & trouble.bit() == 0 {
-            self.error_register |= trouble.bit();
+        let is_news = self.error_register & trouble.bit() == 0;
+        self.note_critical(trouble.bit());
+        if is_news {
             self.effects.push(Effect::Event(Log::Standard, trouble.code()));
         }
+    }
+
+    /// A critical error: a bit of the error register, and the periods that it falls in are marked. The register keeps its bit until it is
+    /// written, the periods that begin later are good again.
+    pub(crate) fn note_critical(&mut self, bit: u32) {
+        self.error_register |= bit;
+        let marks = status::CRITICAL_ERROR | status::DATA_NOT_VALID;
+        self.profiles.mark(marks);
+        self.demand.mark(marks);
     }
 
     /// Passes a command to the disconnector and lets the world follow.

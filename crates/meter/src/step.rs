@@ -2,11 +2,12 @@
 
 use base::{Instant, Micros};
 use cosem::{AccessError, Attribute};
-use flash::Fault;
+use flash::{Fault, Journal};
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
 use crate::alarm::raised_by;
+use crate::billing::Scheme;
 use crate::certificates::Office;
 use crate::day_table::Day;
 use crate::effect::{Actor, Effect, Record};
@@ -128,13 +129,14 @@ impl Core {
                 .push(Effect::Event(Log::Standard, standard::PROFILE_CLEARED));
         }
         model.effects.push(Effect::Event(Log::Standard, standard::POWER_UP));
+        model.note_valid_clock();
         if !model.clock.is_valid() {
             model
                 .effects
                 .push(Effect::Event(Log::Standard, standard::CLOCK_INVALID));
         }
         if report.has_loss() || worn {
-            model.error_register |= error_bit::NV_MEMORY;
+            model.note_critical(error_bit::NV_MEMORY);
             model
                 .effects
                 .push(Effect::Event(Log::Standard, standard::NV_MEMORY_ERROR));
@@ -143,8 +145,9 @@ impl Core {
         if self.model.keys.waiting().is_some() {
             self.finish_import(board);
         }
-        let Self { model, .. } = &mut *self;
-        model.wake(report.first_boot);
+        let Self { model, memory, .. } = &mut *self;
+        let newest = |scheme: Scheme| memory.journal(scheme.journal()).and_then(Journal::last_utc);
+        model.wake(report.first_boot, Scheme::ALL.map(newest));
         let closed = model.disconnector.is_connected();
         board.drive_disconnector(closed);
         let _noted_in_the_error_register = self.settle(board);
@@ -188,7 +191,7 @@ impl Core {
             self.model.effects.put_back(effect, actor);
         }
         if self.model.effects.overran() {
-            self.model.error_register |= error_bit::PROGRAM;
+            self.model.note_critical(error_bit::PROGRAM);
         }
         outcome
     }
@@ -329,7 +332,7 @@ impl Core {
     fn note_damage(&mut self, is_of_flash: bool) {
         let model = &mut self.model;
         let is_news = model.error_register & error_bit::NV_MEMORY == 0;
-        model.error_register |= error_bit::NV_MEMORY;
+        model.note_critical(error_bit::NV_MEMORY);
         if is_of_flash && is_news {
             model
                 .effects

@@ -10,6 +10,7 @@ mod farewell;
 mod images;
 mod key_change;
 mod legal;
+mod periods;
 mod profiles;
 mod registration;
 mod roll_over;

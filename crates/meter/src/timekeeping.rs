@@ -159,8 +159,8 @@ impl Model {
         self.follow_tariffs(utc);
     }
 
-    /// Begins or goes on with all periods at power up.
-    pub fn wake(&mut self, first_boot: bool) {
+    /// Begins or goes on with all periods at power up; `billed` are the stamps of the last rows of both billing profiles.
+    pub fn wake(&mut self, first_boot: bool, billed: [Option<Utc>; 2]) {
         let utc = self.utc();
         self.profiles.align(&self.clock, utc);
         self.intervals.align(&self.clock, utc);
@@ -169,7 +169,7 @@ impl Model {
         } else {
             self.demand.resume(&self.clock, utc, self.tariffs.demand());
         }
-        self.resume_billing(utc);
+        self.resume_billing(utc, billed);
         self.summer = self.clock.is_daylight_saving(utc);
         self.awake = true;
         self.look_again();
@@ -210,6 +210,7 @@ impl Model {
         let shift = self.clock.set(self.now, utc)?;
         self.synchronised = Some(Synchronised { at: shift.to, by });
         self.effects.push(Effect::SetRtc(shift.to));
+        self.note_valid_clock();
         if shift.is_event && by == Synchroniser::TimeSource {
             // What a client sets is in the log of parameter changes by its request; what the board sets is there by this.
             let digest = |utc| capture::fnv_1a(self.clock.date_time(utc).octets());
@@ -225,6 +226,13 @@ impl Model {
         }
         // A correction keeps the periods that run: each ends once, with its own stamp, whichever way the clock moved over the boundary.
         Ok(())
+    }
+
+    /// A clock that has its time ends what event 6 began: the next loss is an event again.
+    pub(crate) fn note_valid_clock(&mut self) {
+        if self.clock.is_valid() && self.causes.note(Log::Standard, standard::CLOCK_VALID) {
+            self.effects.push(Effect::Keep(Record::Alarms));
+        }
     }
 
     /// The clock moved by more than a correction.
