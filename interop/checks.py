@@ -100,6 +100,28 @@ def expect(condition, otherwise):
         raise AssertionError(otherwise)
 
 
+def short(report, where, peer):
+    """A sealed association on a meter of another suite: single values, the object list in blocks, a refusal."""
+
+    def act():
+        peer.associate()
+        name = peer.read(1, "0-0:42.0.0", 2)
+        expect(len(name) == 16, f"a logical device name of {len(name)} octets")
+        scaler_unit = peer.read(3, "1-0:1.8.0", 3)
+        expect(list(scaler_unit) == [0, 30], f"scaler and unit {scaler_unit}")
+        objects = peer.read(*ASSOCIATION, 2)
+        expect(300 < len(objects), f"only {len(objects)} objects")
+        try:
+            peer.read(3, "1-0:250.250.250", 2)
+            raise AssertionError("an object that is not there was read")
+        except Refused:
+            pass
+        peer.release()
+        return f"{len(objects)} objects"
+
+    report.attempt(where, "a sealed association", act)
+
+
 def prepare(meter, management):
     """Lets the meter live until its load profile has rows, then stops the world so that all clients see the same.
 

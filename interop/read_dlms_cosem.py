@@ -31,7 +31,7 @@ from dlms_cosem.security import (
 )
 from dlms_cosem.time import datetime_from_bytes
 
-from checks import ASSOCIATION, CLOCK, Association, Peer, Refused, Report, control, name_octets, prepare, refuses
+from checks import ASSOCIATION, CLOCK, Association, Peer, Refused, Report, control, name_octets, prepare, refuses, short
 from virtual_meter import VirtualMeter
 
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
@@ -257,6 +257,11 @@ def main():
     """All associations over both transports."""
     report = Report()
     meter = VirtualMeter(sys.argv[1])
+    if sys.argv[2:] == ["short"]:
+        for transport in ("wrapper", "hdlc"):
+            high = meter.client("hls-gmac")
+            short(report, f"dlms-cosem {transport} suite {high['suite']}", DlmsCosem(meter, transport, high))
+        return report.close()
     public, low, high = meter.client("none"), meter.client("lls"), meter.client("hls-gmac")
     prepare(meter, DlmsCosem(meter, "wrapper", high))
     for transport in ("wrapper", "hdlc"):

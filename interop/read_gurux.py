@@ -14,9 +14,10 @@ from gurux_dlms.enums import Authentication, Conformance, DataType, InterfaceTyp
 from gurux_dlms.GXBitString import GXBitString
 from gurux_dlms.GXDateTime import GXDateTime
 from gurux_dlms.internal._GXCommon import _GXCommon
+from gurux_dlms.objects.enums import SecuritySuite
 from gurux_dlms.secure import GXDLMSSecureClient
 
-from checks import Association, Peer, Refused, Report, control, name_octets, prepare, refuses
+from checks import Association, Peer, Refused, Report, control, name_octets, prepare, refuses, short
 from virtual_meter import VirtualMeter
 
 CLIENT_TITLE = b"GRX\x00\x00\x00\x00\x01"
@@ -44,6 +45,7 @@ class Gurux(Peer):
         )
         if "encryption_key" in client:
             self.client.ciphering.security = Security.AUTHENTICATION_ENCRYPTION
+            self.client.ciphering.securitySuite = SecuritySuite(client.get("suite", 0))
             self.client.ciphering.systemTitle = CLIENT_TITLE
             self.client.ciphering.blockCipherKey = bytes.fromhex(client["encryption_key"])
             self.client.ciphering.authenticationKey = bytes.fromhex(client["authentication_key"])
@@ -222,6 +224,12 @@ def main():
     sys.stdout = open(os.devnull, "w", encoding="utf-8")
     report = Report()
     meter = VirtualMeter(sys.argv[1])
+    if sys.argv[2:] == ["short"]:
+        for transport, general in (("wrapper", False), ("wrapper", True), ("hdlc", False)):
+            high = meter.client("hls-gmac")
+            where = f"gurux {transport} suite {high['suite']} {'general-glo' if general else 'glo'}"
+            short(report, where, Gurux(meter, transport, high, general))
+        return report.close()
     public, low, high = meter.client("none"), meter.client("lls"), meter.client("hls-gmac")
     prepare(meter, Gurux(meter, "wrapper", high))
     for transport in ("wrapper", "hdlc"):

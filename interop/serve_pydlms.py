@@ -10,6 +10,7 @@ import io
 import json
 import logging
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -166,6 +167,8 @@ def main():
     """Every case is one check."""
     logging.disable(logging.CRITICAL)
     program, folder = sys.argv[1], pathlib.Path(sys.argv[2])
+    # Counters of the last run are those of other meters.
+    shutil.rmtree(folder, ignore_errors=True)
     report = Report()
     for case in CASES:
         name = " ".join(str(part) for key, part in case.items() if key not in ("services", "words"))

@@ -1,5 +1,6 @@
 //! Clients that we did not write read a running meter, each as a process in its own Python environment.
 
+use std::path::Path;
 use std::process::Command;
 
 use crate::steps::{Failure, Passed, watch};
@@ -44,7 +45,8 @@ pub(crate) fn check(house: &Workspace) -> Result<Passed, Failure> {
     let Passed(compared) = compare_xml(house)?;
     let Passed(read) = read_capacity(house)?;
     let Passed(suites) = check_suites(house)?;
-    Ok(Passed(passed + compared + read + suites))
+    let Passed(foreign) = read_foreign_meters(house)?;
+    Ok(Passed(passed + compared + read + suites + foreign))
 }
 
 /// A meter at every capacity is read completely: 400 days in each profile of the 16 MB flash, or with `FERRARIS_CAPACITY=4MB` the small part.
@@ -92,6 +94,9 @@ fn check_suites(house: &Workspace) -> Result<Passed, Failure> {
         }
         let meter = VirtualMeter::start_ordered(house, &folder, "1", Some(&folder.join("meter.toml")))?;
         let description = meter.describe(&folder)?;
+        // Before the keys change.
+        let Passed(others) = short_forms(house, &description)?;
+        passed += others;
         let Passed(tests) = watch(script("read").arg(&description)).map_err(|failure| Failure {
             passed: passed + failure.passed,
             ..failure
@@ -100,6 +105,33 @@ fn check_suites(house: &Workspace) -> Result<Passed, Failure> {
         passed += tests + 1;
     }
     Ok(Passed(passed))
+}
+
+/// The other clients with the suite of this meter.
+fn short_forms(house: &Workspace, description: &Path) -> Result<Passed, Failure> {
+    let mut passed = 0;
+    for (peer, script) in PEERS {
+        let Passed(tests) = watch(
+            Command::new(house.root.join(".venv").join(peer).join("bin/python"))
+                .arg(house.root.join("interop").join(script))
+                .arg(description)
+                .arg("short")
+                .current_dir(&house.root),
+        )?;
+        passed += tests;
+    }
+    Ok(Passed(passed))
+}
+
+/// `ferraris read` at a meter that we did not write.
+fn read_foreign_meters(house: &Workspace) -> Result<Passed, Failure> {
+    watch(
+        Command::new(house.root.join(".venv/pydlms/bin/python"))
+            .arg(house.root.join("interop/serve_pydlms.py"))
+            .arg(binary(house))
+            .arg(house.target.join("interop/served"))
+            .current_dir(&house.root),
+    )
 }
 
 /// The XML form of `ferraris explain` against that of Gurux' translator.
