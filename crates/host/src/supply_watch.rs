@@ -83,6 +83,9 @@ impl SupplyWatch {
             let end = Instant::START + Micros::new((seconds * 1e6) as u64);
             quality.book(window, unix_millis(end), |finding| tell(Told::Finding(finding)));
             harmonics.expect_hertz(quality.expected_hertz());
+            if let Some(tick) = quality.take_tick() {
+                harmonics.resynchronise(tick);
+            }
         }
         harmonics.push_block(block, |spectrum| {
             quality.book_spectrum(spectrum);

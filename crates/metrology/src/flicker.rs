@@ -234,6 +234,18 @@ impl Section {
         }
     }
 
+    /// Of a filter whose numerator is of first order: the zero that the transformation has put at half the rate is moved inwards, to make up
+    /// for some of the averaging of samples and the warp of the eye's filters, which together cost 2.3 % of Pinst at 33.3 Hz. It makes up for
+    /// as much as keeps both within 2 %: Pinst there, and Pst of the vector of 4800 changes, which reads high.
+    fn sharpened(self) -> Self {
+        let [first, _, second] = self.forward;
+        let scale = 2.0 / (1.0 + ZERO);
+        Self {
+            forward: [scale * first, scale * (second + ZERO * first), scale * ZERO * second],
+            ..self
+        }
+    }
+
     #[inline]
     fn pass(&mut self, value: f32) -> f32 {
         let [now, before, earlier] = self.forward;
@@ -298,7 +310,8 @@ fn eye(lamp: Lamp, rate_hz: f32) -> [Section; 2] {
             [1.0, 1.0 / w2, 0.0],
             [1.0, 1.0 / w3 + 1.0 / w4, 1.0 / (w3 * w4)],
             2.0 * rate_hz,
-        ),
+        )
+        .sharpened(),
     ]
 }
 
@@ -377,6 +390,8 @@ const LOWEST_HZ: f32 = 0.05;
 const SMOOTHING_SECONDS: f32 = 0.3;
 const TRACKING_SECONDS: f32 = 27.3;
 const SETTLING_SECONDS: f32 = 30.0;
+/// Less the place of the moved zero.
+const ZERO: f32 = 0.1;
 const REFERENCE_HZ: f32 = 8.8;
 const REFERENCE_DEPTH: f32 = 0.0025;
 /// 25 octaves of 16 classes: a Pinst of 0.001 to 32 768, a Pst of 0.02 to 130.

@@ -2,6 +2,9 @@
 //!
 //! All channels are resampled together, so that the kernel's weights are found once for each point. Spans of 10 or 12 cycles follow each
 //! other to the fraction of a sample; the length of each is what the frequency is expected to be.
+//!
+//! At a 10-minute tick of the clock spans begin anew (IEC 61000-4-30, 4.5): the one that the tick finds under way goes on to its end, and the
+//! next has begun at the tick, with the points that the two share.
 
 use crate::channel::{Channel, ChannelSet, N_CHANNELS, SampleSet};
 use crate::position::Position;
@@ -10,7 +13,7 @@ use crate::rounding::{nearest_u32, nearest_u64};
 use crate::setup::{Setup, SetupError};
 use crate::spectrum::{Span, Spectrum, cycles, highest_order, least_fundamentals, single};
 
-/// Harmonics of all channels without gaps. Takes 66 kB.
+/// Harmonics of all channels without gaps. Takes 74 kB.
 #[derive(Clone, Debug)]
 pub struct GaplessHarmonics {
     channels: ChannelSet,
@@ -21,6 +24,8 @@ pub struct GaplessHarmonics {
     per_lsb: [f64; N_CHANNELS],
     recent: [Lanes; RING],
     points: [[f32; POINTS]; N_CHANNELS],
+    /// Points that a span shares with the next, while it is transformed.
+    shared: [f32; POINTS],
     filled: usize,
     /// Number of the sample that `received` and `place` count from; a multiple of the ring.
     origin: u64,
@@ -34,6 +39,8 @@ pub struct GaplessHarmonics {
     kernel: Option<Kernel>,
     /// The frequency of the next span.
     hertz: Option<f64>,
+    /// Where a span is to begin.
+    tick: Option<Position>,
 }
 
 /// One sample of all channels.
@@ -75,6 +82,7 @@ impl GaplessHarmonics {
             per_lsb: Channel::ALL.map(|channel| setup.per_lsb(channel) * gain(channel)),
             recent: [[0.0; LANES]; RING],
             points: [[0.0; POINTS]; N_CHANNELS],
+            shared: [0.0; POINTS],
             filled: 0,
             origin: 0,
             received: 0,
@@ -82,6 +90,7 @@ impl GaplessHarmonics {
             begun: 0,
             kernel: None,
             hertz: None,
+            tick: None,
         })
     }
 
@@ -93,6 +102,12 @@ impl GaplessHarmonics {
         if self.hertz.is_none() {
             self.kernel = None;
         }
+    }
+
+    /// Says where a 10-minute tick of the clock falls: a span begins there, to the nearest point. It is to be said before the span in which it
+    /// is has ended; see [`SupplyQuality::take_tick`](crate::SupplyQuality::take_tick).
+    pub const fn resynchronise(&mut self, tick: Position) {
+        self.tick = Some(tick);
     }
 
     /// Takes sample sets and hands the spectra that they complete to `each`, all channels of a span together.
@@ -172,6 +187,7 @@ impl GaplessHarmonics {
     fn finish(&mut self, kernel: &Kernel, each: &mut impl FnMut(&Spectrum)) {
         let at = |place: u64| Position::of_sample(self.origin).plus_raw(place >> 16);
         let (from, to) = (at(self.begun), at(self.place));
+        let anew = self.begins_anew(kernel);
         for channel in self.channels.iter() {
             let index = channel.index();
             let span = Span {
@@ -184,8 +200,21 @@ impl GaplessHarmonics {
                 least: self.least.get(index).copied().unwrap_or(0.0),
             };
             if let Some(points) = self.points.get_mut(index) {
+                let first = anew.unwrap_or(POINTS);
+                for (kept, point) in self.shared.iter_mut().zip(points.iter().skip(first)) {
+                    *kept = *point;
+                }
                 each(&span.transform(points));
+                for (point, kept) in points.iter_mut().zip(&self.shared).take(POINTS - first) {
+                    *point = *kept;
+                }
             }
+        }
+        if let Some(first) = anew {
+            self.filled = POINTS - first;
+            self.begun += kernel.step * u64::try_from(first).unwrap_or(0);
+            self.rebase(self.begun >> 32);
+            return;
         }
         self.rebase(self.place >> 32);
         match self.hertz {
@@ -196,11 +225,25 @@ impl GaplessHarmonics {
         }
     }
 
+    /// The point of the span that ends at which the next one begins, when a tick is in it.
+    fn begins_anew(&mut self, kernel: &Kernel) -> Option<usize> {
+        let tick = self.tick?;
+        let at = tick.raw().saturating_sub(self.origin << 16) << 16;
+        let first = (at.saturating_sub(self.begun) + kernel.step / 2) / kernel.step;
+        let first = usize::try_from(first).unwrap_or(usize::MAX);
+        if POINTS < first {
+            return None; // in a span to come
+        }
+        self.tick = None;
+        (1..POINTS).contains(&first).then_some(first)
+    }
+
     /// Moves the origin up to `to`, by whole turns of the ring.
     const fn rebase(&mut self, to: u64) {
         let turns = (to / RING as u64) * RING as u64;
         self.origin = self.origin.saturating_add(turns);
         self.received = self.received.saturating_sub(turns);
         self.place = self.place.saturating_sub(turns << 32);
+        self.begun = self.begun.saturating_sub(turns << 32);
     }
 }

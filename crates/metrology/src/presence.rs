@@ -1,4 +1,5 @@
-//! Which phases have voltage, by the rms over one nominal cycle, renewed every half cycle, with hysteresis.
+//! Which phases have voltage, by the rms over one nominal cycle, renewed every half cycle, with hysteresis; and which of them the frequency
+//! is followed by: where no phase has voltage, what is left of one in a deep dip is still enough for that.
 
 use crate::channel::N_PHASES;
 use crate::crossing::CHUNKS_PER_CYCLE;
@@ -20,6 +21,9 @@ pub(crate) struct Presence {
     chunks: usize,
     filled: bool,
     present: [bool; N_PHASES],
+    followed: [bool; N_PHASES],
+    /// The phases that the frequency is followed by.
+    leading: [bool; N_PHASES],
     /// Rms codes below which a phase is lost, squared.
     thresholds: [f32; N_PHASES],
     known: bool,
@@ -35,6 +39,8 @@ pub(crate) enum Change {
 
 /// A lost voltage has returned when it is this much above the threshold of loss.
 const HYSTERESIS: f32 = 1.1;
+/// Part of the threshold of loss above which a voltage is still followed.
+pub(crate) const FOLLOWED: f32 = 0.25;
 const CHUNKS: usize = CHUNKS_PER_CYCLE as usize;
 
 impl Presence {
@@ -44,6 +50,8 @@ impl Presence {
             chunks: 0,
             filled: false,
             present: [false; N_PHASES],
+            followed: [false; N_PHASES],
+            leading: [false; N_PHASES],
             thresholds: thresholds_lsb.map(|lsb| single(lsb * lsb)),
             known: false,
         }
@@ -72,28 +80,45 @@ impl Presence {
         let phases = self
             .present
             .iter_mut()
+            .zip(&mut self.followed)
             .zip(self.thresholds)
             .zip(mean_squares)
             .zip(&mut changes);
-        for (((present, threshold), mean_square), change) in phases {
-            let limit = if *present || !self.known {
-                threshold
-            } else {
-                threshold * (HYSTERESIS * HYSTERESIS)
+        for ((((present, followed), threshold), mean_square), change) in phases {
+            let known = self.known;
+            let is_above = |was: bool, threshold: f32| {
+                let limit = if was || !known {
+                    threshold
+                } else {
+                    threshold * (HYSTERESIS * HYSTERESIS)
+                };
+                limit <= mean_square
             };
-            let now = limit <= mean_square;
+            *followed = is_above(*followed, threshold * (FOLLOWED * FOLLOWED));
+            let now = is_above(*present, threshold);
             if self.known && now != *present {
                 *change = if now { Change::Returned } else { Change::Lost };
             }
             *present = now;
         }
         self.known = true;
+        self.leading = if self.present.contains(&true) {
+            self.present
+        } else {
+            self.followed
+        };
         changes
     }
 
     /// The phases that have voltage.
+    #[cfg(test)]
     pub(crate) const fn present(&self) -> [bool; N_PHASES] {
         self.present
+    }
+
+    /// The phases that the frequency is followed by: those that have voltage; when none has, those with enough of it left.
+    pub(crate) const fn leading(&self) -> [bool; N_PHASES] {
+        self.leading
     }
 
     /// Whether a whole cycle was seen since the start.
@@ -165,5 +190,24 @@ mod tests {
             ([None, Lost, Returned], [false, false, true])
         );
         assert_eq!(run([500.0, 0.0, 500.0]), ([Returned, None, None], [true, false, true]));
+    }
+
+    #[test]
+    fn what_is_left_of_a_voltage_leads_while_no_phase_has_one() {
+        let mut presence = Presence::new([100.0; N_PHASES]);
+        let mut n = 0;
+        let mut run = |levels: [f64; N_PHASES]| {
+            for _chunk in 0..40 {
+                presence.observe(chunk(levels, n), 10);
+                n += 1;
+            }
+            (presence.present(), presence.leading())
+        };
+        let (none, first) = ([false; N_PHASES], [true, false, false]);
+        assert_eq!(run([50.0, 500.0, 20.0]), ([false, true, false], [false, true, false]));
+        assert_eq!(run([50.0, 24.0, 20.0]), (none, first));
+        assert_eq!(run([26.0, 26.0, 26.0]), (none, first), "back by a tenth more");
+        assert_eq!(run([24.0, 28.0, 0.0]), (none, [false, true, false]));
+        assert_eq!(run([0.0; N_PHASES]), (none, none));
     }
 }

@@ -14,7 +14,7 @@ use crate::measurement::{
 use crate::no_load::NoLoad;
 use crate::oscillator::Oscillator;
 use crate::position::Position;
-use crate::presence::{Change, Presence, VoltageChunk};
+use crate::presence::{Change, FOLLOWED, Presence, VoltageChunk};
 use crate::resynchronisation::Part;
 use crate::rounding::{nearest_i32, nearest_i64, nearest_u32, nearest_u64};
 use crate::setup::{DirectCurrent, NominalFrequency, Setup, SetupError};
@@ -57,7 +57,7 @@ pub struct Core {
     /// The greatest magnitudes of this window that reach [`Self::watched_code`].
     peaks: [u32; N_CHANNELS],
     bits: Bits,
-    /// Voltages that were lost at any time in the present window.
+    /// Voltages that did not lead at some time in the present window.
     lost_in_window: [bool; N_PHASES],
     events: Events,
     /// What rounding to nanoseconds has left over.
@@ -397,7 +397,7 @@ impl Core {
             crossings.observe(chunk.level, armed_at);
         }
         let changes = self.presence.observe(chunk, n_samples);
-        let [p1, p2, p3] = self.presence.present();
+        let [p1, p2, p3] = self.presence.leading();
         let [l1, l2, l3] = &mut self.lost_in_window;
         (*l1, *l2, *l3) = (*l1 | !p1, *l2 | !p2, *l3 | !p3);
         if changes != [Change::None; N_PHASES] {
@@ -455,7 +455,7 @@ impl Core {
         for crossings in &mut self.crossings {
             crossings.restart();
         }
-        self.lost_in_window = self.presence.present().map(|present| !present);
+        self.lost_in_window = self.presence.leading().map(|leading| !leading);
         let length_samples = f64::from(cycles) * self.rate_hz / next_hertz;
         let length_raw = nearest_u64(length_samples * 65_536.0);
         let oscillator = Oscillator::new(at, length_raw, cycles);
@@ -481,9 +481,15 @@ impl Core {
     fn finish(&mut self, window: &Window, to: Position, sums: &WindowSums) -> f64 {
         let length_samples = Position::from_raw(window.length_raw).samples();
         let (raw_phasors, present) = self.voltages(sums, length_samples);
+        let any_present = present.contains(&true);
         let angles_turns = core::array::from_fn(|phase| {
             let (phasor, rms) = raw_phasors.get(phase)?;
-            let there = present.get(phase).copied()? && !self.lost_in_window.get(phase).copied()?;
+            let leads = if any_present {
+                present.get(phase).copied()?
+            } else {
+                self.presence_lsb.get(phase).copied()? * f64::from(FOLLOWED) <= *rms
+            };
+            let there = leads && !self.lost_in_window.get(phase).copied()?;
             let trusted = there && rms * FUNDAMENTAL_SHARE <= phasor.magnitude();
             trusted.then(|| phasor.turns())
         });
@@ -632,11 +638,11 @@ impl Core {
         }
     }
 
-    /// The frequency by zero crossings of the first present voltage that had at least `periods` of them and is not in `excluded`.
+    /// The frequency by zero crossings of the first leading voltage that had at least `periods` of them and is not in `excluded`.
     fn coarse_hertz(&self, periods: u32, excluded: [bool; N_PHASES]) -> Option<f64> {
-        let mut voltages = self.presence.present().into_iter().zip(excluded).zip(&self.crossings);
-        voltages.find_map(|((present, excluded), crossings)| {
-            let seen = present && !excluded && periods <= crossings.periods();
+        let mut voltages = self.presence.leading().into_iter().zip(excluded).zip(&self.crossings);
+        voltages.find_map(|((leading, excluded), crossings)| {
+            let seen = leading && !excluded && periods <= crossings.periods();
             let period = crossings.period().filter(|_period| seen)?;
             Some(self.rate_hz / (period * f64::from(self.chunk.length)))
         })

@@ -9,7 +9,11 @@
 //! ```
 //! The clock is the caller's: with each window it says when it ended. Intervals follow that clock; when it is set, the interval is flagged.
 //! The caller tells the sample path of each 10-minute tick too ([`Chain::resynchronise`](crate::Chain::resynchronise)), so that windows begin
-//! there; the pieces that come of it are put together here.
+//! there; the pieces that come of it are put together here. Spans of gapless harmonics begin there too ([`SupplyQuality::take_tick`]).
+//!
+//! After a power cut the week goes on ([`SupplyQuality::resume`]); ten minutes that are not whole have neither a Pst nor a value that counts.
+//! Nothing is lost with the Pst values before it: two hours follow the clock, so those with the cut in them lack a Pst and have no Plt (IEC
+//! 61000-4-15 wants all twelve), and those after it have all of theirs.
 
 use crate::aggregation::{Aggregate, Aggregation, MeanFrequency};
 use crate::channel::{N_PHASES, SampleSet};
@@ -107,6 +111,8 @@ pub struct SupplyQuality {
     waiting: Option<Waiting>,
     /// The last window, when it is a piece of the next.
     piece: Option<Measurement>,
+    /// The end of the last window, when it is a 10-minute tick.
+    tick: Option<Position>,
     /// The clock at the end of the last booked window.
     clock: Option<u64>,
     /// The frequency of the window before the last, for the next.
@@ -147,6 +153,7 @@ impl SupplyQuality {
             going_on: 0,
             waiting: None,
             piece: None,
+            tick: None,
             clock: None,
             hertz: None,
             next_hertz: None,
@@ -210,6 +217,8 @@ impl SupplyQuality {
             _ => hertz,
         });
         self.hertz = hertz;
+        let off_tick = unix_millis.saturating_add(HALF_CYCLE_MILLIS) % TEN_MINUTES;
+        self.tick = (off_tick < 2 * HALF_CYCLE_MILLIS).then_some(window.to);
         let before = self.piece.take();
         let (whole, new_nanos) = match (before, window.part) {
             (_, Part::Head) => {
@@ -247,6 +256,11 @@ impl SupplyQuality {
     #[must_use]
     pub const fn expected_hertz(&self) -> Option<f64> {
         self.next_hertz
+    }
+
+    /// Where windows have just begun anew at a 10-minute tick, once, for [`GaplessHarmonics::resynchronise`](crate::GaplessHarmonics::resynchronise).
+    pub const fn take_tick(&mut self) -> Option<Position> {
+        self.tick.take()
     }
 
     /// The events that go on, and Urms(1/2).

@@ -46,9 +46,9 @@ pub struct VoltageEvent {
     pub from: Position,
     /// The end of the latest Urms(1/2) in it: of the one that ended it, once it has ended.
     pub to: Position,
-    /// How long it lasted, in 1/65 536 sample: from the middle of the Urms(1/2) that began it to the middle of the one that ended
-    /// it, of an interruption from stamp to stamp. The stamps of the others are up to a cycle and a half further apart than the event was
-    /// long; this is within a cycle of it.
+    /// How long it lasted, in 1/65 536 sample: the distance of the stamps, less those parts of the first and of the last cycle that lie beside
+    /// a rectangular event of the depth that was found. The stamps of a deep dip are up to two cycles further apart than it was long; this is
+    /// within about half a cycle of it, at any depth.
     pub duration_raw: u64,
     /// The residual voltage of a dip or an interruption, the greatest voltage of a swell, in microvolts.
     pub extreme_microvolts: u64,
@@ -74,7 +74,7 @@ pub enum VoltageFinding {
 pub struct VoltageWatch {
     voltages: [Option<Watched>; N_PHASES],
     limits: [Limits; N_KINDS],
-    present: [Option<VoltageEvent>; N_KINDS],
+    present: [Option<Present>; N_KINDS],
     /// Number of the next sample.
     now: u64,
 }
@@ -86,10 +86,21 @@ struct Watched {
     latest_microvolts: Option<u64>,
 }
 
+/// An event that goes on.
+#[derive(Clone, Copy, Debug)]
+struct Present {
+    event: VoltageEvent,
+    /// The phase whose cycle began it.
+    began_by: Phase,
+    /// The extreme of each voltage in it.
+    extremes_microvolts: [Option<u64>; N_PHASES],
+}
+
 /// Where an event begins and where it ends.
 #[derive(Clone, Copy, Debug)]
 struct Limits {
     kind: VoltageEventKind,
+    nominal_microvolts: u64,
     begin_microvolts: u64,
     end_microvolts: u64,
 }
@@ -128,6 +139,7 @@ impl VoltageWatch {
         let micro = |part: f64| nearest_u64(part * setup.nominal_volts * 1e6);
         let limits = |kind, begin: f64, end: f64| Limits {
             kind,
+            nominal_microvolts: micro(1.0),
             begin_microvolts: micro(begin),
             end_microvolts: micro(end),
         };
@@ -196,7 +208,7 @@ impl VoltageWatch {
     /// The event of this kind that is going on: while there is one, other quantities of the supply are flagged (5.15).
     #[must_use]
     pub fn present(&self, kind: VoltageEventKind) -> Option<&VoltageEvent> {
-        self.present.get(kind as usize)?.as_ref()
+        self.present.get(kind as usize)?.as_ref().map(|present| &present.event)
     }
 
     /// Holds a cycle against the thresholds.
@@ -227,30 +239,60 @@ impl VoltageWatch {
                         extreme_microvolts: voltage,
                         phase: cycle.phase,
                     };
-                    *slot = Some(event);
+                    let mut present = Present {
+                        event,
+                        began_by: cycle.phase,
+                        extremes_microvolts: [None; N_PHASES],
+                    };
+                    present.note(limits, cycle);
+                    *slot = Some(present);
                     each(&VoltageFinding::Began(event));
                 }
                 None => {}
-                Some(event) => {
-                    // Cycles of different phases have the same length, nearly: half of it at either end.
+                Some(present) => {
+                    present.note(limits, cycle);
+                    let inside = present.share_inside(limits, present.began_by, limits.begin_microvolts)
+                        + present.share_inside(limits, cycle.phase, limits.end_microvolts);
+                    let event = &mut present.event;
                     event.to = cycle.to;
-                    // The cycle that begins an interruption lies wholly within it, and the one that ends it hardly.
-                    let beyond = match limits.kind {
-                        VoltageEventKind::Interruption => 0,
-                        VoltageEventKind::Dip | VoltageEventKind::Swell => cycle.to - cycle.from,
-                    };
-                    event.duration_raw = (cycle.to - event.from).saturating_sub(beyond);
+                    // Cycles of different phases have the same length, nearly.
+                    let beside = nearest_u64((cycle.to - cycle.from) as f64 * (2.0 - inside));
+                    event.duration_raw = (cycle.to - event.from).saturating_sub(beside);
                     if limits.is_more_extreme(voltage, event.extreme_microvolts) {
                         event.extreme_microvolts = voltage;
                         event.phase = cycle.phase;
                     }
                     if ends {
-                        each(&VoltageFinding::Ended(*event));
+                        let event = *event;
+                        each(&VoltageFinding::Ended(event));
                         *slot = None;
                     }
                 }
             }
         }
+    }
+}
+
+impl Present {
+    /// Takes a cycle of any phase.
+    fn note(&mut self, limits: &Limits, cycle: &HalfCycle) {
+        if let Some(slot) = self.extremes_microvolts.get_mut(cycle.phase.index()) {
+            let voltage = cycle.voltage_microvolts;
+            if slot.is_none_or(|extreme| limits.is_more_extreme(voltage, extreme)) {
+                *slot = Some(voltage);
+            }
+        }
+    }
+
+    /// The part of a cycle of `phase` that lies in the event when its rms is just at the threshold: squares add up over the cycle.
+    fn share_inside(&self, limits: &Limits, phase: Phase, threshold_microvolts: u64) -> f64 {
+        let square = |microvolts: u64| microvolts as f64 * microvolts as f64;
+        let extreme = self.extremes_microvolts.get(phase.index()).copied().flatten();
+        let extreme = extreme.unwrap_or(self.event.extreme_microvolts);
+        let nominal = square(limits.nominal_microvolts);
+        let share = (nominal - square(threshold_microvolts)) / (nominal - square(extreme));
+        // An extreme that is not beyond the threshold, as of a phase that took no part in it, says nothing.
+        if (0.0..=1.0).contains(&share) { share } else { 1.0 }
     }
 }
 

@@ -8,7 +8,7 @@
 
 mod waveform;
 
-use ferraris_metrology::{Chain, Channel, Core, GaplessHarmonics, MAX_ORDER, NominalFrequency, Spectrum};
+use ferraris_metrology::{Chain, Channel, Core, GaplessHarmonics, MAX_ORDER, NominalFrequency, Position, Spectrum};
 use waveform::{Tone, Waveform, setup};
 
 /// The spectra of all seven channels after `seconds`.
@@ -177,4 +177,54 @@ fn an_unknown_frequency_spoils_the_span_and_garbage_does_not_panic() {
     gapless.expect_hertz(None);
     gapless.push_block(&[[5; 7]; 10_000], |_spectrum| spectra += 1);
     assert_eq!(spectra, found);
+}
+
+/// IEC 61000-4-30, 4.5: at a tick a span begins anew, whatever place of a span it falls on; the one under way goes on to its end, and what the
+/// two share counts in both. All are as exact as the others.
+#[test]
+fn spans_begin_anew_at_a_tick_and_the_one_under_way_goes_on() {
+    let (rate_hz, hertz) = (8_000.0, 49.217);
+    let length = 10.0 * rate_hz / hertz;
+    let samples = comb(hertz, 50).samples(rate_hz, 0, 16_000);
+    let run = |tick: Option<u64>| {
+        let mut gapless = GaplessHarmonics::new(&setup(rate_hz)).expect("a good setup");
+        gapless.expect_hertz(Some(hertz));
+        let mut spectra: Vec<Spectrum> = Vec::new();
+        let mut told = false;
+        for (n, block) in (0..).step_by(80).zip(samples.chunks(80)) {
+            if let Some(tick) = tick.filter(|tick| *tick + 2 < n + 80 && !told) {
+                // It is told with the window that ends there, before the block of samples that finishes the window.
+                gapless.resynchronise(Position::of_sample(tick));
+                told = true;
+            }
+            gapless.push_block(block, |spectrum| spectra.push(*spectrum));
+        }
+        assert_eq!(spectra.len() % 7, 0, "all channels together");
+        spectra
+    };
+    let free = run(None);
+    for tick in (6_000..7_700).step_by(307) {
+        let spectra = run(Some(tick));
+        let of_v1: Vec<&Spectrum> = spectra.iter().filter(|it| it.channel == Channel::V1).collect();
+        let tick = tick as f64;
+        let anew = of_v1.iter().position(|it| (it.from.samples() - tick).abs() <= 0.5);
+        let anew = anew.unwrap_or_else(|| panic!("none begins at {tick}"));
+        for (place, it) in of_v1.iter().enumerate() {
+            assert!((it.to.samples() - it.from.samples() - length).abs() < 0.01);
+            if place < anew {
+                assert_eq!(it.from, free[7 * place].from, "before the tick nothing moves");
+            }
+            if place + 1 == anew {
+                assert!(tick - 0.5 <= it.to.samples(), "under way at the tick, or ended there");
+            } else if let Some(next) = of_v1.get(place + 1) {
+                assert_eq!(it.to, next.from, "no gap");
+            }
+        }
+        for spectrum in spectra.iter().filter(|it| it.channel != Channel::In) {
+            for order in 2..=40 {
+                let found = f64::from(spectrum.harmonic_millionths(order).expect("known"));
+                assert!((found / 10_000.0 - 1.0).abs() < 1e-3, "{order}: {found} at {tick}");
+            }
+        }
+    }
 }

@@ -107,11 +107,20 @@ fn steady_voltages_read_right_every_half_cycle() {
     }
 }
 
-/// Goal: residual within 0.1 % Udin, duration within one cycle; whatever the moment in the cycle.
+/// Goal: residual within 0.1 % Udin, duration within one cycle, whatever the moment in the cycle; three quarters of a cycle are kept.
 #[test]
 fn a_dip_has_its_residual_voltage_and_duration() {
     let (mut worst_residual, mut worst_duration) = (0.0_f64, 0.0_f64);
-    for (cycles, depth) in [(1.5, 0.4), (2.0, 0.7), (5.0, 0.85), (10.0, 0.1), (60.0, 0.4)] {
+    for (cycles, depth) in [
+        (1.5, 0.4),
+        (2.0, 0.7),
+        (2.37, 0.02),
+        (3.66, 0.1),
+        (4.75, 0.88),
+        (5.0, 0.85),
+        (10.0, 0.1),
+        (60.0, 0.4),
+    ] {
         for turn in 0..8 {
             let begin = 1.5 + 0.0025 * f64::from(turn);
             let end = begin + cycles / 50.0;
@@ -153,7 +162,7 @@ fn a_dip_has_its_residual_voltage_and_duration() {
         }
     }
     println!("worst residual {worst_residual:.4} % Udin, worst duration {worst_duration:.3} cycles");
-    assert!(worst_residual < 0.1 && worst_duration <= 1.0);
+    assert!(worst_residual < 0.1 && worst_duration <= 0.75);
 }
 
 #[test]
@@ -174,7 +183,7 @@ fn a_swell_has_its_greatest_voltage() {
     assert_eq!((ended[0].kind, ended[0].phase), (VoltageEventKind::Swell, Phase::L1));
     assert!((volts(ended[0].extreme_microvolts) / UDIN - 1.25).abs() < 1e-3);
     let seconds = ended[0].duration_raw as f64 / 65_536.0 / RATE_HZ;
-    assert!((seconds - 0.2).abs() <= 0.0205, "{seconds}");
+    assert!((seconds - 0.2).abs() <= 0.015, "{seconds}");
 }
 
 /// IEC 61000-4-30, 5.4.2.2: from the first phase that falls to the last that returns.
@@ -196,6 +205,9 @@ fn dips_of_several_phases_are_one_event() {
     assert!((volts(ended[0].extreme_microvolts) / UDIN - 0.5).abs() < 1e-3);
     assert!((ended[0].from.seconds(RATE_HZ) - 1.5).abs() <= 0.0205);
     assert!((ended[0].to.seconds(RATE_HZ) - 2.2).abs() <= 0.0305);
+    // By the depth of the phase that began it and of the one that ended it.
+    let seconds = ended[0].duration_raw as f64 / 65_536.0 / RATE_HZ;
+    assert!((seconds - 0.7).abs() <= 0.015, "{seconds}");
 }
 
 /// 5.5: an interruption takes all phases; it lies within a dip.

@@ -158,7 +158,8 @@ impl Specimen {
         Ok(())
     }
 
-    /// One calibration, as a production line does it: without current for the noise floor; then Ib or In at PF 0.5 inductive, at 49 and
+    /// One calibration, as a production line does it: without current for the noise floor, and for the codes at which the voltages, which have
+    /// no direct part on a bench, have their middle; then Ib or In at PF 0.5 inductive, at 49 and
     /// at 51 Hz, where gains, leads and delays follow from what the reference meter reads.
     fn calibrate(&mut self, seed: u64, seconds: f64) -> anyhow::Result<()> {
         let counting = self.setup.starting_amperes;
@@ -169,7 +170,9 @@ impl Specimen {
         };
         let idle = self.mean(&load(0.0, 1.0), seconds, seed)?;
         for (phase, reading) in Phase::ALL.into_iter().zip(&idle.readings).take(self.variant.n_phases()) {
-            let current = phase.current();
+            let (voltage, current) = (phase.voltage(), phase.current());
+            let offset_lsb = reading.direct_volts / self.setup.per_lsb(voltage);
+            self.setup.calibration[voltage.index()] = Calibration::new(1.0, 0.0, 0.0, offset_lsb, 0.0)?;
             let noise_lsb = reading.amps / self.setup.per_lsb(current);
             self.setup.calibration[current.index()] = Calibration::new(1.0, 0.0, 0.0, 0.0, noise_lsb)?;
         }
@@ -201,6 +204,7 @@ impl Specimen {
             for (sum, reading) in sums.iter_mut().zip(&measurement.phases) {
                 let duration = measurement.duration_nanos as f64 * 1e-9;
                 sum.volts += reading.voltage_microvolts as f64 * 1e-6;
+                sum.direct_volts += reading.voltage_direct_microvolts as f64 * 1e-6;
                 sum.amps += reading.current_microamperes as f64 * 1e-6;
                 sum.watts += reading.energy.active_microjoules as f64 * 1e-6 / duration;
                 sum.vars += reading.energy.reactive_microvarseconds as f64 * 1e-6 / duration;
@@ -210,12 +214,14 @@ impl Specimen {
             truth_hertz: truth.frequency_hz,
             readings: sums.map(|sum| Means {
                 volts: sum.volts / windows,
+                direct_volts: sum.direct_volts / windows,
                 amps: sum.amps / windows,
                 watts: sum.watts / windows,
                 vars: sum.vars / windows,
             }),
             truth: truth.phases.map(|phase| Means {
                 volts: phase.volts,
+                direct_volts: 0.0,
                 amps: phase.amps,
                 watts: phase.active_watts,
                 vars: phase.fundamental_reactive_vars,
@@ -262,6 +268,7 @@ struct Mean {
 #[derive(Clone, Copy, Debug, Default)]
 struct Means {
     volts: f64,
+    direct_volts: f64,
     amps: f64,
     watts: f64,
     vars: f64,
