@@ -1,24 +1,64 @@
-//! How fast a full load profile streams out of flash through the DLMS server into a sink, how fast a register is read, and what RAM an
-//! idle meter needs.
+//! How fast a full load profile streams out of flash through the DLMS server into a sink, how many sectors a range reads, how fast a
+//! register is read, and what RAM an idle meter and each of its profiles need.
 //!
 //! `cargo run --release -p ferraris-meter --example profile_rate`
 
+use core::cell::RefCell;
+use std::collections::BTreeSet;
 use std::time::Instant as Stopwatch;
 
 use base::{Civil, Instant, Micros, Utc};
+use cosem::{ClockStatus, DateTime};
 use dlms::security::{Key, Secret};
 use dlms::server::{Link, WrapperLink};
-use ferraris_meter::profile::JournalId;
+use ferraris_meter::profile::{JournalId, Profile};
 use ferraris_meter::{Board, Config, FlashSize, Input, Meter, Model, Secrets, Variant};
 use flash::model::{Model as Flash, Timing};
-use flash::{Nor, SECTOR_BYTES};
+use flash::{Erase, Journal, Nor, NorError, SECTOR_BYTES};
 
 const SECTORS: u32 = FlashSize::Megabytes16.sectors();
 const ROWS: u32 = 10_000;
 const GOAL: f64 = 1.0e6;
 const GETS: u32 = 200_000;
 
-struct Bench(Flash<Vec<u8>, Vec<u32>>);
+struct Bench(Counted);
+
+/// A flash that knows which of its sectors were read.
+struct Counted {
+    flash: Flash<Vec<u8>, Vec<u32>>,
+    read: RefCell<BTreeSet<u32>>,
+}
+
+impl Nor for Counted {
+    fn sectors(&self) -> u32 {
+        self.flash.sectors()
+    }
+
+    fn read(&self, at: u32, into: &mut [u8]) -> Result<(), NorError> {
+        self.read.borrow_mut().insert(at / SECTOR_BYTES);
+        self.flash.read(at, into)
+    }
+
+    fn program(&mut self, at: u32, bytes: &[u8]) -> Result<(), NorError> {
+        self.flash.program(at, bytes)
+    }
+
+    fn start_erase(&mut self, sector: u32) -> Result<(), NorError> {
+        self.flash.start_erase(sector)
+    }
+
+    fn poll_erase(&mut self) -> Result<Erase, NorError> {
+        self.flash.poll_erase()
+    }
+
+    fn suspend_erase(&mut self) -> Result<(), NorError> {
+        self.flash.suspend_erase()
+    }
+
+    fn resume_erase(&mut self) -> Result<(), NorError> {
+        self.flash.resume_erase()
+    }
+}
 
 impl Board for Bench {
     fn flash(&mut self) -> &mut dyn Nor {
@@ -32,7 +72,10 @@ impl Board for Bench {
 
 fn main() {
     let cells = vec![0xFF; (SECTORS * SECTOR_BYTES) as usize];
-    let mut board = Bench(Flash::new(cells, vec![0; SECTORS as usize], Timing::TYPICAL, 1));
+    let mut board = Bench(Counted {
+        flash: Flash::new(cells, vec![0; SECTORS as usize], Timing::TYPICAL, 1),
+        read: RefCell::default(),
+    });
     let key = || Key::new(&[0; 16]).expect("16 octets");
     let password = Secret::new(b"12345678").expect("it fits");
     let secrets = Secrets {
@@ -51,7 +94,7 @@ fn main() {
     let mut now = Instant::START;
     while meter.model().journals[JournalId::LoadProfile1.index()].in_use < ROWS {
         now = now + Micros::from_secs(20);
-        board.0.pass(Micros::from_secs(20));
+        board.0.flash.pass(Micros::from_secs(20));
         meter.step(now, Input::Tick, &mut board).expect("a good step");
     }
     let columns = meter.model().columns(JournalId::LoadProfile1).len();
@@ -70,6 +113,28 @@ fn main() {
         "  {rate:.0} rows/s, {:.1} MB/s; goal {GOAL:.0} rows/s; ratio {:.2}",
         octets as f64 / best / 1e6,
         rate / GOAL
+    );
+
+    // One row out of the middle: what the search for it reads, and its own sector.
+    board.0.read.borrow_mut().clear();
+    let row = DateTime::from_utc(rtc.plus(60 * i64::from(ROWS / 2)), -60, ClockStatus::default()).octets();
+    let range = [
+        &hex("C001C1 0007 0100630100FF 02 01 01 0204 0204 120008 09060000010000FF 0F02 120000 090C")[..],
+        &row,
+        &hex("090C"),
+        &row,
+        &hex("0100"),
+    ]
+    .concat();
+    talk(&mut meter, &mut board, &mut link, now, &range, &mut answer);
+    assert_eq!(
+        answer[8..14],
+        [0xC4, 0x01, 0xC1, 0x00, 0x01, 0x01],
+        "one row is expected"
+    );
+    println!(
+        "a range of one row read {} sectors: one search for the length of the array, one for the row (each log2 n + 2 at most)",
+        board.0.read.borrow().len()
     );
 
     let get = hex("C001C1 0003 0100010800FF 02 00");
@@ -94,6 +159,11 @@ fn main() {
         size_of::<metrology::Registers>()
     );
     println!("  whole meter (model, memories, chance) {:6}", size_of::<Meter>());
+    println!(
+        "    of it each of the ten profiles: list, period, marks {:6}, and its ring {:6}",
+        size_of::<Profile>(),
+        size_of::<Option<Journal>>()
+    );
     println!(
         "lent while somebody is connected: link with its session {:6}",
         size_of::<Link>()

@@ -61,7 +61,7 @@ const RULES: &[Rule] = &[
         check: tracked::no_machine,
     },
     Rule {
-        name: "the tests that docs/standards.md names are there",
+        name: "the tests that the manual names are there",
         check: standards::tests_are_there,
     },
     Rule {

@@ -1,31 +1,34 @@
-//! `docs/standards.md` says which test covers which clause; the tests that it names are there.
+//! `docs/standards.md` says which test covers which clause, `docs/registration.md` which one proves which promise; the tests that they name
+//! are there.
 
 use std::path::Path;
 
 use super::Finding;
 use crate::workspace::Workspace;
 
-const PAGE: &str = "docs/standards.md";
+const PAGES: [&str; 2] = ["docs/standards.md", "docs/registration.md"];
 
 pub(super) fn tests_are_there(house: &Workspace) -> Result<Vec<Finding>, String> {
-    let page = read(&house.root, PAGE)?;
     let mut findings = Vec::new();
-    let mut named = 0;
-    for (index, line) in page.lines().enumerate() {
-        for (path, test) in tests(line) {
-            named += 1;
-            let place = format!("{PAGE}:{}", index + 1);
-            match read(&house.root, path) {
-                Err(_) => findings.push(Finding::new(place, format!("there is no file {path}"))),
-                Ok(code) if !has_test(&code, test) => {
-                    findings.push(Finding::new(place, format!("{path} has no test {test}")));
+    for name in PAGES {
+        let page = read(&house.root, name)?;
+        let mut named = 0;
+        for (index, line) in page.lines().enumerate() {
+            for (path, test) in tests(line) {
+                named += 1;
+                let place = format!("{name}:{}", index + 1);
+                match read(&house.root, path) {
+                    Err(_) => findings.push(Finding::new(place, format!("there is no file {path}"))),
+                    Ok(code) if !has_test(&code, test) => {
+                        findings.push(Finding::new(place, format!("{path} has no test {test}")));
+                    }
+                    Ok(_) => {}
                 }
-                Ok(_) => {}
             }
         }
-    }
-    if named == 0 {
-        findings.push(Finding::new(PAGE, "names no test"));
+        if named == 0 {
+            findings.push(Finding::new(name, "names no test"));
+        }
     }
     Ok(findings)
 }
