@@ -133,16 +133,24 @@ fn bands(line: &Line, across: [f64; 2], unit: &str, up: impl Fn(f64) -> f64) -> 
     let limits = line.limits.iter().map(|check| Band {
         across,
         up: [check.limit.least, check.limit.most].map(&up),
-        name: format!("{}: {} {unit}", check.limit.name, check.limit.text()),
+        name: format!("{}: {}", check.limit.name, amount(&check.limit.text(), unit)),
         kind: BandKind::Limit,
     });
     let goal = line.goal.map(|goal| Band {
         across,
         up: [-goal, goal].map(&up),
-        name: format!("goal: {goal} {unit}"),
+        name: format!("goal: {}", amount(&goal.to_string(), unit)),
         kind: BandKind::Goal,
     });
     limits.chain(goal).collect()
+}
+
+/// A number with its unit, which is one when the number is.
+fn amount(number: &str, unit: &str) -> String {
+    match (number, unit) {
+        ("1", "cycles") => "1 cycle".to_owned(),
+        _ => format!("{number} {unit}"),
+    }
 }
 
 /// The error of each order; limits and goal differ below and above h40.
