@@ -103,6 +103,9 @@ fn presses_lead_the_display_and_end_the_billing_period() {
     assert!(code == Some(1) && errors.contains("mains"), "{errors}");
     meter.put("/api/v1/world/power", &json!({ "on": true }));
     assert_eq!(meter.state()["contacts"]["tariff_input"], 3);
+    // The world stands still in the first moment after power up.
+    let (code, test, _) = display(&meter, &[]);
+    assert!(code == Some(0) && test.ends_with("all segments lit\n"), "{test}");
 }
 
 #[test]
