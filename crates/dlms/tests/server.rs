@@ -227,7 +227,7 @@ fn an_association_request_inside_an_association_starts_anew() {
 #[test]
 fn an_association_takes_less_than_eight_kilobytes() {
     use ferraris_dlms::hdlc::FRAME_MAX;
-    use ferraris_dlms::server::{HdlcLink, WrapperLink};
+    use ferraris_dlms::server::{HdlcLink, PDU_MAX, WrapperLink};
     // Buffers for PDUs of 2048 octets in both directions are counted. A line has one more, for a frame of 2030 octets of
     // information, whatever the number of its clients.
     let line = size_of::<HdlcLink<1>>();
@@ -237,6 +237,7 @@ fn an_association_takes_less_than_eight_kilobytes() {
         ("wrapper link", size_of::<WrapperLink>()),
         ("client of an HDLC line", place),
         ("HDLC line without its frame", line - FRAME_MAX),
+        ("HDLC line with PDUs of 1024 octets", line - 2 * (PDU_MAX - 1_024)),
     ] {
         println!("{name}: {size} octets");
         assert!(size <= 8_192, "{name} takes {size} octets");

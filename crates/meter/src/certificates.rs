@@ -193,6 +193,9 @@ impl Office<'_> {
             // An anchor that vouches for itself vouches for nothing.
             return Err(CertificateFault::Untrusted);
         }
+        if entity != Entity::Authority && Some(certificate.public.curve()) != Curve::of(self.model.keys.suite()) {
+            return Err(CertificateFault::Key);
+        }
         self.trust(&certificate)?;
         if entity == Entity::Server {
             let purpose = certificate.purpose().ok_or(CertificateFault::Usage)?;

@@ -11,14 +11,18 @@ use std::{format, println, vec};
 use base::{Civil, Utc};
 use cosem::axdr::{Enumerated, Octets, Reader, Writer};
 use cosem::{Method, Obis};
+use dlms::acse::{AssociationRequest, AssociationResponse, Context, Mechanism, Outcome};
+use dlms::apdu::{ActionRequest, Invoke};
 use dlms::client::{Command, Credentials, Identity, Settings};
+use dlms::initiate::{InitiateRequest, VERSION};
 use dlms::security::{
-    ASYMMETRIC, CERTIFICATE_MAX, Certificate, Challenge, Curve, Issue, Key, PrivateKey, PublicKey, Purpose, Scheme,
-    Suite, Title, derive, generate, wrap,
+    ASYMMETRIC, CERTIFICATE_MAX, CIPHERING, Certificate, Challenge, Curve, Dialect, Header, Issue, Key, KeyNote, Keys,
+    PrivateKey, Proof, Protection, PublicKey, Purpose, Scheme, Suite, Title, derive, generate, seal_general,
+    signed_answer, wrap,
 };
 use flash::model::{Cut, How, Model as Flash, Timing};
 
-use super::talker::{CLIENT, Known, Talker, item};
+use super::talker::{CLIENT, Known, SERVICES, Talker, item, wrapped};
 use super::{Bench, Life, TEST_SECTORS, config, start};
 use crate::config::test_secrets;
 use crate::keys::KeyId;
@@ -43,7 +47,6 @@ fn digits(title: Title) -> String {
 
 /// A certificate of the authority.
 fn issue(subject: &str, public: &PublicKey, purpose: Option<Purpose>, serial: u8) -> Vec<u8> {
-    let mut out = [0; CERTIFICATE_MAX];
     let it = Issue {
         serial: &[serial],
         issuer: "root",
@@ -53,8 +56,12 @@ fn issue(subject: &str, public: &PublicKey, purpose: Option<Purpose>, serial: u8
         public,
         purpose,
     };
-    let (authority, _) = pair(1);
-    let length = it.emit(ASYMMETRIC, &authority, &mut out).expect("it fits");
+    emit(&it, &pair(1).0)
+}
+
+fn emit(it: &Issue<'_>, authority: &PrivateKey) -> Vec<u8> {
+    let mut out = [0; CERTIFICATE_MAX];
+    let length = it.emit(ASYMMETRIC, authority, &mut out).expect("it fits");
     out[..length].to_vec()
 }
 
@@ -274,11 +281,8 @@ fn transferred_keys_are_old_or_new_after_a_cut() {
     cut_everywhere(&Chest::new(), &|_| {}, &act);
 }
 
-/// Method 3: the key is what both sides have agreed on, or the old one.
-#[test]
-fn agreed_keys_are_old_or_new_after_a_cut() {
-    let chest = Chest::new();
-    let (ephemeral, point) = pair(9);
+/// The parameters of key_agreement for the unicast key, signed by the client.
+fn agreement(chest: &Chest, point: &PublicKey) -> Vec<u8> {
     let mut data = point.octets().to_vec();
     let signature = ASYMMETRIC
         .sign(&chest.client_signing, &[&[0], point.octets()])
@@ -290,7 +294,15 @@ fn agreed_keys_are_old_or_new_after_a_cut() {
     out.value(Enumerated(0))
         .and_then(|()| out.value(Octets(&data)))
         .expect("it fits");
-    let parameters = out.written().to_vec();
+    out.written().to_vec()
+}
+
+/// Method 3: the key is what both sides have agreed on, or the old one.
+#[test]
+fn agreed_keys_are_old_or_new_after_a_cut() {
+    let chest = Chest::new();
+    let (ephemeral, point) = pair(9);
+    let parameters = agreement(&chest, &point);
     // What the client makes of the answer.
     let agree = |answer: &[u8]| {
         let mut reader = Reader::new(answer);
@@ -329,6 +341,109 @@ fn agreed_keys_are_old_or_new_after_a_cut() {
         },
     };
     cut_everywhere(&chest, &|_| {}, &act);
+}
+
+/// The answer to key_agreement is lost, so the client never hears the meter's half of the new key. It shows who it is by its signature,
+/// under a key of its own that it wraps under the master key (general-ciphering), and hands over a key that both know.
+#[test]
+fn a_client_that_lost_the_answer_comes_back_under_the_master_key() {
+    let chest = Chest::new();
+    let mut life = chest.boot(virgin());
+    life.idle(1);
+    let known = factory();
+    let settings = Settings {
+        identity: Some(chest.identity()),
+        ..known.settings()
+    };
+    let mut talker = Talker::new(&life, settings, 10);
+    talker.ask(&mut life, Command::Associate).expect("it is let in");
+    let parameters = agreement(&chest, &pair(9).1);
+    let lost = talker.ask(&mut life, Command::Act(setup(3), Some(&parameters)));
+    drop(lost.expect("the meter has agreed"));
+    assert!(!opens(&mut life, &factory()), "the old key is gone");
+
+    let (session, meter) = (key(0x77), config().system_title());
+    let (own, dialect) = (Challenge::new(&[0x5A; 32]).expect("32 octets"), Dialect::STANDARD);
+    let note = wrap(&key(5), &session).expect("a key wraps");
+    let authentication = key(0);
+    let keys = Keys {
+        suite: Suite::One,
+        encryption: &session,
+        authentication: &authentication,
+    };
+    let mut counter = life.meter.model().security.received.last() + 10;
+    let mut sealed = |apdu: &[u8]| {
+        counter += 1;
+        let mut buffer = [0; 600];
+        let range = 200..200 + apdu.len();
+        buffer[range.clone()].copy_from_slice(apdu);
+        let header = Header {
+            transaction: &counter.to_be_bytes(),
+            originator: &CLIENT,
+            recipient: &meter,
+            dialect,
+        };
+        let note = KeyNote::Wrapped(&note);
+        let range = seal_general(&mut buffer, range, header, note, Protection::BOTH, keys, counter).expect("it seals");
+        buffer[range].to_vec()
+    };
+    let mut link = life.connect();
+    let mut say = |life: &mut Life, apdu: &[u8]| {
+        let (frames, _) = life.hand(&mut link, &wrapped(apdu));
+        frames.concat()[8..].to_vec()
+    };
+
+    let mut buffer = [0; 100];
+    let mut out = Writer::new(&mut buffer);
+    let initiate = InitiateRequest {
+        dedicated_key: None,
+        response_allowed: true,
+        quality: None,
+        version: VERSION,
+        conformance: SERVICES,
+        receive_max: 0,
+    };
+    initiate.emit(&mut out).expect("it fits");
+    let initiate = sealed(out.written());
+    let request = AssociationRequest {
+        calling_title: Some(&CLIENT),
+        mechanism: Some(Some(Mechanism::Ecdsa)),
+        authentication: Some(own.octets()),
+        ..AssociationRequest::new(Context::Ciphered, &initiate)
+    };
+    let mut buffer = [0; 400];
+    let mut out = Writer::new(&mut buffer);
+    request.emit(&mut out).expect("it fits");
+    let answer = say(&mut life, out.written());
+    let response = AssociationResponse::parse(&answer).expect("an AARE");
+    assert_eq!(response.outcome, Outcome::Accepted, "{:?}", response.diagnostic);
+    let challenge = response.authentication.and_then(Challenge::new).expect("a challenge");
+    let proof = Proof {
+        prover: CLIENT,
+        verifier: meter,
+        challenge: &challenge,
+        own: &own,
+    };
+    let proof = signed_answer(ASYMMETRIC, &chest.client_signing, proof).expect("it signs");
+    let reply = Method::new(15, Obis::new("0-0:40.0.0"), 1);
+    for (method, parameters) in [
+        (reply, octet_string(&proof)),
+        (setup(2), transfer(&[(KeyId::Unicast, 0x11)])),
+    ] {
+        let mut buffer = [0; 200];
+        let mut out = Writer::new(&mut buffer);
+        let invoke = Invoke::confirmed(1);
+        ActionRequest::Normal(invoke, method, Some(&parameters))
+            .emit(&mut out)
+            .expect("it fits");
+        let answer = say(&mut life, &sealed(out.written()));
+        assert_eq!(answer[0], CIPHERING, "{method:?}: {answer:02X?}");
+    }
+    let new = Known {
+        encryption: key(0x11),
+        ..factory()
+    };
+    assert!(opens(&mut life, &new), "both know a key again");
 }
 
 fn octet_string(octets: &[u8]) -> Vec<u8> {
@@ -536,4 +651,151 @@ fn changes_are_refused_whole_and_told() {
     }
     assert_eq!(life.log(JournalId::SecurityLog), [49, 48, 220, 222, 223]);
     assert_eq!(life.log(JournalId::FraudLog), [49]);
+}
+
+/// Each way in which a certificate can be wrong is refused and told, and the meter trusts afterwards whom it trusted before.
+#[test]
+fn every_failure_of_a_certificate_is_refused_and_told() {
+    let chest = Chest::new();
+    let mut life = chest.boot(virgin());
+    life.idle(1);
+    let known = factory();
+    let mut talker = Talker::new(&life, known.settings(), 10);
+    talker.ask(&mut life, Command::Associate).expect("it is let in");
+    let (subject, own) = (digits(CLIENT), digits(config().system_title()));
+    let (root, public) = (pair(1).0, pair(6).1);
+    let good = Issue {
+        serial: &[7],
+        issuer: "root",
+        subject: &subject,
+        from: year(2020),
+        to: year(2060),
+        public: &public,
+        purpose: Some(Purpose::Agreement),
+    };
+    let other_curve = generate(ASYMMETRIC, Curve::P384, &mut |out| out.fill(6))
+        .expect("a key")
+        .1;
+    let whole = emit(&good, &root);
+    let imports = [
+        ("cut short", whole[..whole.len() - 1].to_vec()),
+        ("over", emit(&Issue { to: year(2026), ..good }, &root)),
+        (
+            "to come",
+            emit(
+                &Issue {
+                    from: year(2030),
+                    ..good
+                },
+                &root,
+            ),
+        ),
+        ("signed by another", emit(&good, &pair(8).0)),
+        (
+            "of an unknown authority",
+            emit(
+                &Issue {
+                    issuer: "stranger",
+                    ..good
+                },
+                &root,
+            ),
+        ),
+        (
+            "of nobody's title",
+            emit(
+                &Issue {
+                    subject: "somebody",
+                    ..good
+                },
+                &root,
+            ),
+        ),
+        (
+            "of another curve",
+            emit(
+                &Issue {
+                    public: &other_curve,
+                    ..good
+                },
+                &root,
+            ),
+        ),
+        (
+            "of the meter for a key that is not its own",
+            emit(&Issue { subject: &own, ..good }, &root),
+        ),
+    ];
+    let mut told = Vec::new();
+    for (name, certificate) in &imports {
+        // What came before is over: this one is told by itself.
+        life.idle(100);
+        let parameters = octet_string(certificate);
+        let refused = talker.ask(&mut life, Command::Act(setup(6), Some(&parameters)));
+        assert!(refused.is_err(), "{name}: {refused:?}");
+        assert_eq!(listed(&mut life), 3, "{name}");
+        told.push(49);
+        life.idle(1);
+        assert_eq!(life.log(JournalId::SecurityLog), told, "{name}");
+    }
+    talker.ask(&mut life, Command::Release).expect("it goes on");
+    let signs = Issue {
+        public: &pair(2).1,
+        purpose: Some(Purpose::Signature),
+        ..good
+    };
+    let other = digits(*b"HES\0\0\0\0\x02");
+    let presented = [
+        (
+            "over",
+            emit(
+                &Issue {
+                    to: year(2026),
+                    ..signs
+                },
+                &root,
+            ),
+        ),
+        ("signed by another", emit(&signs, &pair(8).0)),
+        (
+            "for another use",
+            emit(
+                &Issue {
+                    purpose: Some(Purpose::Agreement),
+                    ..signs
+                },
+                &root,
+            ),
+        ),
+        (
+            "of somebody else",
+            emit(
+                &Issue {
+                    subject: &other,
+                    ..signs
+                },
+                &root,
+            ),
+        ),
+    ];
+    let settings = |certificate| Settings {
+        credentials: Credentials::Signature(Challenge::new(&[0x5A; 32]).expect("32 octets")),
+        identity: Some(Identity {
+            certificate: Some(certificate),
+            ..chest.identity()
+        }),
+        ..known.settings()
+    };
+    for (name, certificate) in &presented {
+        life.idle(100);
+        let counter = life.meter.model().security.received.last() + 10;
+        let refused = life.serves(settings(certificate), counter);
+        assert!(refused.is_err(), "{name} is let in");
+        told.push(49);
+        life.idle(1);
+        assert_eq!(life.log(JournalId::SecurityLog), told, "{name}");
+    }
+    let counter = life.meter.model().security.received.last() + 10;
+    let good = emit(&signs, &root);
+    life.serves(settings(&good), counter).expect("the right one is let in");
 }
