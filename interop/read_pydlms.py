@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from pydlms.client import DlmsClient
+from pydlms.client import AccessAction, AccessGet, AccessSet, DlmsClient
 from pydlms.cosem.types import DlmsData
 from pydlms.exceptions import DlmsError
 from pydlms.security.context import SecurityContext
@@ -240,11 +240,44 @@ def renews_certificates(reader):
         return f"{len(listed)} certificates; a foreign one: {how}"
 
 
+def accesses(reader, **settings):
+    """Reads, writes and calls in one ACCESS; what is not there is refused alone, and a break stops what comes behind it."""
+    clock, nothing = ("0.0.1.0.0.255", 8), ("0.0.1.0.9.255", 8)
+    with reader.client(propose_access=True, **settings) as client:
+        zone = client.get(clock[0], clock[1], 3)
+        operations = [
+            AccessGet(NAME[1], NAME[0], NAME[2]),
+            AccessSet(*clock, 3, zone),
+            AccessGet(*nothing, 2),
+            # The clock keeps its time: it is shifted by nothing.
+            AccessAction(*clock, 6, DlmsData.int16(0)),
+        ]
+        outcomes = client.access(operations)
+        expect([outcome.ok for outcome in outcomes] == [True, True, False, True], f"{outcomes}")
+        expect(bytes(outcomes[0].data.value).startswith(b"FRR"), f"{outcomes[0]}")
+        stopped = client.access([operations[2], operations[0]], break_on_error=True)
+        expect(not any(outcome.ok for outcome in stopped), f"after a break: {stopped}")
+        return f"{[int(outcome.result) for outcome in outcomes]}; with a break {[int(it.result) for it in stopped]}"
+
+
+def blocks(reader, **settings):
+    """The object list in general blocks is the one that comes otherwise; a long ACCESS goes and comes in them too."""
+    with reader.client(**settings) as client:
+        whole = client.get("0.0.40.0.0.255", 15, 2)
+    with reader.client(propose_gbt=True, propose_access=True, max_receive_pdu_size=256, **settings) as client:
+        expect(client.association.uses_gbt, "general blocks are not negotiated")
+        listed = client.get("0.0.40.0.0.255", 15, 2)
+        expect(listed == whole, "another object list")
+        outcomes = client.access([AccessGet(NAME[1], NAME[0], NAME[2])] * 60)
+        expect(len(outcomes) == 60 and all(outcome.ok for outcome in outcomes), f"{outcomes}")
+        return f"{len(listed.value)} objects"
+
+
 ALL = (0, 1, 2)
 ASYMMETRIC = (1, 2)
 WITH_HEADER = {"protection": "general-ciphering"}
 
-# What is checked, in which suites, how. ACCESS and general block transfer of this peer are more lines here.
+# What is checked, in which suites, how.
 CHECKS = [
     ("reads with a password", (0,), lambda it: it.reads(mechanism=Mechanism.LLS)),
     ("HLS 2, manufacturer", (0,), lambda it: it.reads(mechanism=Mechanism.HLS)),
@@ -271,6 +304,18 @@ CHECKS = [
     ),
     ("general-signing", ASYMMETRIC, lambda it: it.reads(general=True, protection="glo+signing")),
     ("general-ciphering, signed", ASYMMETRIC, lambda it: it.reads(general=True, protection="general-ciphering+signing")),
+    ("ACCESS", ALL, accesses),
+    ("ACCESS, HDLC", (0,), lambda it: accesses(it, transport="hdlc")),
+    ("ACCESS, general-ciphering", ALL, lambda it: accesses(it, **WITH_HEADER)),
+    (
+        "ACCESS, signed",
+        ASYMMETRIC,
+        lambda it: accesses(it, general=True, protection="general-ciphering+signing"),
+    ),
+    ("general blocks, window 1", ALL, blocks),
+    ("general blocks, window 7", ALL, lambda it: blocks(it, gbt_window=7)),
+    ("general blocks, HDLC", (0,), lambda it: blocks(it, gbt_window=3, transport="hdlc")),
+    ("general blocks, general-ciphering", (1,), lambda it: blocks(it, gbt_window=3, **WITH_HEADER)),
     ("client 2 only reads", ALL, reads_only),
     ("replays are refused", ALL, refuses_replays),
     ("wrong secrets are refused", (0,), refuses_wrong_secrets),

@@ -188,7 +188,11 @@ fn every_general_form_carries_a_conversation() {
                 vec![false, true]
             };
             for signed in signs {
-                for dialect in [Dialect::STANDARD, Dialect::GURUX] {
+                let each_time = Dialect {
+                    key_said_each_time: true,
+                    ..Dialect::STANDARD
+                };
+                for dialect in [Dialect::STANDARD, Dialect::GURUX, each_time] {
                     let transport = TRANSPORTS[which % 2];
                     let protection = if signed {
                         Protection::BOTH | Protection::SIGNED

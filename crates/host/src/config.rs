@@ -438,6 +438,7 @@ mod tests {
             ephemeral_scheme_signed: true,
             dedicated_counter: true,
             gmac_names_suite: false,
+            key_said_each_time: false,
         };
         assert_eq!(config.dialect, other);
         assert_eq!(

@@ -166,7 +166,8 @@ impl Session<'_> {
             SessionKey::Static => Some(self.static_key(&transaction, true)?),
         };
         // A static key hangs on the transaction, so it is said each time; the others once.
-        let note = match (session, self.general.is_said, &point, &signature) {
+        let is_said = self.general.is_said && !self.settings.dialect.key_said_each_time;
+        let note = match (session, is_said, &point, &signature) {
             (SessionKey::Identified, ..) => KeyNote::Identified(KeySet::Unicast),
             (SessionKey::Static, ..) => KeyNote::Static,
             (_, true, ..) => KeyNote::Absent,

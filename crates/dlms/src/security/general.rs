@@ -45,6 +45,9 @@ pub struct Dialect {
     pub dedicated_counter: bool,
     /// Whether the security control octet in an answer by GMAC names the suite.
     pub gmac_names_suite: bool,
+    /// Whether a client says the key of general-ciphering in every message, for meters that take a message without
+    /// key-info for one under the global key, as pydlms does. The standard says a wrapped or agreed key once.
+    pub key_said_each_time: bool,
 }
 
 impl Dialect {
@@ -55,6 +58,7 @@ impl Dialect {
         ephemeral_scheme_signed: false,
         dedicated_counter: false,
         gmac_names_suite: true,
+        key_said_each_time: false,
     };
 
     /// As Gurux and pydlms speak.

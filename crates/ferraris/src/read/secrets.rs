@@ -141,6 +141,8 @@ enum Difference {
     DedicatedCounter,
     /// HLS 5 does not name the suite: 10 in every suite
     GmacWithoutSuite,
+    /// A wrapped or agreed key of general-ciphering is said in every message (pydlms)
+    KeySaidEachTime,
 }
 
 /// Everything that an association is asked for with.
@@ -453,6 +455,7 @@ fn dialect(differences: &[Difference]) -> Dialect {
             Difference::EphemeralSchemeSigned => dialect.ephemeral_scheme_signed = true,
             Difference::DedicatedCounter => dialect.dedicated_counter = true,
             Difference::GmacWithoutSuite => dialect.gmac_names_suite = false,
+            Difference::KeySaidEachTime => dialect.key_said_each_time = true,
         }
     }
     dialect
