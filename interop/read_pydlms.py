@@ -260,6 +260,15 @@ def accesses(reader, **settings):
         return f"{[int(outcome.result) for outcome in outcomes]}; with a break {[int(it.result) for it in stopped]}"
 
 
+def lists(reader, **settings):
+    """Several attributes in one request, one of which is not there."""
+    with reader.client(**settings) as client:
+        wanted = [(NAME[1], NAME[0], NAME[2]), ("0.0.1.0.9.255", 8, 2), (COUNTER, 1, 2)]
+        name, nothing, counter = client.get_many(wanted)
+        expect(bytes(name.value).startswith(b"FRR") and counter.value > 0, f"{name}, {counter}")
+        expect(int(nothing) == 4, f"{nothing} instead of object undefined")
+
+
 def blocks(reader, **settings):
     """The object list in general blocks is the one that comes otherwise; a long ACCESS goes and comes in them too."""
     with reader.client(**settings) as client:
@@ -304,6 +313,7 @@ CHECKS = [
     ),
     ("general-signing", ASYMMETRIC, lambda it: it.reads(general=True, protection="glo+signing")),
     ("general-ciphering, signed", ASYMMETRIC, lambda it: it.reads(general=True, protection="general-ciphering+signing")),
+    ("lists", ALL, lists),
     ("ACCESS", ALL, accesses),
     ("ACCESS, HDLC", (0,), lambda it: accesses(it, transport="hdlc")),
     ("ACCESS, general-ciphering", ALL, lambda it: accesses(it, **WITH_HEADER)),
