@@ -384,6 +384,13 @@ impl Profiles {
         }
     }
 
+    /// Begins the life of the meter, somewhere in a period of each.
+    pub fn begin(&mut self, clock: &Clock, utc: Utc) {
+        for profile in &mut self.0 {
+            profile.begin_anew(clock, utc);
+        }
+    }
+
     /// Lets all wait for the next boundary.
     pub fn align(&mut self, clock: &Clock, utc: Utc) {
         for profile in &mut self.0 {

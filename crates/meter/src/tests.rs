@@ -276,7 +276,7 @@ fn a_row_of_the_profile_holds_what_was_measured_up_to_its_stamp() {
         Civil::new(2026, 7, 1, 10, 15, 0).expect("the calendar has it").utc()
     );
     assert_eq!(row[..14], hex("090C 07EA070103 0C0F00 00 FF88 80"));
-    assert_eq!(row[14..16], [0x11, 0x08]); // daylight saving
+    assert_eq!(row[14..16], [0x11, 0x0C]); // daylight saving; the meter began inside the period
     assert_eq!(row[16..21], [0x06, 0, 0, 0, 10]);
     assert_eq!(life.import(), 30 * 3_600_000_000);
 }

@@ -162,11 +162,12 @@ impl Model {
     /// Begins or goes on with all periods at power up; `billed` are the stamps of the last rows of both billing profiles.
     pub fn wake(&mut self, first_boot: bool, billed: [Option<Utc>; 2]) {
         let utc = self.utc();
-        self.profiles.align(&self.clock, utc);
         self.intervals.align(&self.clock, utc);
         if first_boot {
+            self.profiles.begin(&self.clock, utc);
             self.demand.begin(&self.clock, utc, 0);
         } else {
+            self.profiles.align(&self.clock, utc);
             self.demand.resume(&self.clock, utc, self.tariffs.demand());
         }
         self.resume_billing(utc, billed);

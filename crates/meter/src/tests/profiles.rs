@@ -278,7 +278,7 @@ fn gaps_clock_changes_and_summer_time_are_marked() {
     let mut life = life.after_outage(3_600);
     life.live(15 * 60, 1);
     let rows = life.rows_of(JournalId::LoadProfile1);
-    assert_eq!(rows.iter().map(status).collect::<Vec<_>>(), [0x08, 0x88, 0x88]);
+    assert_eq!(rows.iter().map(status).collect::<Vec<_>>(), [0x0C, 0x88, 0x88]);
     assert_eq!(
         rows.iter().map(|row| row.0).collect::<Vec<_>>(),
         [at(10, 15, 0), at(10, 30, 0), at(11, 45, 0)]
@@ -301,14 +301,14 @@ fn gaps_clock_changes_and_summer_time_are_marked() {
         rows.iter().map(|row| row.0).collect::<Vec<_>>(),
         [at(10, 15, 0), at(11, 0, 0), at(10, 15, 0), at(10, 30, 0)]
     );
-    assert_eq!(rows.iter().map(status).collect::<Vec<_>>(), [0x08, 0x2C, 0x2C, 0x08]);
+    assert_eq!(rows.iter().map(status).collect::<Vec<_>>(), [0x0C, 0x2C, 0x2C, 0x08]);
     // The doubled hour: the same local time twice, told apart by the status and by the deviation of the stamp.
     let night = Civil::new(2026, 10, 25, 0, 59, 30).expect("the calendar has it").utc();
     let mut life = Life::begun_at(night.plus(-3_600));
     life.live(2 * 3_600, 1);
     let rows = life.rows_of(JournalId::LoadProfile1);
     assert_eq!(rows.len(), 8);
-    assert_eq!(rows.iter().map(status).collect::<Vec<_>>(), [8, 8, 8, 8, 0, 0, 0, 0]);
+    assert_eq!(rows.iter().map(status).collect::<Vec<_>>(), [0x0C, 8, 8, 8, 0, 0, 0, 0]);
     assert_eq!(
         (&rows[3].1[2..9], &rows[3].1[11..14]),
         (&hex("07EA0A1907022D")[..], &hex("FF8880")[..])

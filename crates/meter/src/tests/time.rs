@@ -20,6 +20,8 @@ use crate::{Battery, Contact, Input};
 
 const DST: u8 = status::DAYLIGHT_SAVING;
 const PDN: u8 = status::POWER_DOWN;
+/// The meter began its life in this period.
+const FIRST: u8 = status::DATA_NOT_VALID;
 const CAD: u8 = status::CLOCK_ADJUSTED | status::DATA_NOT_VALID;
 const CIV: u8 = status::CLOCK_INVALID | status::DATA_NOT_VALID;
 
@@ -160,7 +162,10 @@ fn without_power(mut life: Life, rtc: Option<Utc>) -> Life {
 fn when_the_clock_is_corrected() {
     let mut life = quiet(utc(2026, 7, 1, 10, 14, 59));
     let (quarters, days, billing, events) = set(&mut life, utc(2026, 7, 1, 10, 15, 1), utc(2026, 7, 1, 10, 30, 0));
-    let ends = [(utc(2026, 7, 1, 10, 15, 0), DST), (utc(2026, 7, 1, 10, 30, 0), DST)];
+    let ends = [
+        (utc(2026, 7, 1, 10, 15, 0), DST | FIRST),
+        (utc(2026, 7, 1, 10, 30, 0), DST),
+    ];
     assert_eq!(
         (quarters.as_slice(), days.len(), billing.len(), events.len()),
         (&ends[..], 0, 0, 0)
@@ -299,7 +304,7 @@ fn when_a_night_in_march_leaves_an_hour_out() {
             (begin.plus(900 * number), if is_summer { DST } else { 0 })
         );
     }
-    assert_eq!(days, [(begin, 0), (utc(2026, 3, 29, 22, 0, 0), DST)]);
+    assert_eq!(days, [(begin, FIRST), (utc(2026, 3, 29, 22, 0, 0), DST)]);
     assert_eq!(last_demand(&life).0, 0);
 }
 
@@ -323,7 +328,7 @@ fn when_a_night_in_october_has_an_hour_twice() {
             (begin.plus(900 * number), if is_summer { DST } else { 0 })
         );
     }
-    assert_eq!(days, [(begin, DST), (utc(2026, 10, 25, 23, 0, 0), 0)]);
+    assert_eq!(days, [(begin, DST | FIRST), (utc(2026, 10, 25, 23, 0, 0), 0)]);
 }
 
 #[test]
@@ -366,7 +371,7 @@ fn when_the_rules_of_daylight_saving_are_set() {
     let (quarters, days, billing, events) = seen.since(&life);
     assert_eq!(quarters.len(), 9);
     assert!(quarters.iter().all(|(_, status)| *status == 0), "{quarters:?}");
-    assert_eq!(days, [(utc(2026, 7, 1, 23, 0, 0), 0)], "midnight of normal time");
+    assert_eq!(days, [(utc(2026, 7, 1, 23, 0, 0), FIRST)], "midnight of normal time");
     assert_eq!((billing.len(), events), (0, vec![47]));
     // The end of the month moves too.
     life.wait_until(utc(2026, 7, 31, 23, 0, 0));
