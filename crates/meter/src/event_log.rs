@@ -99,7 +99,7 @@ impl Filter {
 pub struct Causes(pub u32);
 
 /// Log, the code that says a cause began, the code that says it is over. One end may stand for several beginnings.
-const CAUSES: [(Log, u8, u8); 26] = [
+const CAUSES: [(Log, u8, u8); 27] = [
     (Log::Fraud, 40, 41),
     (Log::Fraud, 42, 43),
     (Log::Fraud, 44, 45),
@@ -128,6 +128,8 @@ const CAUSES: [(Log, u8, u8); 26] = [
     (Log::Standard, standard::BATTERY_LOW, standard::BATTERY_GOOD),
     // Neither is a clock that has its time again: how it was set is said by 4 and 5.
     (Log::Standard, standard::CLOCK_INVALID, standard::CLOCK_VALID),
+    // Nor phases that are in order again.
+    (Log::Standard, standard::PHASE_SEQUENCE, standard::PHASES_IN_ORDER),
 ];
 
 impl Causes {
@@ -193,6 +195,10 @@ pub mod standard {
     pub(crate) const BATTERY_GOOD: u8 = 0;
     /// The clock has a valid time again; no entry of a log, and a code that none has.
     pub(crate) const CLOCK_VALID: u8 = 253;
+    /// The phases are in order again; no entry of a log, and a code that none has.
+    pub(crate) const PHASES_IN_ORDER: u8 = 252;
+    /// Two phases are swapped.
+    pub const PHASE_SEQUENCE: u8 = 88;
     /// The error register was written.
     pub const ERROR_REGISTER_CLEARED: u8 = 10;
     /// An alarm register was written.
@@ -369,6 +375,7 @@ pub const fn meaning(log: Log, code: u8) -> &'static str {
         (Log::Standard, standard::BATTERY_LOW) => "battery voltage low",
         (Log::Standard, standard::NV_MEMORY_ERROR) => "NV memory error",
         (Log::Standard, standard::WATCHDOG_ERROR) => "watchdog error",
+        (Log::Standard, standard::PHASE_SEQUENCE) => "phase sequence reversal",
         (Log::Standard, standard::MEASUREMENT_SYSTEM_ERROR) => "measurement system error",
         (Log::Standard, standard::PARAMETERS_CHANGED) => "one or more parameters changed",
         (Log::Standard, standard::PROFILE_CLEARED) => "load profile cleared",

@@ -126,6 +126,8 @@ pub struct Model {
     pub import_only: ImportOnly,
     /// Windows in a row whose samples had faults.
     pub faulty_windows: u8,
+    /// Windows in a row in which two phases were swapped.
+    pub swapped_windows: u8,
     /// What is to be done when the rules have spoken.
     pub effects: Effects,
 }
@@ -186,6 +188,8 @@ pub mod error_bit {
 
 /// Faulty windows in a row that are an error: a second.
 const FAULTY_WINDOWS: u8 = 5;
+/// Swapped phases are an event when they last five seconds, in windows of 200 ms: a phase that comes or goes is none.
+const SWAPPED_WINDOWS: u8 = 25;
 
 impl Model {
     /// A meter as it leaves the factory, with its clock at `rtc`.
@@ -245,6 +249,7 @@ impl Model {
             ),
             import_only: ImportOnly::default(),
             faulty_windows: 0,
+            swapped_windows: 0,
             effects: Effects::new(),
         };
         for journal in JournalId::PROFILES {
@@ -339,6 +344,7 @@ impl Model {
         self.reading = Some(*measurement);
         self.connection.observe(measurement);
         self.judge_direction(measurement);
+        self.judge_sequence();
         self.judge_signal(measurement);
         self.watch_voltages(measurement);
         let missing = measurement.phases.map(|phase| !phase.present);
@@ -382,6 +388,23 @@ impl Model {
         let millis = u32::try_from(measurement.duration_nanos / 1_000_000).unwrap_or(u32::MAX);
         if self.import_only.observe(is_reversed, millis) {
             self.effects.push(Effect::Event(Log::Fraud, fraud::CURRENT_REVERSAL));
+        }
+    }
+
+    /// Two phases that are swapped are event 88, once until they are in order again (F1).
+    fn judge_sequence(&mut self) {
+        let is_swapped = self.connection.active().contains(Condition::PhaseSequence);
+        self.swapped_windows = if is_swapped {
+            self.swapped_windows.saturating_add(1)
+        } else {
+            0
+        };
+        if SWAPPED_WINDOWS == self.swapped_windows {
+            self.effects
+                .push(Effect::Event(Log::Standard, standard::PHASE_SEQUENCE));
+        }
+        if !is_swapped && self.causes.note(Log::Standard, standard::PHASES_IN_ORDER) {
+            self.effects.push(Effect::Keep(Record::Alarms));
         }
     }
 

@@ -121,7 +121,7 @@ fn samples_that_cannot_be_are_told_to_a_client_and_logged_and_no_register_falls(
     it.meter.stop("-TERM");
 }
 
-/// Swapped phases and export are conditions that a client reads; where export is not agreed it is a current reversal (91) in the fraud log.
+/// Swapped phases and export are conditions that a client reads; swapped phases are event 88, and where export is not agreed it is a current reversal (91) in the fraud log.
 #[test]
 fn swapped_phases_and_reversed_currents_are_told() {
     let scratch = Scratch::new();
@@ -140,6 +140,12 @@ fn swapped_phases_and_reversed_currents_are_told() {
     assert_eq!(
         it.client.number(1, "0-0:96.129.0", 2).map(|bits| bits >> 1 & 1),
         Some(1)
+    );
+    it.until("event 88", |state| codes(state, "standard").contains(&88));
+    assert_eq!(
+        it.client.number(1, "0-0:97.98.1", 2).map(|bits| bits >> 11 & 1),
+        Some(1),
+        "AR2.11"
     );
     it.meter.put("/api/v1/world/supply", &phases([0, -120, 120]));
     it.until("in order", |state| !has("phase_sequence")(state));

@@ -2,7 +2,7 @@
 
 extern crate std;
 
-use metrology::{Apparent, Channel, ChannelSet, Condition, Measurement, Phase, PhaseReading, Position};
+use metrology::{Apparent, Channel, ChannelSet, Condition, Measurement, Phase, PhaseReading, Position, Sequence};
 
 use super::{Bench, Life, WINDOW, hex, start};
 use crate::profile::JournalId;
@@ -137,4 +137,37 @@ fn export_of_a_device_that_is_to_import_only_is_a_current_reversal() {
     }
     let told = life.log(JournalId::FraudLog).iter().filter(|code| **code == 91).count();
     assert_eq!(told, 2, "another one");
+}
+
+/// F1, event 88: swapped phases are told once while they last, also over a power cut, with alarm 11 of register 2; and again the next time.
+#[test]
+fn swapped_phases_are_told_once() {
+    let told = |life: &Life| {
+        life.log(JournalId::StandardLog)
+            .iter()
+            .filter(|code| **code == 88)
+            .count()
+    };
+    let of = |sequence| Measurement {
+        sequence: Some(sequence),
+        ..window([5, 5, 5])
+    };
+    let (right, swapped) = (of(Sequence::Normal), of(Sequence::Reversed));
+    let (mut life, _) = Life::begin(Bench::new(), Some(start()));
+    for (window, windows, wanted) in [(&right, 50, 0), (&swapped, 20, 0), (&right, 5, 0), (&swapped, 600, 1)] {
+        for _ in 0..windows {
+            life.take(window);
+        }
+        assert_eq!(told(&life), wanted);
+    }
+    life.associate().expect("an open link");
+    let alarms = life.fetch(1, "0-0:97.98.1", 2).expect("alarm register 2");
+    assert_eq!(alarms[3] & 8, 8, "bit 11: {alarms:02X?}");
+    let (mut life, _) = Life::begin(life.bench.revived(), Some(start()));
+    for (window, windows, wanted) in [(&swapped, 600, 1), (&right, 5, 1), (&swapped, 30, 2)] {
+        for _ in 0..windows {
+            life.take(window);
+        }
+        assert_eq!(told(&life), wanted);
+    }
 }
