@@ -7,7 +7,9 @@
 use cosem::axdr::{Full, Octets, Reader, Writer};
 use cosem::{AccessError, Obis};
 use heapless::Vec;
-use metrology::Tariff;
+use metrology::{Quadrant, Quantity, Tariff};
+
+use crate::demand;
 
 /// Registers that an assignment can list: four energies by eight tariffs, or whichever else.
 pub const REGISTERS: usize = 32;
@@ -19,22 +21,42 @@ pub struct Kind {
     pub class_id: u16,
     /// Group D of their names.
     pub d: u8,
-    /// Group C of those that there are, at most 16; group E is the tariff.
-    pub groups: &'static [u8],
+    /// Group C of those that there are, with what they count, at most 16; group E is the tariff.
+    pub groups: &'static [(u8, Quantity)],
 }
+
+/// The energies that are counted by tariff, in the order of group C of their names.
+pub const RATED: [(u8, Quantity); 16] = [
+    (1, Quantity::ActiveImport),
+    (2, Quantity::ActiveExport),
+    (3, Quantity::ReactiveImport),
+    (4, Quantity::ReactiveExport),
+    (5, Quantity::Reactive(Quadrant::I)),
+    (6, Quantity::Reactive(Quadrant::II)),
+    (7, Quantity::Reactive(Quadrant::III)),
+    (8, Quantity::Reactive(Quadrant::IV)),
+    (9, Quantity::ApparentImport),
+    (10, Quantity::ApparentExport),
+    (15, Quantity::ActiveAbsolute),
+    (16, Quantity::ActiveNet),
+    (17, Quantity::Active(Quadrant::I)),
+    (18, Quantity::Active(Quadrant::II)),
+    (19, Quantity::Active(Quadrant::III)),
+    (20, Quantity::Active(Quadrant::IV)),
+];
 
 /// The registers of the energies (0-0:14.0.1).
 pub const ENERGIES: Kind = Kind {
     class_id: 3,
     d: 8,
-    groups: &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 16, 17, 18, 19, 20],
+    groups: &RATED,
 };
 
 /// The registers of the maximum demands (0-0:14.0.2).
 pub const MAXIMA: Kind = Kind {
     class_id: 4,
     d: 6,
-    groups: &[1, 2, 3, 4, 9, 10, 15],
+    groups: &demand::QUANTITIES,
 };
 
 /// A register of an assignment.
@@ -228,11 +250,14 @@ impl Activation {
     /// # Errors
     /// [`Full`] when it does not fit.
     pub fn save(&self, out: &mut Writer<'_>) -> Result<(), Full> {
-        let mut octets: Vec<u8, { Self::OCTETS }> = Vec::new();
-        let registers = self.assignment.iter().map(|register| register.octet());
-        octets.extend(core::iter::once(u8::try_from(self.assignment.len()).unwrap_or(0)).chain(registers));
-        octets.extend(self.masks.iter().flat_map(|mask| mask.to_be_bytes()));
-        out.put(&octets)
+        out.put(&[u8::try_from(self.assignment.len()).unwrap_or(0)])?;
+        for register in &self.assignment {
+            out.put(&[register.octet()])?;
+        }
+        for mask in self.masks {
+            out.put(&mask.to_be_bytes())?;
+        }
+        Ok(())
     }
 
     /// Reads the saved form; `None` when it is none.
@@ -287,13 +312,13 @@ impl Activation {
 
 impl Kind {
     fn name(self, register: Register) -> Obis {
-        let c = self.groups.get(usize::from(register.group)).copied().unwrap_or(0);
+        let c = self.groups.get(usize::from(register.group)).map_or(0, |(c, _)| *c);
         Obis::from_octets([1, 0, c, self.d, register.tariff.number(), 255])
     }
 
     fn register(self, class_id: u16, name: Obis) -> Option<Register> {
         let [_, _, c, _, e, _] = name.octets();
-        let group = self.groups.iter().position(|group| *group == c)?;
+        let group = self.groups.iter().position(|(group, _)| *group == c)?;
         let register = Register {
             group: u8::try_from(group).ok()?,
             tariff: Tariff::new(e)?,

@@ -3,42 +3,23 @@
 use cosem::axdr::{Reader, Writer};
 use cosem::class::{Class, Returned};
 use cosem::{AccessError, ActionError, Attributes, Obis, Object, Unit};
-use metrology::{Element, Phase, Quadrant, Quantity, Tariff};
+use metrology::{Element, Phase, Quantity, Tariff};
 
 use super::policy::MEASURED;
 use super::three_phase;
+use crate::activation::RATED;
 use crate::limits::REGISTER_MODULUS;
 use crate::model::Model;
 
 pub(super) const OBJECTS: &[Object<Model>] = &ROWS;
-
-/// The quantities in the order of group C, with C of the total.
-const QUANTITIES: [(u8, Quantity); 16] = [
-    (1, Quantity::ActiveImport),
-    (2, Quantity::ActiveExport),
-    (3, Quantity::ReactiveImport),
-    (4, Quantity::ReactiveExport),
-    (5, Quantity::Reactive(Quadrant::I)),
-    (6, Quantity::Reactive(Quadrant::II)),
-    (7, Quantity::Reactive(Quadrant::III)),
-    (8, Quantity::Reactive(Quadrant::IV)),
-    (9, Quantity::ApparentImport),
-    (10, Quantity::ApparentExport),
-    (15, Quantity::ActiveAbsolute),
-    (16, Quantity::ActiveNet),
-    (17, Quantity::Active(Quadrant::I)),
-    (18, Quantity::Active(Quadrant::II)),
-    (19, Quantity::Active(Quadrant::III)),
-    (20, Quantity::Active(Quadrant::IV)),
-];
 
 /// The phases, with what they add to group C.
 const PHASES: [(u8, Phase); 3] = [(20, Phase::L1), (40, Phase::L2), (60, Phase::L3)];
 
 /// Group E of the totals: all tariffs, and each of the eight.
 const N_RATES: usize = 9;
-const N_TOTALS: usize = QUANTITIES.len() * N_RATES;
-const N_ROWS: usize = N_TOTALS + PHASES.len() * QUANTITIES.len();
+const N_TOTALS: usize = RATED.len() * N_RATES;
+const N_ROWS: usize = N_TOTALS + PHASES.len() * RATED.len();
 
 /// Class 3 over one energy register. It has no reset: nobody may clear what a bill is made of (M1).
 #[derive(Clone, Copy)]
@@ -58,15 +39,15 @@ static REGISTERS: [EnergyRegister; N_ROWS] = {
     let mut at = 0;
     while at < N_ROWS {
         registers[at] = if at < N_TOTALS {
-            let (_, quantity) = QUANTITIES[at / N_RATES];
+            let (_, quantity) = RATED[at / N_RATES];
             EnergyRegister {
                 quantity,
                 element: Element::Total,
                 rate: rate(at),
             }
         } else {
-            let (_, phase) = PHASES[(at - N_TOTALS) / QUANTITIES.len()];
-            let (_, quantity) = QUANTITIES[(at - N_TOTALS) % QUANTITIES.len()];
+            let (_, phase) = PHASES[(at - N_TOTALS) / RATED.len()];
+            let (_, quantity) = RATED[(at - N_TOTALS) % RATED.len()];
             EnergyRegister {
                 quantity,
                 element: Element::Of(phase),
@@ -85,12 +66,12 @@ static ROWS: [Object<Model>; N_ROWS] = {
     while at < N_ROWS {
         let of_total = at < N_TOTALS;
         let name = if of_total {
-            FIRST.with_c(QUANTITIES[at / N_RATES].0).with_e(rate(at))
+            FIRST.with_c(RATED[at / N_RATES].0).with_e(rate(at))
         } else {
-            let (base, _) = PHASES[(at - N_TOTALS) / QUANTITIES.len()];
-            FIRST.with_c(base + QUANTITIES[(at - N_TOTALS) % QUANTITIES.len()].0)
+            let (base, _) = PHASES[(at - N_TOTALS) / RATED.len()];
+            FIRST.with_c(base + RATED[(at - N_TOTALS) % RATED.len()].0)
         };
-        let of_first_phase = at < N_TOTALS + QUANTITIES.len();
+        let of_first_phase = at < N_TOTALS + RATED.len();
         let present: fn(&Model) -> bool = if of_first_phase { |_| true } else { three_phase };
         rows[at] = Object {
             name,

@@ -116,6 +116,15 @@ impl Chest {
         }
     }
 
+    /// A new meter, and a client that manages it.
+    fn managed<'k>(&self, known: &'k Known) -> (Life, Talker<'k>) {
+        let mut life = self.boot(virgin());
+        life.idle(1);
+        let mut talker = Talker::new(&life, known.settings(), 10);
+        talker.ask(&mut life, Command::Associate).expect("it is let in");
+        (life, talker)
+    }
+
     fn boot(&self, flash: super::TestFlash) -> Life {
         let mut bench = Bench {
             flash,
@@ -591,11 +600,8 @@ fn a_raised_policy_is_old_or_new_after_a_cut() {
 #[test]
 fn changes_are_refused_whole_and_told() {
     let chest = Chest::new();
-    let mut life = chest.boot(virgin());
-    life.idle(1);
     let known = factory();
-    let mut talker = Talker::new(&life, known.settings(), 10);
-    talker.ask(&mut life, Command::Associate).expect("it is let in");
+    let (mut life, mut talker) = chest.managed(&known);
     let mut damaged = transfer(&[(KeyId::Unicast, 0x11), (KeyId::Authentication, 0x22)]);
     let last = damaged.len() - 1;
     damaged[last] ^= 1;
@@ -657,11 +663,8 @@ fn changes_are_refused_whole_and_told() {
 #[test]
 fn every_failure_of_a_certificate_is_refused_and_told() {
     let chest = Chest::new();
-    let mut life = chest.boot(virgin());
-    life.idle(1);
     let known = factory();
-    let mut talker = Talker::new(&life, known.settings(), 10);
-    talker.ask(&mut life, Command::Associate).expect("it is let in");
+    let (mut life, mut talker) = chest.managed(&known);
     let (subject, own) = (digits(CLIENT), digits(config().system_title()));
     let (root, public) = (pair(1).0, pair(6).1);
     let good = Issue {
