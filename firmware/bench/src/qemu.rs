@@ -220,11 +220,7 @@ impl Qemu {
     }
 
     /// Kills it at once (SIGKILL): a power cut.
-    pub fn kill(mut self) {
-        self.stop();
-    }
-
-    fn stop(&mut self) {
+    pub fn kill(&mut self) {
         // Both fail when it has ended already.
         let _killed = self.process.kill();
         let _waited = self.process.wait();
@@ -233,7 +229,7 @@ impl Qemu {
 
 impl Drop for Qemu {
     fn drop(&mut self) {
-        self.stop();
+        self.kill();
     }
 }
 

@@ -1,6 +1,7 @@
 //! Power cuts in the real image: inside a step of the flash, and by SIGKILL at any time. What was acknowledged is there afterwards (B4).
 
 use core::time::Duration;
+use std::sync::mpsc::{self, Sender};
 use std::time::Instant;
 
 use bench::chance::Chance;
@@ -23,8 +24,8 @@ const VALUES: [&str; 6] = [
 enum Cut {
     /// In this step of the flash.
     Step(u64),
-    /// After this time.
-    Kill(Duration),
+    /// While so many values of this life are acknowledged and the next one is on its way, after this time.
+    Kill { acknowledged: u64, after: Duration },
 }
 
 /// What the meter has promised.
@@ -44,8 +45,9 @@ fn acknowledged_values_outlive_cuts_inside_a_step() {
 
 #[test]
 fn acknowledged_values_outlive_sigkill() {
-    campaign(Board::An505, "kill", |chance| {
-        Cut::Kill(Duration::from_micros(chance.below(120_000)))
+    campaign(Board::An505, "kill", |chance| Cut::Kill {
+        acknowledged: chance.below(6),
+        after: Duration::from_micros(chance.below(30_000)),
     });
 }
 
@@ -105,10 +107,6 @@ fn life(
     };
     let booted = words(&booted);
     assert_eq!(booted["loss"], "0", "cut {number} {cut:?}: {booted:?}");
-    let until = match cut {
-        Some(Cut::Kill(after)) => Some(Instant::now() + after),
-        _ => None,
-    };
     let transport = if number.is_multiple_of(2) {
         Transport::Wrapper
     } else {
@@ -119,17 +117,30 @@ fn life(
     } else {
         qemu.hdlc()
     };
-    let killer = until.map(|until| (until, number));
-    let worked = Wire::to(address).map_err(ReadError::Line).and_then(|wire| {
-        let mut identity = Identity::new(Role::Password);
-        let mut reader = identity.associate(transport, wire)?;
-        check(&mut reader, promises, number)?;
-        work(&mut reader, promises, chance, cut.is_some(), killer)
+    let (killed_from, wait) = mpsc::channel();
+    let worked = std::thread::scope(|scope| {
+        if let Some(Cut::Kill { after, .. }) = cut {
+            let qemu = &mut qemu;
+            scope.spawn(move || {
+                // It fails when the work has ended before.
+                let _reached = wait.recv();
+                std::thread::sleep(after);
+                qemu.kill();
+            });
+        }
+        let worked = Wire::to(address).map_err(ReadError::Line).and_then(|wire| {
+            let mut identity = Identity::new(Role::Password);
+            let mut reader = identity.associate(transport, wire)?;
+            check(&mut reader, promises, number)?;
+            work(&mut reader, promises, chance, cut, &killed_from)
+        });
+        // Who kills waits no longer.
+        drop(killed_from);
+        worked
     });
     match (cut, worked) {
-        (Some(Cut::Kill(_)), _) => qemu.kill(),
+        (Some(Cut::Kill { .. }), Err(ReadError::Line(_))) | (None, Ok(())) => {}
         (Some(Cut::Step(_)), Err(ReadError::Line(_))) => assert_cut(&mut qemu, cut, number),
-        (None, Ok(())) => {}
         (_, worked) => panic!("cut {number} {cut:?}: {worked:?}"),
     }
     Reached::Work
@@ -182,12 +193,15 @@ fn work(
     reader: &mut Reader<'_, '_>,
     promises: &mut Promises,
     chance: &mut Chance,
-    endless: bool,
-    killer: Option<(Instant, u32)>,
+    cut: Option<Cut>,
+    killed_from: &Sender<()>,
 ) -> Result<(), ReadError> {
     for round in 0.. {
-        if !endless && round == 20 || killer.is_some_and(|(until, _)| until <= Instant::now()) {
+        if cut.is_none() && round == 20 {
             return Ok(());
+        }
+        if matches!(cut, Some(Cut::Kill { acknowledged, .. }) if acknowledged == round) {
+            killed_from.send(()).expect("who kills waits for this");
         }
         let index = usize::try_from(chance.below(6)).unwrap_or(0);
         let length = usize::try_from(1 + chance.below(40)).unwrap_or(1);

