@@ -2,7 +2,8 @@
 
 use base::Utc;
 
-use super::{Cursor, Place, Window};
+use super::cursor::{Cursor, Window};
+use super::row::Place;
 
 impl Cursor {
     /// Words that a cursor takes.
