@@ -16,6 +16,9 @@ CLOCK = (8, "0-0:1.0.0")
 DISCONNECTOR = (70, "0-0:96.3.10")
 LOAD_PROFILE = (7, "1-0:99.1.0")
 ROWS_WANTED = 12
+# Rows of docs/interop.md that several scripts name.
+BLOCKS = "blocks of a service"
+LINKS = {"wrapper": "wrapper", "hdlc": "HDLC"}
 
 # Units of the Blue Book (class 3, scaler_unit) as the control interface writes them.
 UNITS = {
@@ -58,22 +61,36 @@ class Refused(Exception):
 
 
 class Report:
-    """A table of checks, printed as it grows, with a closing line that counts them."""
+    """A table of checks, printed as it grows, with a closing line that counts them.
 
-    def __init__(self):
+    A check may prove a cell of a table in docs/interop.md: `table` and `peer` say which table and which column, `rows`
+    of a check which rows. What was proved goes to the file that FERRARIS_CELLS names, and is compared with the tables
+    when all scripts have run (crates/xtask/src/interop/matrix.rs)."""
+
+    def __init__(self, table=None, peer=None):
         self.passed = 0
         self.failures = []
+        self.column = (table, peer)
 
-    def check(self, where, what, good, detail=""):
+    def check(self, where, what, good, detail="", rows=()):
         """One line of the table."""
         self.passed += bool(good)
+        if good:
+            self.prove(rows)
         if not good:
             self.failures.append((where, what, detail))
         detail = " ".join(detail.split())
         say(f"{'ok    ' if good else 'FAILED'} {where:<28} {what:<46} {detail}")
         return good
 
-    def attempt(self, where, what, act):
+    def prove(self, rows):
+        """Notes the cells that a check has proved."""
+        if rows and "FERRARIS_CELLS" in os.environ:
+            table, peer = self.column
+            with open(os.environ["FERRARIS_CELLS"], "a", encoding="utf-8") as proved:
+                proved.writelines(f"{table} | {row} | {peer}\n" for row in rows)
+
+    def attempt(self, where, what, act, rows=()):
         """A check that may raise; its detail is what it returns."""
         try:
             detail = act()
@@ -81,7 +98,7 @@ class Report:
             if "VERBOSE" in os.environ:
                 traceback.print_exc()
             return self.check(where, what, False, f"{type(why).__name__}: {why}")
-        return self.check(where, what, True, "" if detail is None else str(detail))
+        return self.check(where, what, True, "" if detail is None else str(detail), rows)
 
     def close(self):
         """The closing line; the exit code of the script."""
@@ -100,7 +117,7 @@ def expect(condition, otherwise):
         raise AssertionError(otherwise)
 
 
-def short(report, where, peer):
+def short(report, where, peer, rows=()):
     """A sealed association on a meter of another suite: single values, the object list in blocks, a refusal."""
 
     def act():
@@ -119,7 +136,7 @@ def short(report, where, peer):
         peer.release()
         return f"{len(objects)} objects"
 
-    report.attempt(where, "a sealed association", act)
+    report.attempt(where, "a sealed association", act, rows)
 
 
 def prepare(meter, management):
@@ -151,34 +168,35 @@ def entries(peer):
 
 
 class Association:
-    """All checks over one association."""
+    """All checks over one association. `rows` says which rows of docs/interop.md it proves beside those of its services."""
 
-    def __init__(self, report, meter, where, peer):
+    def __init__(self, report, meter, where, peer, rows=()):
         self.report = report
         self.meter = meter
         self.where = where
         self.peer = peer
+        self.rows = [*rows]
         self.objects = []
         self.values = {}
 
-    def check(self, what, act):
+    def check(self, what, act, rows=()):
         """One check of this association."""
-        return self.report.attempt(self.where, what, act)
+        return self.report.attempt(self.where, what, act, rows)
 
     def run(self, is_management):
         """Reads everything, compares it, and releases."""
         if not self.check("associates", self.peer.associate):
             return
-        if self.check("reads the object list", lambda: self.read_objects(is_management)):
-            self.check("reads every readable attribute", self.read_attributes)
+        if self.check("reads the object list", lambda: self.read_objects(is_management), [BLOCKS] if is_management else []):
+            self.check("reads every readable attribute", self.read_attributes, self.rows)
             self.check("is refused what it may not read", self.read_forbidden)
             self.check("finds what is not there missing", self.read_missing)
-            self.check("reads several attributes at once", self.read_several)
+            self.check("reads several attributes at once", self.read_several, ["lists"])
             self.check("reads the values that the meter shows", lambda: self.compare_values(is_management))
             if any((class_id, name) == LOAD_PROFILE for class_id, name, _, _ in self.objects):
-                self.check("reads the load profile", self.read_profile)
-                self.check("reads it by entry", self.read_by_entry)
-                self.check("reads it by range", self.read_by_range)
+                self.check("reads the load profile", self.read_profile, ["profile whole"])
+                self.check("reads it by entry", self.read_by_entry, ["profile by entry"])
+                self.check("reads it by range", self.read_by_range, ["profile by range"])
             elif is_management:
                 self.report.check(self.where, "reads the load profile", False, "no load profile in the object list")
         self.check("releases", self.peer.release)
@@ -278,27 +296,27 @@ class Association:
 
     def read_profile(self):
         """The whole buffer: as many rows as the meter says, each with a time, in order."""
-        self.rows = self.peer.read(*LOAD_PROFILE, 2)
+        self.profile = self.peer.read(*LOAD_PROFILE, 2)
         columns = self.peer.read(*LOAD_PROFILE, 3)
         count = entries(self.peer)
-        expect(len(self.rows) == count, f"{len(self.rows)} rows, entries_in_use is {count}")
+        expect(len(self.profile) == count, f"{len(self.profile)} rows, entries_in_use is {count}")
         expect(count >= ROWS_WANTED, f"only {count} rows")
-        expect(all(len(row) == len(columns) for row in self.rows), "a row has not one value for each column")
+        expect(all(len(row) == len(columns) for row in self.profile), "a row has not one value for each column")
         expect((columns[0][0], obis(columns[0][1])) == CLOCK, "the first column is not the clock")
-        times = [moment(row[0]) for row in self.rows]
+        times = [moment(row[0]) for row in self.profile]
         expect(times == sorted(times), f"the rows are not in order of time: {times}")
         expect(len(set(times)) == len(times), "a time is there twice")
-        return f"{len(self.rows)} rows of {len(columns)} columns"
+        return f"{len(self.profile)} rows of {len(columns)} columns"
 
     def read_by_entry(self):
         """Entries count from 1; 0 means up to the last; columns likewise."""
-        count, width = len(self.rows), len(self.rows[0])
+        count, width = len(self.profile), len(self.profile[0])
         for first, last, left, right in [
             (1, 1, 1, 0), (1, 0, 1, 0), (2, 5, 1, 0), (count, count, 1, 0), (3, count, 1, 0), (count - 1, 0, 1, 0),
             (1, 4, 1, 1), (2, 6, 2, width), (1, 0, width, width),
         ]:
             rows = self.peer.read(*LOAD_PROFILE, 2, ("entries", first, last, left, right))
-            wanted = [row[left - 1:right or width] for row in self.rows[first - 1:last or count]]
+            wanted = [row[left - 1:right or width] for row in self.profile[first - 1:last or count]]
             expect(rows == wanted, f"entries {first} to {last}, columns {left} to {right}: {rows} instead of {wanted}")
         beyond = self.peer.read(*LOAD_PROFILE, 2, ("entries", count + 1, count + 5, 1, 0))
         expect(beyond == [], f"entries beyond the last: {beyond}")
@@ -306,16 +324,16 @@ class Association:
 
     def read_by_range(self):
         """Both ends of a range belong to it."""
-        count = len(self.rows)
-        times = [row[0] for row in self.rows]
+        count = len(self.profile)
+        times = [row[0] for row in self.profile]
         for first, last in [(0, 0), (0, count - 1), (2, 5), (count - 3, count - 1)]:
             rows = self.peer.read(*LOAD_PROFILE, 2, ("range", times[first], times[last]))
-            wanted = self.rows[first:last + 1]
+            wanted = self.profile[first:last + 1]
             expect(rows == wanted, f"rows {first} to {last}: {len(rows)} instead of {len(wanted)}: {rows}")
         # Between rows, before the first and after the last.
         shifted = [octets(moment(time) + timedelta(seconds=1), time) for time in times]
         rows = self.peer.read(*LOAD_PROFILE, 2, ("range", shifted[1], shifted[4]))
-        expect(rows == self.rows[2:5], f"a range between rows gave {len(rows)} rows instead of 3")
+        expect(rows == self.profile[2:5], f"a range between rows gave {len(rows)} rows instead of 3")
         rows = self.peer.read(*LOAD_PROFILE, 2, ("range", shifted[-1], octets(moment(times[-1]) + timedelta(days=9), times[-1])))
         expect(rows == [], f"a range after the last row gave {rows}")
         return "6 ranges"

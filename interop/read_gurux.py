@@ -13,15 +13,31 @@ from gurux_dlms import GXByteBuffer, GXDLMSException, GXReplyData
 from gurux_dlms.enums import Authentication, Conformance, DataType, InterfaceType, ObjectType, Security
 from gurux_dlms.GXBitString import GXBitString
 from gurux_dlms.GXDateTime import GXDateTime
+from gurux_dlms.GXDLMSChipperingStream import GXDLMSChipperingStream
 from gurux_dlms.internal._GXCommon import _GXCommon
 from gurux_dlms.objects.enums import SecuritySuite
 from gurux_dlms.secure import GXDLMSSecureClient
 
-from checks import Association, Peer, Refused, Report, control, name_octets, prepare, refuses, short
+from checks import LINKS, Association, Peer, Refused, Report, control, name_octets, prepare, refuses, short
 from virtual_meter import VirtualMeter
 
 CLIENT_TITLE = b"GRX\x00\x00\x00\x00\x01"
 COUNTER = "0-0:43.1.0"
+
+multiples = GXDLMSChipperingStream.init
+MULTIPLES = {}
+
+
+def remembered_multiples(stream, hash_key):
+    """Gurux computes the same table of a key anew for every message, which is most of its time: here once a key."""
+    hash_key = bytes(hash_key)
+    if hash_key not in MULTIPLES:
+        multiples(stream, hash_key)
+        MULTIPLES[hash_key] = stream.mArray
+    stream.mArray = MULTIPLES[hash_key]
+
+
+GXDLMSChipperingStream.init = remembered_multiples
 
 
 class Gurux(Peer):
@@ -222,22 +238,27 @@ def main():
     """All associations over both transports."""
     # Gurux prints a line for every ciphered message.
     sys.stdout = open(os.devnull, "w", encoding="utf-8")
-    report = Report()
+    report = Report("our meter", "gurux-dlms")
     meter = VirtualMeter(sys.argv[1])
     if sys.argv[2:] == ["short"]:
         for transport, general in (("wrapper", False), ("wrapper", True), ("hdlc", False)):
             high = meter.client("hls-gmac")
-            where = f"gurux {transport} suite {high['suite']} {'general-glo' if general else 'glo'}"
-            short(report, where, Gurux(meter, transport, high, general))
+            form = "general-glo" if general else "glo"
+            where = f"gurux {transport} suite {high['suite']} {form}"
+            short(report, where, Gurux(meter, transport, high, general), ["HLS 5", form, LINKS[transport]])
         return report.close()
     public, low, high = meter.client("none"), meter.client("lls"), meter.client("hls-gmac")
     prepare(meter, Gurux(meter, "wrapper", high))
     for transport in ("wrapper", "hdlc"):
-        for title, client, general in [
-            ("public", public, False), ("lls", low, False), ("hls glo", high, False), ("hls general-glo", high, True)
+        for title, client, general, rows in [
+            ("public", public, False, ["no mechanism"]),
+            ("lls", low, False, ["LLS"]),
+            ("hls glo", high, False, ["HLS 5", "glo"]),
+            ("hls general-glo", high, True, ["HLS 5", "general-glo"]),
         ]:
             where = f"gurux {transport} {title}"
-            Association(report, meter, where, Gurux(meter, transport, client, general)).run(client is not public)
+            peer = Gurux(meter, transport, client, general)
+            Association(report, meter, where, peer, [*rows, LINKS[transport]]).run(client is not public)
         # Everything once more through the smallest messages, so that nearly every answer comes in blocks.
         Association(report, meter, f"gurux {transport} lls 64", Gurux(meter, transport, low, pdu=64)).run(True)
         where = f"gurux {transport}"

@@ -22,7 +22,7 @@ from pydlms.security.general import GeneralAad
 from pydlms.security.hls import Mechanism
 from pydlms.simulator import ClientProfile, example_meter, serve
 
-from checks import Report, expect
+from checks import BLOCKS, LINKS, Report, expect
 
 CLIENT_TITLE = "4652520000000001"
 METER_TITLE = b"PYD\x00\x00\x00\x00\x01"
@@ -181,26 +181,31 @@ ASYMMETRIC = (1, 2)
 GENERAL = ["--form", "general-ciphering"]
 SAID = ["--dialect", "key-said-each-time"]
 
-# What is read, of meters of which suites (None: without keys), as which mechanism, over which link, with which options.
+SIGN = ["--sign"]
+GBT = ["--use", "general-blocks"]
+CIPHERED_BY = "general-ciphering, identified key"
+
+# What is read, of meters of which suites (None: without keys), as which mechanism, over which link, with which options;
+# and which rows of docs/interop.md that proves.
 CASES = [
-    ("public", (None,), 0, "wrapper", [], registers),
-    ("public, HDLC", (None,), 0, "hdlc", [], registers),
-    ("public, PDUs of 64 octets", (None,), 0, "wrapper", ["--pdu", "64"], registers),
-    ("public, general blocks", (None,), 0, "wrapper", ["--use", "general-blocks", "--pdu", "128"], registers),
-    ("public, ACCESS", (None,), 0, "wrapper", ["--use", "access"], registers),
-    ("object list", (None,), 0, "wrapper", [], listed),
-    ("object list, ciphered", SUITES, GMAC, "hdlc", [], listed),
-    ("LLS", (None,), LOW, "wrapper", PLAIN, registers),
-    ("LLS, HDLC", (None,), LOW, "hdlc", PLAIN, registers),
-    ("HLS 2", (None,), HLS, "wrapper", PLAIN, registers),
-    ("HLS 3", (None,), MD5, "wrapper", PLAIN, registers),
-    ("HLS 4", (None,), SHA1, "hdlc", PLAIN, registers),
-    ("HLS 6", (None,), SHA256, "wrapper", PLAIN, registers),
-    ("profile, whole", (None,), 0, "wrapper", [], rows(1, 96)),
-    ("profile, whole, HDLC", (None,), 0, "hdlc", [], rows(1, 96)),
-    ("profile, whole, PDUs of 128 octets", (None,), 0, "wrapper", ["--pdu", "128"], rows(1, 96)),
-    ("profile, general blocks", (None,), 0, "wrapper", ["--use", "general-blocks", "--pdu", "256"], rows(1, 96)),
-    ("profile, by entry", (None,), 0, "wrapper", ["--last", "10"], rows(87, 96)),
+    ("public", (None,), 0, "wrapper", [], registers, ["no mechanism", "lists"]),
+    ("public, HDLC", (None,), 0, "hdlc", [], registers, ["no mechanism"]),
+    ("public, PDUs of 64 octets", (None,), 0, "wrapper", ["--pdu", "64"], registers, ["short PDUs"]),
+    ("public, general blocks", (None,), 0, "wrapper", GBT + ["--pdu", "128"], registers, ["general blocks"]),
+    ("public, ACCESS", (None,), 0, "wrapper", ["--use", "access"], registers, ["ACCESS"]),
+    ("object list", (None,), 0, "wrapper", [], listed, []),
+    ("object list, ciphered", SUITES, GMAC, "hdlc", [], listed, ["HLS 5", "glo"]),
+    ("LLS", (None,), LOW, "wrapper", PLAIN, registers, ["LLS"]),
+    ("LLS, HDLC", (None,), LOW, "hdlc", PLAIN, registers, ["LLS"]),
+    ("HLS 2", (None,), HLS, "wrapper", PLAIN, registers, ["HLS 2"]),
+    ("HLS 3", (None,), MD5, "wrapper", PLAIN, registers, ["HLS 3"]),
+    ("HLS 4", (None,), SHA1, "hdlc", PLAIN, registers, ["HLS 4"]),
+    ("HLS 6", (None,), SHA256, "wrapper", PLAIN, registers, ["HLS 6"]),
+    ("profile, whole", (None,), 0, "wrapper", [], rows(1, 96), ["profile whole"]),
+    ("profile, whole, HDLC", (None,), 0, "hdlc", [], rows(1, 96), ["profile whole"]),
+    ("profile, whole, PDUs of 128 octets", (None,), 0, "wrapper", ["--pdu", "128"], rows(1, 96), ["short PDUs", BLOCKS]),
+    ("profile, general blocks", (None,), 0, "wrapper", GBT + ["--pdu", "256"], rows(1, 96), ["general blocks"]),
+    ("profile, by entry", (None,), 0, "wrapper", ["--last", "10"], rows(87, 96), ["profile by entry"]),
     (
         "profile, by range",
         (None,),
@@ -208,22 +213,31 @@ CASES = [
         "wrapper",
         ["--from", "2024-05-01T06:00:00Z", "--to", "2024-05-01T12:00:00Z"],
         rows(25, 49),
+        ["profile by range"],
     ),
-    ("ciphered, LLS", SUITES, LOW, "wrapper", CIPHERED, registers),
-    ("ciphered, HLS 2", SUITES, HLS, "wrapper", CIPHERED, registers),
-    ("ciphered, HLS 3", SUITES, MD5, "wrapper", CIPHERED, registers),
-    ("ciphered, HLS 4", SUITES, SHA1, "wrapper", CIPHERED, registers),
-    ("ciphered, HLS 5", SUITES, GMAC, "wrapper", [], registers),
-    ("ciphered, HLS 5, HDLC", SUITES, GMAC, "hdlc", [], registers),
-    ("ciphered, HLS 6", SUITES, SHA256, "wrapper", CIPHERED, registers),
-    ("HLS 7", ASYMMETRIC, ECDSA, "wrapper", [], registers),
-    ("HLS 7, HDLC", ASYMMETRIC, ECDSA, "hdlc", [], registers),
-    ("ded", SUITES, GMAC, "wrapper", ["--form", "ded"], registers),
-    ("general-glo", SUITES, GMAC, "hdlc", ["--form", "general-glo"], registers),
-    ("general-ded", SUITES, GMAC, "wrapper", ["--form", "general-ded"], registers),
-    ("general-ciphering", SUITES, SHA256, "wrapper", CIPHERED + GENERAL, registers),
-    ("general-ciphering, no header", SUITES, SHA256, "wrapper", CIPHERED + GENERAL, without_header),
-    ("general-ciphering, wrapped", SUITES, GMAC, "wrapper", GENERAL + SAID + ["--session-key", "wrapped"], registers),
+    ("ciphered, LLS", SUITES, LOW, "wrapper", CIPHERED, registers, ["LLS", "glo"]),
+    ("ciphered, HLS 2", SUITES, HLS, "wrapper", CIPHERED, registers, ["HLS 2", "glo"]),
+    ("ciphered, HLS 3", SUITES, MD5, "wrapper", CIPHERED, registers, ["HLS 3", "glo"]),
+    ("ciphered, HLS 4", SUITES, SHA1, "wrapper", CIPHERED, registers, ["HLS 4", "glo"]),
+    ("ciphered, HLS 5", SUITES, GMAC, "wrapper", [], registers, ["HLS 5", "glo"]),
+    ("ciphered, HLS 5, HDLC", SUITES, GMAC, "hdlc", [], registers, ["HLS 5", "glo"]),
+    ("ciphered, HLS 6", SUITES, SHA256, "wrapper", CIPHERED, registers, ["HLS 6", "glo"]),
+    ("HLS 7", ASYMMETRIC, ECDSA, "wrapper", [], registers, ["HLS 7"]),
+    ("HLS 7, HDLC", ASYMMETRIC, ECDSA, "hdlc", [], registers, ["HLS 7"]),
+    ("ded", SUITES, GMAC, "wrapper", ["--form", "ded"], registers, ["ded"]),
+    ("general-glo", SUITES, GMAC, "hdlc", ["--form", "general-glo"], registers, ["general-glo"]),
+    ("general-ded", SUITES, GMAC, "wrapper", ["--form", "general-ded"], registers, ["general-ded"]),
+    ("general-ciphering", SUITES, SHA256, "wrapper", CIPHERED + GENERAL, registers, [CIPHERED_BY]),
+    ("general-ciphering, no header", SUITES, SHA256, "wrapper", CIPHERED + GENERAL, without_header, [CIPHERED_BY]),
+    (
+        "general-ciphering, wrapped",
+        SUITES,
+        GMAC,
+        "wrapper",
+        GENERAL + SAID + ["--session-key", "wrapped"],
+        registers,
+        ["general-ciphering, wrapped key"],
+    ),
     (
         "general-ciphering, one pass",
         ASYMMETRIC,
@@ -231,15 +245,32 @@ CASES = [
         "wrapper",
         GENERAL + SAID + ["--session-key", "one-pass"],
         registers,
+        ["general-ciphering, one pass"],
     ),
-    ("general-ciphering, static", ASYMMETRIC, ECDSA, "wrapper", GENERAL + ["--session-key", "static"], registers),
-    ("general-signing", ASYMMETRIC, ECDSA, "wrapper", ["--sign"], registers),
-    ("general-ciphering, signed", ASYMMETRIC, ECDSA, "wrapper", ["--sign"] + GENERAL, registers),
-    ("ciphered, general blocks", SUITES, GMAC, "wrapper", ["--use", "general-blocks", "--pdu", "256"], rows(1, 96)),
-    ("ciphered, ACCESS", SUITES, GMAC, "wrapper", ["--use", "access"], registers),
-    ("ciphered, profile, HDLC", SUITES, GMAC, "hdlc", [], rows(1, 96)),
-    ("a wrong password is refused", (None,), LOW, "wrapper", PLAIN + ["--password", "wrong-one"], refused("13")),
-    ("another mechanism is refused", (0,), GMAC, "wrapper", ["--auth", "hls6"], refused("11")),
+    (
+        "general-ciphering, static",
+        ASYMMETRIC,
+        ECDSA,
+        "wrapper",
+        GENERAL + ["--session-key", "static"],
+        registers,
+        ["general-ciphering, static"],
+    ),
+    ("general-signing", ASYMMETRIC, ECDSA, "wrapper", SIGN, registers, ["general-signing"]),
+    ("general-ciphering, signed", ASYMMETRIC, ECDSA, "wrapper", SIGN + GENERAL, registers, ["general-signing"]),
+    ("ciphered, general blocks", SUITES, GMAC, "wrapper", GBT + ["--pdu", "256"], rows(1, 96), ["general blocks"]),
+    ("ciphered, ACCESS", SUITES, GMAC, "wrapper", ["--use", "access"], registers, ["ACCESS"]),
+    ("ciphered, profile, HDLC", SUITES, GMAC, "hdlc", [], rows(1, 96), ["profile whole"]),
+    (
+        "a wrong password is refused",
+        (None,),
+        LOW,
+        "wrapper",
+        PLAIN + ["--password", "wrong-one"],
+        refused("13"),
+        ["a wrong password"],
+    ),
+    ("another mechanism is refused", (0,), GMAC, "wrapper", ["--auth", "hls6"], refused("11"), ["another mechanism"]),
 ]
 
 
@@ -248,19 +279,22 @@ def main(arguments):
     ferraris, folder = arguments[0], pathlib.Path(arguments[1]).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     logging.getLogger("pydlms").setLevel(logging.CRITICAL)
-    report = Report()
+    report = Report("their meter", "pydlms-client")
     reader = Reader(ferraris, folder)
     for suite in (None, *SUITES):
         meter = Foreign(suite, folder)
         where = "pydlms serves" + ("" if suite is None else f", suite {suite}")
-        for what, suites, mechanism, way, options, act in CASES:
+        for what, suites, mechanism, way, options, act, proved in CASES:
             if suite not in suites:
                 continue
             if suite and mechanism == GMAC:
                 # Its simulator names suite 0 in its HLS answer whatever the suite (dlms_peers.md, section 4).
                 options = options + ["--dialect", "gmac-without-suite"]
             report.attempt(
-                where, what, lambda act=act, mechanism=mechanism, way=way, options=options: act(reader, meter, mechanism, way, options)
+                where,
+                what,
+                lambda it=(mechanism, way, options), act=act: act(reader, meter, *it),
+                proved and [*proved, LINKS[way]],
             )
     return report.close()
 

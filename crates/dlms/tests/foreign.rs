@@ -149,6 +149,8 @@ fn octets_of<'a>(value: &Data<'a>) -> &'a [u8] {
     value.as_bytes().expect("an octet-string")
 }
 
+// interop: our meter | no mechanism | dlms-cosem-rs
+// interop: our meter | lists | dlms-cosem-rs
 #[test]
 fn a_foreign_rust_client_reads_writes_and_invokes_in_every_association() {
     for (mechanism, ciphered) in [

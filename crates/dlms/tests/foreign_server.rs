@@ -4,17 +4,20 @@ mod device;
 
 use base::{Instant, Micros};
 use cosem::{Attribute, Method, Obis, Selection};
-use device::{AUTHENTICATION, CLIENT_TITLE, ENCRYPTION, SERVICES};
+use device::{AUTHENTICATION, CLIENT_TITLE, ENCRYPTION, EVERYTHING, PASSWORD, SERVICES};
 use dlms_cosem_rs::acse::AuthMechanism;
 use dlms_cosem_rs::axdr::Data;
 use dlms_cosem_rs::codec::{Encode as _, Result as PeerResult, Writer};
 use dlms_cosem_rs::cosem::{AttributeAccess, MethodAccess};
 use dlms_cosem_rs::obis::Obis as PeerObis;
-use dlms_cosem_rs::security::{KeyRing, RandomSource, RustCryptoProvider, SecurityPolicy, SecuritySuite, SystemTitle};
+use dlms_cosem_rs::security::{
+    KeyRing, RandomSource, RustCryptoProvider, Secret, SecurityPolicy, SecuritySuite, SystemTitle,
+};
 use dlms_cosem_rs::server::{ObjectStore, Server, ServerConfig, StoreResult};
 use dlms_cosem_rs::xdlms::{ActionResult as PeerAction, DataAccessResult, SelectiveAccess};
-use ferraris_dlms::apdu::{ActionResult, Item};
+use ferraris_dlms::apdu::{AccessSpec, ActionResult, Item};
 use ferraris_dlms::client::{Client, ClientError, Command, Credentials, Framing, Outcome, Patience, Settings};
+use ferraris_dlms::initiate::Conformance;
 use ferraris_dlms::security::{Challenge, Key, Keys, Protection, Suite};
 
 /// Objects of the foreign server: a register, a switch, a buffer longer than a PDU.
@@ -38,10 +41,11 @@ impl ObjectStore for Store {
             (3, 1, 8, 2) => Data::DoubleLongUnsigned(self.energy).encode(out).map_err(full),
             (70, 96, 3, 2) => Data::Boolean(self.closed).encode(out).map_err(full),
             (7, 99, 1, 2) => {
-                let rows = selection.map_or(400, |it| u32::from(it.selector) * 10);
+                let rows = selection.map_or(Ok(0..400), |it| selected(&it).ok_or(DataAccessResult::TypeUnmatched))?;
                 out.write_u8(1).map_err(full)?;
-                out.write_length(rows as usize).map_err(full)?;
-                (0..rows).try_for_each(|row| Data::DoubleLongUnsigned(row).encode(out).map_err(full))
+                out.write_length(rows.len()).map_err(full)?;
+                rows.into_iter()
+                    .try_for_each(|row| Data::DoubleLongUnsigned(row).encode(out).map_err(full))
             }
             _ => Err(DataAccessResult::ObjectUndefined),
         }
@@ -87,6 +91,28 @@ impl ObjectStore for Store {
     }
 }
 
+/// The rows that are asked for, as the peer reads it: by entry, or by range, where row n is of minute n.
+fn selected(selection: &SelectiveAccess<'_>) -> Option<core::ops::Range<u32>> {
+    let parameters: Vec<_> = selection
+        .parameters
+        .as_structure()?
+        .iter()
+        .collect::<Result<_, _>>()
+        .ok()?;
+    let minute = |it: &Data<'_>| {
+        let octets = it.as_bytes()?;
+        Some(u32::from(*octets.get(5)?) * 60 + u32::from(*octets.get(6)?))
+    };
+    let [first, second, third, _] = &parameters[..] else {
+        return None;
+    };
+    match selection.selector {
+        1 => Some(minute(second)?..minute(third)? + 1),
+        2 => Some(u32::try_from(first.as_u64()?).ok()? - 1..u32::try_from(second.as_u64()?).ok()?),
+        _ => None,
+    }
+}
+
 struct Chance;
 
 impl RandomSource for Chance {
@@ -98,14 +124,11 @@ impl RandomSource for Chance {
 
 type Foreign = Server<Store, RustCryptoProvider<Chance>, 8192>;
 
-fn foreign(ciphered: bool) -> Foreign {
+fn foreign(mechanism: AuthMechanism, ciphered: bool) -> Foreign {
     let config = ServerConfig {
         system_title: Some(SystemTitle::new(*b"MMM\x00\x00\xbcaN")),
-        mechanism: if ciphered {
-            AuthMechanism::HighGmac
-        } else {
-            AuthMechanism::None
-        },
+        mechanism,
+        password: Some(Secret::new(PASSWORD).expect("it is short")),
         security: match ciphered {
             true => SecurityPolicy::authenticated_encrypted(SecuritySuite::Suite0),
             false => SecurityPolicy::NONE,
@@ -152,13 +175,29 @@ fn item(class: u16, name: &str, selection: Selection<'static>) -> Item<'static> 
     }
 }
 
+/// Rows 11 to 14, and those of one o'clock to two o'clock.
+const BY_ENTRY: &[u8] = &[2, 4, 6, 0, 0, 0, 11, 6, 0, 0, 0, 14, 0x12, 0, 1, 0x12, 0, 0];
+const BY_RANGE: &[u8] = b"\x02\x04\x02\x04\x12\x00\x08\x09\x06\x00\x00\x01\x00\x00\xFF\x0F\x02\x12\x00\x00\
+    \x09\x0C\x07\xEA\x0B\x1C\x06\x01\x00\x00\x00\xFF\xC4\x00\x09\x0C\x07\xEA\x0B\x1C\x06\x02\x00\x00\x00\xFF\xC4\x00\x01\x00";
+
+// interop: their meter | no mechanism | dlms-cosem-rs
+// interop: their meter | LLS | dlms-cosem-rs
+// interop: their meter | HLS 5 | dlms-cosem-rs
+// interop: their meter | glo | dlms-cosem-rs
+// interop: their meter | blocks of a service | dlms-cosem-rs
+// interop: their meter | lists | dlms-cosem-rs
+// interop: their meter | short PDUs | dlms-cosem-rs
+// interop: their meter | profile whole | dlms-cosem-rs
+// interop: their meter | profile by entry | dlms-cosem-rs
+// interop: their meter | profile by range | dlms-cosem-rs
 #[test]
 fn our_client_reads_writes_and_invokes_a_foreign_rust_server() {
     let (encryption, authentication) = (
         Key::new(&ENCRYPTION).expect("16"),
         Key::new(&AUTHENTICATION).expect("16"),
     );
-    for ciphered in [false, true] {
+    for mechanism in [AuthMechanism::None, AuthMechanism::Low, AuthMechanism::HighGmac] {
+        let ciphered = mechanism == AuthMechanism::HighGmac;
         for receive_max in [128, 300, 2048] {
             let keys = Keys {
                 suite: Suite::Zero,
@@ -174,6 +213,10 @@ fn our_client_reads_writes_and_invokes_a_foreign_rust_server() {
                     credentials: Credentials::Gmac(Challenge::new(b"K56iVagY").expect("8 octets")),
                     ..plain.ciphered(CLIENT_TITLE, keys, Protection::BOTH)
                 },
+                false if mechanism == AuthMechanism::Low => Settings {
+                    credentials: Credentials::Password(PASSWORD),
+                    ..plain
+                },
                 false => plain,
             };
             let patience = Patience {
@@ -182,8 +225,8 @@ fn our_client_reads_writes_and_invokes_a_foreign_rust_server() {
             };
             let mut lent = vec![0; 8192];
             let mut client = Client::new(settings, Framing::Wrapper, patience, 1, &mut lent);
-            let mut server = foreign(ciphered);
-            let story = format!("ciphered {ciphered}, PDUs of {receive_max}");
+            let mut server = foreign(mechanism, ciphered);
+            let story = format!("{mechanism:?}, PDUs of {receive_max}");
             assert_eq!(run(&mut client, &mut server, Command::Associate), Ok(()), "{story}");
 
             let energy = item(3, "1-0:1.8.0", Selection::Whole);
@@ -214,15 +257,18 @@ fn our_client_reads_writes_and_invokes_a_foreign_rust_server() {
                 (4 + 400 * 5, &[1, 0x82, 1, 0x90][..]),
                 "{story}"
             );
-            let selection = Selection::Selected {
-                selector: 2,
-                parameters: &[0],
-            };
-            run(&mut client, &mut server, Command::Get(item(7, "1-0:99.1.0", selection))).expect("it is read");
-            let Some(Outcome::Value(Ok(rows))) = client.outcome() else {
-                panic!("{story}: {:?}", client.outcome())
-            };
-            assert_eq!(rows.len(), 2 + 20 * 5, "{story}");
+            for (selector, parameters, expected) in [
+                (2, BY_ENTRY, [1, 4, 6, 0, 0, 0, 10]),
+                (1, BY_RANGE, [1, 61, 6, 0, 0, 0, 60]),
+            ] {
+                let selection = Selection::Selected { selector, parameters };
+                run(&mut client, &mut server, Command::Get(item(7, "1-0:99.1.0", selection))).expect("it is read");
+                let Some(Outcome::Value(Ok(rows))) = client.outcome() else {
+                    panic!("{story}: {:?}", client.outcome())
+                };
+                let count = usize::from(expected[1]);
+                assert_eq!((rows.len(), &rows[..7]), (2 + count * 5, &expected[..]), "{story}");
+            }
 
             let list = [
                 energy,
@@ -258,4 +304,133 @@ fn our_client_reads_writes_and_invokes_a_foreign_rust_server() {
             run(&mut client, &mut server, Command::Release).expect("it is released");
         }
     }
+}
+
+/// Our client associates with the foreign server, in suite 0 unless it is `plain`; answers with what came of it.
+fn associated<'k>(
+    settings: &Settings<'k>,
+    plain: bool,
+    password: Option<&'k [u8]>,
+    lent: &'k mut [u8],
+) -> (Client<'k>, Foreign, Result<(), ClientError>) {
+    let credentials = match (plain, password) {
+        (true, _) => Credentials::None,
+        (false, Some(password)) => Credentials::Password(password),
+        (false, None) => Credentials::Gmac(Challenge::new(b"K56iVagY").expect("8 octets")),
+    };
+    let mechanism = match credentials {
+        Credentials::None => AuthMechanism::None,
+        Credentials::Password(_) => AuthMechanism::Low,
+        _ => AuthMechanism::HighGmac,
+    };
+    let settings = Settings {
+        credentials,
+        ..settings.clone()
+    };
+    let patience = Patience {
+        answer: Micros::from_secs(5),
+        retries: 0,
+    };
+    let mut client = Client::new(settings, Framing::Wrapper, patience, 1, lent);
+    let mut server = foreign(mechanism, mechanism == AuthMechanism::HighGmac);
+    let outcome = run(&mut client, &mut server, Command::Associate);
+    (client, server, outcome)
+}
+
+// interop: their meter | ded | dlms-cosem-rs
+// interop: their meter | general-glo | dlms-cosem-rs
+// interop: their meter | general-ded | dlms-cosem-rs
+// interop: their meter | ACCESS | dlms-cosem-rs
+// interop: their meter | general blocks | dlms-cosem-rs
+// interop: their meter | a wrong password | dlms-cosem-rs
+#[test]
+fn our_client_uses_the_forms_and_access_of_a_foreign_rust_server() {
+    let (encryption, authentication, dedicated) = (
+        Key::new(&ENCRYPTION).expect("16"),
+        Key::new(&AUTHENTICATION).expect("16"),
+        Key::new(&[7; 16]).expect("16"),
+    );
+    let keys = Keys {
+        suite: Suite::Zero,
+        encryption: &encryption,
+        authentication: &authentication,
+    };
+    let plain = Settings {
+        receive_max: 300,
+        ..Settings::public(16, 1, EVERYTHING)
+    };
+    let sealed = plain.clone().ciphered(CLIENT_TITLE, keys, Protection::BOTH);
+    for (dedicated, general) in [
+        (None, false),
+        (None, true),
+        (Some(&dedicated), false),
+        (Some(&dedicated), true),
+    ] {
+        for is_plain in [false, true] {
+            if is_plain && (general || dedicated.is_some()) {
+                continue;
+            }
+            let settings = match is_plain {
+                true => plain.clone(),
+                false => Settings {
+                    dedicated,
+                    general,
+                    ..sealed.clone()
+                },
+            };
+            let story = format!("plain {is_plain}, dedicated {}, general {general}", dedicated.is_some());
+            let mut lent = vec![0; 8192];
+            let (mut client, mut server, outcome) = associated(&settings, is_plain, None, &mut lent);
+            assert_eq!(outcome, Ok(()), "{story}");
+            // It grants no general blocks, so what is long comes in those of GET.
+            assert!(
+                !client.conformance().has(Conformance::GENERAL_BLOCK_TRANSFER),
+                "{story}"
+            );
+            run(
+                &mut client,
+                &mut server,
+                Command::Get(item(7, "1-0:99.1.0", Selection::Whole)),
+            )
+            .expect("it is read");
+            let Some(Outcome::Value(Ok(rows))) = client.outcome() else {
+                panic!("{story}: {:?}", client.outcome())
+            };
+            assert_eq!(rows.len(), 4 + 400 * 5, "{story}");
+
+            let energy = item(3, "1-0:1.8.0", Selection::Whole);
+            let wanted: [(AccessSpec<'_>, &[u8]); 4] = [
+                (AccessSpec::Get(energy), &[0]),
+                (AccessSpec::Get(item(3, "9-9:9.9.9", Selection::Whole)), &[0]),
+                (AccessSpec::Set(energy), &[6, 0, 0, 0, 9]),
+                (
+                    AccessSpec::Act(Method::new(70, Obis::new("0-0:96.3.10"), 1)),
+                    &[0x0F, 0],
+                ),
+            ];
+            let access = Command::Access {
+                wanted: &wanted,
+                break_on_error: false,
+            };
+            run(&mut client, &mut server, access).expect("it is answered");
+            let Some(Outcome::Accessed(response)) = client.outcome() else {
+                panic!("{story}: {:?}", client.outcome())
+            };
+            let results: Vec<_> = response
+                .iter()
+                .map(|(value, _, result)| (value.to_vec(), result))
+                .collect();
+            let read = vec![6, 0, 0xBC, 0x61, 0x4E];
+            assert_eq!(
+                results,
+                [(read, 0), (vec![0], 4), (vec![0], 0), (vec![0], 0)],
+                "{story}"
+            );
+            assert_eq!((server.store().energy, server.store().closed), (9, false), "{story}");
+            run(&mut client, &mut server, Command::Release).expect("it is released");
+        }
+    }
+    let mut lent = vec![0; 8192];
+    let (_, _, outcome) = associated(&plain, false, Some(b"wrong-one"), &mut lent);
+    assert!(matches!(outcome, Err(ClientError::Refused { .. })), "{outcome:?}");
 }

@@ -6,7 +6,16 @@ mod pair;
 use base::{Instant, Micros};
 use cosem::axdr::{Reader, Writer};
 use cosem::{Attribute, Obis};
-use device::{AUTHENTICATION, CLIENT_TITLE, Device, ENCRYPTION, EVERYTHING, SERVER_TITLE, octets, register};
+use device::{
+    AUTHENTICATION, CLIENT_TITLE, Device, ENCRYPTION, EVERYTHING, SERVER_TITLE, golden, hex, octets, register,
+};
+use dlms_cosem_rs::axdr::Data;
+use dlms_cosem_rs::client::{NotificationListener, SingleMeterKeys};
+use dlms_cosem_rs::codec::{
+    Decode as _, Encode as _, Reader as PeerReader, Result as PeerResult, SliceWriter, Writer as _,
+};
+use dlms_cosem_rs::security::{KeyRing, RandomSource, RustCryptoProvider, SecurityPolicy, SecuritySuite, SystemTitle};
+use dlms_cosem_rs::xdlms::{Apdu, GbtReceiver, GeneralBlockTransfer};
 use ferraris_dlms::apdu::{Exception, LongInvoke, Notification};
 use ferraris_dlms::client::{ClientError, Command, Listener, Outcome, Settings, Trust};
 use ferraris_dlms::hdlc::Deframer;
@@ -426,4 +435,159 @@ fn nothing_is_pushed_without_terms() {
     terms.profile.conformance = Conformance::GET;
     device.pre_established = Some((102, terms));
     assert_eq!(push(&mut device, &mut session), Err(Exception::NOT_NEGOTIATED));
+}
+
+/// A key of the pushes that foreign listeners hear: as long as the suite has it, counted up from `first`.
+fn counted(first: u8, suite: Suite) -> Vec<u8> {
+    (first..).take(suite.key_length()).collect()
+}
+
+/// What is pushed to foreign listeners: its name, its head, its value, and the longest PDU (0 for any).
+fn pushes() -> [(&'static str, Notification<'static>, Vec<u8>, u16); 5] {
+    // A title, a moment, two numbers with scaler and unit.
+    let short = "0204 09084645520000000001 090C07EA0B1C060D000000FFC400 0600BC614E 120909".replace(' ', "");
+    let long = [&[0x01, 40][..], &[0x06, 0, 0, 0x12, 0x34].repeat(40)].concat();
+    let data = |invoke, time| Notification::Data {
+        invoke,
+        time,
+        body: &[],
+    };
+    let event = |time| Notification::Event {
+        time,
+        attribute: Attribute::new(1, Obis::new("0-0:96.11.0"), 2),
+        value: &[],
+    };
+    let at: &[u8] = &TIME;
+    [
+        ("data", data(LongInvoke::unconfirmed(78), at), octets(&short), 0),
+        (
+            "data, confirmed, no time",
+            data(LongInvoke::confirmed(77), &[]),
+            octets(&short),
+            0,
+        ),
+        (
+            "data in general blocks",
+            data(LongInvoke::unconfirmed(79), at),
+            long,
+            100,
+        ),
+        ("event", event(at), vec![0x12, 0, 88], 0),
+        ("event, no time", event(&[]), vec![0x12, 0, 88], 0),
+    ]
+}
+
+struct Chance;
+
+impl RandomSource for Chance {
+    fn fill(&self, out: &mut [u8]) -> PeerResult<()> {
+        out.fill(0x5A);
+        Ok(())
+    }
+}
+
+// interop: our notifications | DataNotification, plain | dlms-cosem-rs
+// interop: our notifications | DataNotification, general-glo | dlms-cosem-rs
+// interop: our notifications | DataNotification, in general blocks | dlms-cosem-rs
+// interop: our notifications | EventNotification, plain | dlms-cosem-rs
+// interop: our notifications | EventNotification, general-glo | dlms-cosem-rs
+/// Issue 5, 6: what the server pushes, octet by octet, for the listeners of other hands: dlms-cosem-rs here, the Python
+/// ones in `interop/hear_notifications.py`, which reads the golden file.
+#[test]
+fn foreign_listeners_hear_what_a_meter_pushes() {
+    let mut text = format!(
+        "# What the server pushes, for listeners that others wrote. Title {}.\n\
+         # A case is: suite (or plain), name. Under it its value and its PDUs.\n",
+        hex(&SERVER_TITLE)
+    );
+    for suite in [None, Some(Suite::Zero), Some(Suite::One), Some(Suite::Two)] {
+        let keys = suite.map(|it| (counted(0x10, it), counted(0xA0, it)));
+        if let (Some(suite), Some((encryption, authentication))) = (suite, &keys) {
+            text += &format!(
+                "\nsuite {}\n  encryption {}\n  authentication {}\n",
+                suite.id(),
+                hex(encryption),
+                hex(authentication)
+            );
+        } else {
+            text += "\nplain\n";
+        }
+        let mut device = Device::new();
+        if let (Some(suite), Some((encryption, authentication))) = (suite, &keys) {
+            device.suite = suite;
+            (device.encryption, device.authentication) = (key(encryption), key(authentication));
+        }
+        let policy = if suite.is_some() { Policy::BOTH } else { Policy::NONE };
+        for (name, head, value, send_max) in pushes() {
+            device.pre_established = Some((102, pre_established(policy, send_max)));
+            let mut link: WrapperLink = WrapperLink::new(Instant::START, Micros::MAX);
+            let mut pdus = Vec::new();
+            link.notify(PUSHED, &head, &mut |out| out.put(&value), &mut device, &mut |octets| {
+                pdus.push(octets[8..].to_vec())
+            })
+            .expect("it is pushed");
+            text += &format!("case {name}\n  value {}\n", hex(&value));
+            for pdu in &pdus {
+                text += &format!("  pdu {}\n", hex(pdu));
+            }
+            let heard = heard_by_dlms_cosem_rs(suite, keys.as_ref(), &pdus);
+            let (time, is_event) = match head {
+                Notification::Data { time, .. } => (time, false),
+                Notification::Event { time, .. } => (time, true),
+            };
+            let said = Some((value, <[u8; 12]>::try_from(time).ok()));
+            if is_event && suite.is_some() {
+                // Its listener reads the plaintext of a sealed event as a DataNotification: docs/interop.md.
+                assert_ne!(heard, said, "{suite:?} {name}");
+            } else {
+                assert_eq!(heard, said, "{suite:?} {name}");
+            }
+        }
+    }
+    golden("notifications.txt", &text);
+}
+
+/// What dlms-cosem-rs makes of it: the value and the time. Its listener takes one PDU, so blocks go through its receiver
+/// of blocks first.
+fn heard_by_dlms_cosem_rs(
+    suite: Option<Suite>,
+    keys: Option<&(Vec<u8>, Vec<u8>)>,
+    pdus: &[Vec<u8>],
+) -> Option<(Vec<u8>, Option<[u8; 12]>)> {
+    let (mut storage, mut buffer) = ([0; 2_048], [0; 2_048]);
+    let mut receiver = GbtReceiver::new(&mut storage);
+    let apdu = if let [apdu] = pdus {
+        apdu
+    } else {
+        for pdu in pdus {
+            let mut reader = PeerReader::new(&pdu[1..]);
+            let block = GeneralBlockTransfer::decode(&mut reader).expect("a block");
+            let _acknowledgement_of_nobody = receiver.push(&block).expect("there is room");
+        }
+        receiver.apdu()
+    };
+    let encode = |value: &Data<'_>| {
+        let mut out = [0; 1_024];
+        let mut writer = SliceWriter::new(&mut out);
+        value.encode(&mut writer).expect("there is room");
+        let length = writer.written();
+        out[..length].to_vec()
+    };
+    let mut ring = KeyRing::default();
+    let mut required = SecurityPolicy::NONE;
+    if let (Some(suite), Some((encryption, authentication))) = (suite, keys) {
+        let key = |octets: &[u8]| dlms_cosem_rs::security::Key::from_slice(octets).expect("its length fits");
+        (ring.guek, ring.gak) = (Some(key(encryption)), Some(key(authentication)));
+        required = SecurityPolicy::authenticated_encrypted(SecuritySuite::from_id(suite.id()).expect("it is one"));
+    } else if let Ok(Apdu::EventNotification(event)) = Apdu::from_bytes(apdu) {
+        // Its listener takes no event; its decoder of APDUs does.
+        assert_eq!(event.descriptor.class_id, 1);
+        return Some((encode(&event.value), event.time.map(|it| it.to_bytes())));
+    }
+    let lookup = SingleMeterKeys::new(SystemTitle::new(SERVER_TITLE), ring.clone());
+    let provider = RustCryptoProvider::with_rng(ring, Chance);
+    let mut listener = NotificationListener::new(provider, lookup, required);
+    let heard = listener.handle(apdu, &mut buffer).ok()?;
+    assert_eq!(heard.system_title.map(|it| it.0), suite.map(|_| SERVER_TITLE));
+    Some((encode(&heard.body), heard.captured_at.map(|it| it.to_bytes())))
 }

@@ -7,6 +7,7 @@ mod connection;
 mod cuts;
 mod damage;
 mod farewell;
+mod foreign;
 mod images;
 mod key_change;
 mod legal;

@@ -144,12 +144,13 @@ impl Giving {
 
     /// Takes an acknowledgement, or the end of the request once more; `None` when it is of blocks that were never sent.
     ///
-    /// An acknowledgement that comes twice is no reason to send anything twice: the client numbers them.
+    /// An acknowledgement that comes twice is no reason to send anything twice: the client numbers them. One that numbers
+    /// none of them (`dlms-cosem-rs` calls each of them 0) is taken each time.
     fn acknowledge(&mut self, block: &GeneralBlock<'_>) -> Option<Due> {
         if self.heard.said < block.acknowledged {
             return None;
         }
-        if block.data.is_empty() {
+        if block.data.is_empty() && block.number != 0 {
             if block.number <= self.heard.got {
                 return Some(Due::Nothing);
             }
