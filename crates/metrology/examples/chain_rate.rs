@@ -9,9 +9,10 @@ use std::time::Instant;
 use ferraris_metrology::{Chain, Core, GaplessHarmonics, Measurement, QualitySetup, SampleSet, Setup, SupplyQuality};
 use metrology_insight::{MetrologyInsight, MetrologyInsightConfig};
 
-/// Seconds of samples that are prepared, and how often they are measured.
+/// Seconds of samples that are prepared; they are measured again and again for so long that a tick of the system's accounts, some
+/// milliseconds, does not count.
 const SECONDS: u32 = 2;
-const ROUNDS: u32 = 60;
+const LEAST_SECONDS: f64 = 0.5;
 const RATE_HZ: u32 = 8_000;
 const VOLTS_PER_LSB: f64 = 600.0 / 8_388_608.0;
 const AMPS_PER_LSB: f64 = 200.0 / 8_388_608.0;
@@ -302,17 +303,20 @@ impl Peer {
 /// Sample sets a second.
 fn timed(samples: &[SampleSet], mut measure: impl FnMut(&[SampleSet]) -> u32) -> f64 {
     let begun = (Instant::now(), on_cpu_nanos());
-    let mut windows = 0;
-    for _round in 0..ROUNDS {
+    let (mut windows, mut rounds) = (0, 0);
+    loop {
         windows += measure(samples);
+        rounds += 1;
+        // Time on the core, where the system tells it: other programs may use the machine too.
+        let seconds = match (begun.1, on_cpu_nanos()) {
+            (Some(begun), Some(now)) => now.saturating_sub(begun) as f64 * 1e-9,
+            _ => begun.0.elapsed().as_secs_f64(),
+        };
+        if LEAST_SECONDS <= seconds {
+            assert!(windows > rounds * SECONDS * 4, "about five windows a second");
+            return samples.len() as f64 * f64::from(rounds) / seconds;
+        }
     }
-    assert!(windows > ROUNDS * SECONDS * 4, "about five windows a second");
-    // Time on the core, where the system tells it: other programs may use the machine too.
-    let seconds = match (begun.1, on_cpu_nanos()) {
-        (Some(begun), Some(ended)) if begun < ended => (ended - begun) as f64 * 1e-9,
-        _ => begun.0.elapsed().as_secs_f64(),
-    };
-    samples.len() as f64 * f64::from(ROUNDS) / seconds
 }
 
 /// Nanoseconds that this thread has run so far.

@@ -14,6 +14,7 @@ use libm::{cbrt, cosf, hypotf, sinf, sqrt, tanf};
 use crate::channel::{N_PHASES, Phase, SampleSet};
 use crate::rounding::nearest_u32;
 use crate::setup::{NominalFrequency, Setup, SetupError};
+use crate::sums::times;
 
 /// The lamp that is assumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,10 +94,7 @@ impl Flicker {
     pub fn push_block(&mut self, block: &[SampleSet]) {
         for (phase, meter) in Phase::ALL.into_iter().zip(&mut self.voltages) {
             if let Some(meter) = meter {
-                let index = phase.voltage().index();
-                for set in block {
-                    meter.take(set.get(index).copied().unwrap_or(0).clamp(-0x80_0000, 0x7F_FFFF));
-                }
+                meter.take(block, phase.voltage().index());
             }
         }
     }
@@ -170,16 +168,25 @@ impl Flickermeter {
         }
     }
 
-    /// Takes a code of at most 24 bits.
-    #[inline]
-    fn take(&mut self, code: i32) {
-        let code = i64::from(code);
-        self.square = self.square.wrapping_add(code.wrapping_mul(code));
-        self.filled += 1;
-        if self.filled == self.decimation {
-            let mean = narrow(self.square as f64 / f64::from(self.decimation));
-            (self.square, self.filled) = (0, 0);
-            self.observe(mean);
+    /// Takes the codes of a channel, held to 24 bits.
+    fn take(&mut self, block: &[SampleSet], channel: usize) {
+        let mut rest = block;
+        while !rest.is_empty() {
+            let left = usize::try_from(self.decimation.saturating_sub(self.filled)).unwrap_or(usize::MAX);
+            let (piece, after) = rest.split_at(left.clamp(1, rest.len()));
+            for set in piece {
+                let code = set.get(channel).copied().unwrap_or(0).clamp(-0x80_0000, 0x7F_FFFF);
+                self.square = self.square.wrapping_add(times(code, code));
+            }
+            self.filled = self
+                .filled
+                .saturating_add(u32::try_from(piece.len()).unwrap_or(u32::MAX));
+            if self.decimation <= self.filled {
+                let mean = narrow(self.square as f64 / f64::from(self.decimation));
+                (self.square, self.filled) = (0, 0);
+                self.observe(mean);
+            }
+            rest = after;
         }
     }
 

@@ -7,9 +7,8 @@
 //! next has begun at the tick, with the points that the two share.
 
 use crate::channel::{Channel, ChannelSet, N_CHANNELS, SampleSet};
+use crate::kernel::{Kernel, PLACES, POINTS, Ring, TAPS};
 use crate::position::Position;
-use crate::resampler::{ENTRIES_PER_TAP, HALF_TAPS, POINTS, RING, WIDEST_STRETCH, entries_around, ring_index, weight};
-use crate::rounding::{nearest_u32, nearest_u64};
 use crate::setup::{Setup, SetupError};
 use crate::spectrum::{Span, Spectrum, cycles, highest_order, least_fundamentals, single};
 
@@ -22,7 +21,9 @@ pub struct GaplessHarmonics {
     cycles: usize,
     least: [f64; N_CHANNELS],
     per_lsb: [f64; N_CHANNELS],
-    recent: [Lanes; RING],
+    recent: Ring<Lanes>,
+    /// The latest point before it is scaled.
+    point: Lanes,
     points: [[f32; POINTS]; N_CHANNELS],
     /// Points that a span shares with the next, while it is transformed.
     shared: [f32; POINTS],
@@ -35,31 +36,22 @@ pub struct GaplessHarmonics {
     place: u64,
     /// Where the span began, like `place`.
     begun: u64,
-    /// The span's kernel; none while no frequency is known.
-    kernel: Option<Kernel>,
+    /// How the span is resampled; none while no frequency is known.
+    resampling: Option<Resampling>,
     /// The frequency of the next span.
     hertz: Option<f64>,
     /// Where a span is to begin.
     tick: Option<Position>,
 }
 
-/// One sample of all channels.
-type Lanes = [f32; LANES];
-
-/// The seven channels and one lane that makes vectors whole.
-const LANES: usize = 8;
+/// One sample of all channels, and a lane that makes vectors whole: processors add four at once.
+type Lanes = [[f32; 4]; 2];
 
 /// How a span is resampled.
 #[derive(Clone, Copy, Debug)]
-struct Kernel {
+struct Resampling {
     hertz: f64,
-    /// Distance of the points in samples, Q32.32.
-    step: u64,
-    /// Half the width in samples.
-    reach: u64,
-    /// Table entries of one sample, Q16.
-    entries_per_sample: u32,
-    inverse_stretch: f32,
+    kernel: Kernel,
 }
 
 impl GaplessHarmonics {
@@ -80,7 +72,8 @@ impl GaplessHarmonics {
             cycles: cycles(setup.nominal_frequency),
             least: least_fundamentals(setup),
             per_lsb: Channel::ALL.map(|channel| setup.per_lsb(channel) * gain(channel)),
-            recent: [[0.0; LANES]; RING],
+            recent: Ring::of([[0.0; 4]; 2]),
+            point: [[0.0; 4]; 2],
             points: [[0.0; POINTS]; N_CHANNELS],
             shared: [0.0; POINTS],
             filled: 0,
@@ -88,7 +81,7 @@ impl GaplessHarmonics {
             received: 0,
             place: 0,
             begun: 0,
-            kernel: None,
+            resampling: None,
             hertz: None,
             tick: None,
         })
@@ -100,7 +93,7 @@ impl GaplessHarmonics {
         let (least, most) = (self.nominal_hertz * 0.8, self.nominal_hertz * 1.2);
         self.hertz = hertz.filter(|hertz| (least..=most).contains(hertz));
         if self.hertz.is_none() {
-            self.kernel = None;
+            self.resampling = None;
         }
     }
 
@@ -113,24 +106,24 @@ impl GaplessHarmonics {
     /// Takes sample sets and hands the spectra that they complete to `each`, all channels of a span together.
     pub fn push_block(&mut self, block: &[SampleSet], mut each: impl FnMut(&Spectrum)) {
         for set in block {
-            if let Some(lanes) = self.recent.get_mut(ring_index(self.received)) {
-                for (lane, code) in lanes.iter_mut().zip(set) {
-                    *lane = single((*code).clamp(-0x80_0000, 0x7F_FFFF));
-                }
+            let mut lanes = [[0.0; 4]; 2];
+            for (lane, code) in lanes.as_flattened_mut().iter_mut().zip(set) {
+                *lane = single(*code).clamp(-8_388_608.0, 8_388_607.0);
             }
+            self.recent.put(self.received, lanes);
             self.received += 1;
-            let kernel = match (self.kernel, self.hertz) {
-                (Some(kernel), _) => kernel,
+            let resampling = match (self.resampling, self.hertz) {
+                (Some(resampling), _) => resampling,
                 (None, Some(hertz)) => self.begin(hertz, None),
                 (None, None) => {
                     self.rebase(self.received);
                     continue;
                 }
             };
-            while (self.place >> 32) + kernel.reach < self.received {
-                self.interpolate(&kernel);
+            while (self.place >> 32) + resampling.kernel.reach < self.received {
+                self.interpolate(&resampling.kernel);
                 if POINTS <= self.filled {
-                    self.finish(&kernel, &mut each);
+                    self.finish(&resampling, &mut each);
                     break;
                 }
             }
@@ -138,45 +131,42 @@ impl GaplessHarmonics {
     }
 
     /// Begins a span where the one before ended, or as soon as the kernel has its samples.
-    fn begin(&mut self, hertz: f64, at: Option<u64>) -> Kernel {
-        let step = self.cycles as f64 * self.rate_hz / hertz / POINTS as f64;
-        let stretch = step.clamp(1.0, WIDEST_STRETCH);
-        #[expect(clippy::cast_possible_truncation, reason = "the weights are single precision")]
-        let kernel = Kernel {
-            hertz,
-            step: nearest_u64(step * 4_294_967_296.0),
-            reach: nearest_u64(libm::ceil(HALF_TAPS as f64 * stretch)),
-            entries_per_sample: nearest_u32(f64::from(ENTRIES_PER_TAP << 16) / stretch),
-            inverse_stretch: (1.0 / stretch) as f32,
-        };
+    fn begin(&mut self, hertz: f64, at: Option<u64>) -> Resampling {
+        let kernel = Kernel::of(self.cycles as f64 * self.rate_hz / hertz);
         self.filled = 0;
         self.place = at.unwrap_or((self.received + kernel.reach) << 32);
         self.begun = self.place;
-        self.kernel = Some(kernel);
-        kernel
+        let resampling = Resampling { hertz, kernel };
+        self.resampling = Some(resampling);
+        resampling
     }
 
     /// All channels at `place`.
     fn interpolate(&mut self, kernel: &Kernel) {
-        let whole = self.place >> 32;
-        let step = kernel.entries_per_sample;
-        let (mut before, mut after) = entries_around(self.place, step);
-        let mut sums = [0.0_f32; LANES];
-        for back in 0..kernel.reach {
-            let (here, next) = (weight(before), weight(after));
-            let sample = self.recent.get(ring_index(whole.wrapping_sub(back)));
-            let later = self.recent.get(ring_index(whole + 1 + back));
-            if let (Some(sample), Some(later)) = (sample, later) {
-                for ((sum, sample), later) in sums.iter_mut().zip(sample).zip(later) {
-                    *sum += sample * here + later * next;
+        self.point = [[0.0; 4]; 2];
+        if let Some((samples, before, after)) = kernel.side_by_side(&self.recent, self.place) {
+            let (before, after) = (before.weights(), after.weights());
+            for (half, point) in self.point.iter_mut().enumerate() {
+                let mut sums = [0.0; 4];
+                for tap in 0..TAPS {
+                    let (earlier, later) = (&samples[TAPS - 1 - tap][half], &samples[TAPS + tap][half]);
+                    add(&mut sums, earlier, before[tap], later, after[tap]);
+                }
+                *point = sums;
+            }
+        } else {
+            let whole = self.place >> 32;
+            for (back, (before, after)) in (0..).zip(kernel.weights(self.place)) {
+                let earlier = self.recent.get(whole.wrapping_sub(back));
+                let later = self.recent.get(whole.wrapping_add(1 + back));
+                for ((sums, earlier), later) in self.point.iter_mut().zip(&earlier).zip(&later) {
+                    add(sums, earlier, before, later, after);
                 }
             }
-            before = before.wrapping_add(step);
-            after = after.wrapping_add(step);
         }
-        for (points, sum) in self.points.iter_mut().zip(sums) {
+        for (points, sum) in self.points.iter_mut().zip(self.point.as_flattened()) {
             if let Some(point) = points.get_mut(self.filled) {
-                *point = sum * kernel.inverse_stretch;
+                *point = *sum * kernel.inverse_stretch;
             }
         }
         self.filled += 1;
@@ -184,10 +174,10 @@ impl GaplessHarmonics {
     }
 
     /// Transforms all channels of a complete span and begins the next.
-    fn finish(&mut self, kernel: &Kernel, each: &mut impl FnMut(&Spectrum)) {
+    fn finish(&mut self, resampling: &Resampling, each: &mut impl FnMut(&Spectrum)) {
         let at = |place: u64| Position::of_sample(self.origin).plus_raw(place >> 16);
         let (from, to) = (at(self.begun), at(self.place));
-        let anew = self.begins_anew(kernel);
+        let anew = self.begins_anew(&resampling.kernel);
         for channel in self.channels.iter() {
             let index = channel.index();
             let span = Span {
@@ -195,7 +185,7 @@ impl GaplessHarmonics {
                 from,
                 to,
                 cycles: self.cycles,
-                highest_order: highest_order(self.rate_hz, kernel.hertz),
+                highest_order: highest_order(self.rate_hz, resampling.hertz),
                 per_lsb: self.per_lsb.get(index).copied().unwrap_or(1.0),
                 least: self.least.get(index).copied().unwrap_or(0.0),
             };
@@ -212,7 +202,7 @@ impl GaplessHarmonics {
         }
         if let Some(first) = anew {
             self.filled = POINTS - first;
-            self.begun += kernel.step * u64::try_from(first).unwrap_or(0);
+            self.begun += resampling.kernel.step * u64::try_from(first).unwrap_or(0);
             self.rebase(self.begun >> 32);
             return;
         }
@@ -221,7 +211,7 @@ impl GaplessHarmonics {
             Some(hertz) => {
                 self.begin(hertz, Some(self.place));
             }
-            None => self.kernel = None,
+            None => self.resampling = None,
         }
     }
 
@@ -240,10 +230,18 @@ impl GaplessHarmonics {
 
     /// Moves the origin up to `to`, by whole turns of the ring.
     const fn rebase(&mut self, to: u64) {
-        let turns = (to / RING as u64) * RING as u64;
+        let turns = to / PLACES as u64 * PLACES as u64;
         self.origin = self.origin.saturating_add(turns);
         self.received = self.received.saturating_sub(turns);
         self.place = self.place.saturating_sub(turns << 32);
         self.begun = self.begun.saturating_sub(turns << 32);
+    }
+}
+
+/// Adds two weighted samples to the lanes' sums.
+#[inline]
+fn add(sums: &mut [f32; 4], earlier: &[f32; 4], before: f32, later: &[f32; 4], after: f32) {
+    for ((sum, earlier), later) in sums.iter_mut().zip(earlier).zip(later) {
+        *sum += earlier * before + later * after;
     }
 }

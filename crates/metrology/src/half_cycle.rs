@@ -6,11 +6,12 @@
 
 use libm::{atan2, hypot, sqrt};
 
-use crate::channel::Phase;
+use crate::channel::{Phase, SampleSet};
 use crate::oscillator::{AMPLITUDE, cosine_sine};
 use crate::position::Position;
 use crate::rounding::{nearest_i64, nearest_u64};
 use crate::setup::Setup;
+use crate::sums::{LEAST_CODE, MOST_CODE, times};
 
 /// The rms voltage over one cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,21 +107,26 @@ impl HalfCycles {
             .saturating_add(1)
     }
 
-    /// Takes codes, held to 24 bits and at most [`Self::samples_to_end`] of them; gives the cycle that the last one ends.
+    /// Takes the codes of `run`, held to 24 bits, at most [`Self::samples_to_end`] of them; gives the cycle that the last one ends.
     /// `at` is the number of the first sample.
-    pub(crate) fn take(&mut self, codes: impl Iterator<Item = i32>, at: u64) -> Option<HalfCycle> {
+    pub(crate) fn take(&mut self, run: &[SampleSet], at: u64) -> Option<HalfCycle> {
+        let channel = self.phase.voltage().index();
+        let code = |set: &SampleSet| set.get(channel).copied().unwrap_or(0).clamp(LEAST_CODE, MOST_CODE);
         let mut phase = self.target.wrapping_sub(self.remaining).wrapping_add(self.step / 2);
-        let mut now = at;
-        for code in codes {
-            if self.remaining < self.step {
-                return self.cross(code, word(phase), now);
-            }
-            self.running.add(code, word(phase));
-            self.remaining -= self.step;
+        // Of so many samples none but the last lies across the end of the half cycle.
+        let (whole, across) = match run.split_last() {
+            Some((last, before)) if self.samples_to_end() <= run.len() => (before, Some(last)),
+            _ => (run, None),
+        };
+        let mut sums = self.running;
+        for set in whole {
+            sums.add(code(set), word(phase));
             phase = phase.wrapping_add(self.step);
-            now = now.saturating_add(1);
         }
-        None
+        self.running = sums;
+        let n_whole = whole.len() as u64;
+        self.remaining = self.remaining.saturating_sub(self.step.saturating_mul(n_whole));
+        across.and_then(|set| self.cross(code(set), word(phase), at.saturating_add(n_whole)))
     }
 
     /// Takes the sample that lies across the end of the half cycle, with the oscillator's phase at it.
@@ -187,11 +193,10 @@ impl Sums {
     #[inline]
     fn add(&mut self, code: i32, phase: u32) {
         let (cosine, sine) = cosine_sine(phase);
-        let times = |other: i32| i64::from(code).wrapping_mul(i64::from(other));
-        self.square = self.square.wrapping_add(times(code));
+        self.square = self.square.wrapping_add(times(code, code));
         self.level = self.level.wrapping_add(i64::from(code));
-        self.cosine = self.cosine.wrapping_add(times(cosine));
-        self.sine = self.sine.wrapping_add(times(sine));
+        self.cosine = self.cosine.wrapping_add(times(code, cosine));
+        self.sine = self.sine.wrapping_add(times(code, sine));
         self.samples = self.samples.wrapping_add(1);
     }
 }

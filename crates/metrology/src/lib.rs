@@ -30,6 +30,7 @@ mod flicker;
 mod gapless;
 mod half_cycle;
 mod harmonic_means;
+mod kernel;
 mod legal_log;
 mod linearity;
 mod measurement;

@@ -7,8 +7,9 @@
 use microfft::real::rfft_2048;
 
 use crate::channel::{Channel, ChannelSet, N_CHANNELS, SampleSet};
+use crate::kernel::POINTS;
 use crate::position::Position;
-use crate::resampler::{PASSBAND, POINTS, Resampler};
+use crate::resampler::{PASSBAND, Resampler};
 use crate::rounding::{nearest_u32, nearest_u64};
 use crate::setup::{NominalFrequency, Setup};
 

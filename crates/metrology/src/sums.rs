@@ -41,8 +41,8 @@ pub(crate) struct WindowSums {
 pub(crate) const MOST_IN_BLOCK: usize = 32;
 
 /// Codes are held to 24 bits with sign.
-const LEAST_CODE: i32 = -0x80_0000;
-const MOST_CODE: i32 = 0x7F_FFFF;
+pub(crate) const LEAST_CODE: i32 = -0x80_0000;
+pub(crate) const MOST_CODE: i32 = 0x7F_FFFF;
 
 /// The greatest magnitude of a code of 24 bits, as [`raise_peaks`] counts it.
 pub(crate) const MOST_MAGNITUDE: u32 = 0x7F_FFFF;
@@ -86,7 +86,7 @@ impl Sums {
 
     #[inline]
     fn add_phase<const V: usize, const I: usize>(&mut self, block: &[SampleSet], waves: &[(i32, i32); MOST_IN_BLOCK]) {
-        // Two loops: on a small processor the sums of one stay in its registers. The levels of a block fit 32 bits.
+        // Three loops: on a small processor the sums of one stay in its registers. The levels of a block fit 32 bits.
         let (mut v_level, mut i_level) = (0_i32, 0_i32);
         let (mut v_square, mut i_square, mut product) = (0_i64, 0_i64, 0_i64);
         for set in block {
@@ -97,14 +97,8 @@ impl Sums {
             i_square = i_square.wrapping_add(times(i, i));
             product = product.wrapping_add(times(v, i));
         }
-        let (mut v_cosine, mut v_sine, mut i_cosine, mut i_sine) = (0_i64, 0_i64, 0_i64, 0_i64);
-        for (set, &(cosine, sine)) in block.iter().zip(waves) {
-            let (v, i) = (set[V], set[I]);
-            v_cosine = v_cosine.wrapping_add(times(v, cosine));
-            v_sine = v_sine.wrapping_add(times(v, sine));
-            i_cosine = i_cosine.wrapping_add(times(i, cosine));
-            i_sine = i_sine.wrapping_add(times(i, sine));
-        }
+        let (v_cosine, v_sine) = demodulated::<V>(block, waves);
+        let (i_cosine, i_sine) = demodulated::<I>(block, waves);
         let (v_level, i_level) = (i64::from(v_level), i64::from(i_level));
         self.level[V] = self.level[V].wrapping_add(v_level);
         self.level[I] = self.level[I].wrapping_add(i_level);
@@ -116,6 +110,17 @@ impl Sums {
         self.cosine[I] = self.cosine[I].wrapping_add(i_cosine);
         self.sine[I] = self.sine[I].wrapping_add(i_sine);
     }
+}
+
+/// The codes of a channel times cosine and sine, added up.
+#[inline]
+fn demodulated<const CHANNEL: usize>(block: &[SampleSet], waves: &[(i32, i32); MOST_IN_BLOCK]) -> (i64, i64) {
+    let (mut in_phase, mut across) = (0_i64, 0_i64);
+    for (set, &(cosine, sine)) in block.iter().zip(waves) {
+        in_phase = in_phase.wrapping_add(times(set[CHANNEL], cosine));
+        across = across.wrapping_add(times(set[CHANNEL], sine));
+    }
+    (in_phase, across)
 }
 
 impl WindowSums {

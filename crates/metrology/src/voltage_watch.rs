@@ -186,9 +186,7 @@ impl VoltageWatch {
                 let Some(Some(watched)) = self.voltages.get_mut(phase.index()) else {
                     continue;
                 };
-                let index = phase.voltage().index();
-                let codes = run.iter().map(|set| held(set.get(index).copied().unwrap_or(0)));
-                if let Some(cycle) = watched.half_cycles.take(codes, self.now) {
+                if let Some(cycle) = watched.half_cycles.take(run, self.now) {
                     watched.latest_microvolts = Some(cycle.voltage_microvolts);
                     each(&VoltageFinding::HalfCycle(cycle));
                     self.judge(&cycle, &mut each);
@@ -317,9 +315,4 @@ impl Limits {
             VoltageEventKind::Dip | VoltageEventKind::Interruption => microvolts < than,
         }
     }
-}
-
-/// A code held to 24 bits with sign.
-fn held(code: i32) -> i32 {
-    code.clamp(-0x80_0000, 0x7F_FFFF)
 }
