@@ -87,6 +87,15 @@ impl DateTime {
         }
     }
 
+    /// The same with the sign of its deviation the other way round, as some meters say it: what local time is ahead of UTC.
+    #[must_use]
+    pub const fn with_deviation_reversed(self) -> Self {
+        let [a, b, c, d, e, f, g, h, i, high, low, status] = self.0;
+        // "Not specified" is its own opposite.
+        let [high, low] = i16::from_be_bytes([high, low]).wrapping_neg().to_be_bytes();
+        Self([a, b, c, d, e, f, g, h, i, high, low, status])
+    }
+
     /// Date and time of day as the local clock reads; seconds and hundredths that are not specified count as 0.
     ///
     /// # Errors

@@ -37,5 +37,5 @@ pub use datagram_link::DatagramLink;
 pub use hdlc_link::{HdlcLink, HdlcSettings};
 pub use link::{Closed, DataLink, Link};
 pub use optical_link::OpticalLink;
-pub use session::{Peer, Session};
+pub use session::{Peer, Session, Standing};
 pub use wrapper_link::WrapperLink;

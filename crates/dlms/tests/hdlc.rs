@@ -531,3 +531,63 @@ fn another_client_after_the_first_is_understood_at_once() {
         assert_eq!(client.outcome(), Some(Outcome::Value(Ok(expected))), "round {round}");
     }
 }
+
+/// Inter-octet and inactivity timeouts (class 23, attributes 7 and 8): a frame that pauses for too long is none, and takes nothing of the
+/// next one with it; a client that is silent for too long is not connected any more.
+#[test]
+fn a_pause_ends_a_frame_and_silence_a_connection() {
+    let at = |milliseconds| Instant::START + Micros::from_millis(milliseconds);
+    let emit = |control| {
+        let frame = Frame {
+            destination: METER,
+            source: Address::One(16),
+            control,
+            segmented: false,
+            information: &[],
+        };
+        frame.emit(&mut [0; 64]).expect("it fits").to_vec()
+    };
+    let heard = |link: &mut HdlcLink<2>, device: &mut Device, when, octets: &[u8]| {
+        let mut said = Vec::new();
+        link.receive(when, octets, device, &mut |frame| said.push(frame.to_vec()));
+        said.iter()
+            .map(|frame| Frame::parse(frame).expect("a frame").expect("whole").0.control)
+            .collect::<Vec<_>>()
+    };
+    let frame = emit(SNRM);
+    for cut in 1..frame.len() {
+        for (pause, answer) in [(24, vec![UA]), (25, vec![])] {
+            let mut device = Device::new();
+            let mut link = HdlcLink::<2>::new(HdlcSettings::standard(17));
+            assert_eq!(heard(&mut link, &mut device, at(0), &frame[..cut]), []);
+            assert!(cut == 1 || link.deadline() == at(25), "cut {cut}");
+            // The flag alone may stand for as long as it likes: it is the end of one frame and the beginning of the next.
+            let answer = if cut == 1 { vec![UA] } else { answer };
+            let rest = &frame[usize::from(cut != 1 || pause == 24) * cut..];
+            assert_eq!(
+                heard(&mut link, &mut device, at(pause), rest),
+                answer,
+                "cut {cut}, {pause} ms"
+            );
+            assert_eq!(
+                heard(&mut link, &mut device, at(100), &frame),
+                [UA],
+                "cut {cut}: the next one"
+            );
+        }
+    }
+    let mut device = Device::new();
+    let mut link = HdlcLink::<2>::new(HdlcSettings::standard(17));
+    assert_eq!(heard(&mut link, &mut device, at(0), &frame), [UA]);
+    let ready = emit(Control::ReceiveReady { receive: 0, poll: true });
+    assert_eq!(
+        heard(&mut link, &mut device, at(119_999), &ready),
+        [Control::ReceiveReady { receive: 0, poll: true }]
+    );
+    assert_eq!(link.deadline(), at(239_999));
+    assert_eq!(
+        heard(&mut link, &mut device, at(239_999), &ready),
+        [DM],
+        "it is forgotten"
+    );
+}

@@ -216,6 +216,53 @@ fn a_listener_is_not_fooled() {
 }
 
 /// gbt/e450-push of the vectors: a real meter, UI frames with LLC in the first alone, blocks with STR in the last one.
+/// suite0/general-glo-kamstrup: a Kamstrup Omnipower, one frame of 491 octets with flag octets inside.
+#[test]
+fn a_real_push_in_one_long_frame_is_heard() {
+    let frame = octets(concat!(
+        "7EA1E9410313C637E6E700DB084B414D45013490838201D030010F60A4AC4B6048A68093068D24FBC9225EA9AA8FE3441E02F54DBDA3D9ED58",
+        "425A2FA099985243FDEF3390AFC26C90A9B81E774774C90CE2A381D6A64F3E148F1FCFE282C2A793F9FDC273CF3CDFF63C279F43635AB2F7FB",
+        "31BD6DB83EDE632B9B5E1BC7C276A86A62F7C68D2B3E065E7DCEB00CE7655E0577A7A3E5E8F3E656E3A7E827E9B327970A61D17E27C0DB0987",
+        "BFCF902C7BBAF5D968C38EDF29BA2F1D9AEE13A6899C6C0325A2A00CAB915F519B55329270380EFFAE9F5E2A47CFDB9C84CDF5D2D3348AFB9D",
+        "00DA1DEE1B9C33AF56784D9988CACA556F18D62F2E70D3F10744A86774CB78F5B3CA336F23D833937D8F5CF3F7A35DB8B37132488FE0C66703",
+        "B845014EB6DF8455FE90383028342AD39B126AD26F969EA47E1AB090CFBECD10DC3E5DA3104BBA96184B14AFE9E960D51B4C62D5F01E82D467",
+        "CA571981671AB783C972349BCB98C89A19B1C98DB0EBA2670A9BCA21F8419B04C94DB510E75E3E426D75B2CFA91F8F4CAAF8758B33768DF7FE",
+        "55FD8B4983B19A19DDE7A5891BC0F266A8029D2089B6EA0C2D11C2EF96A6E40365BC85D259DC169DD43E16499EBC6F080E4CCD8657DACE6893",
+        "9CE40E4F55A6B0CC40DFFC9DC1B4149DD09D72C7DDB5E0F10E31948B665168C6FCAA7E"
+    ));
+    let encryption = key(&octets("00112233445566778899AABBCCDDEEFF"));
+    let authentication = key(&octets("FFEEDDCCBBAA99887766554433221100"));
+    let keys = Keys {
+        suite: Suite::Zero,
+        encryption: &encryption,
+        authentication: &authentication,
+    };
+    let trust = Trust {
+        title: CLIENT_TITLE,
+        keys: Some(keys),
+        protection: Protection::BOTH,
+    };
+    let mut buffer = vec![0; 1_024];
+    let mut listener = Listener::new(trust, &mut buffer);
+    let (mut deframer, mut heard) = (Deframer::new(), Vec::new());
+    for octet in frame {
+        if let Some(Ok(frame)) = deframer.take(octet) {
+            let mut tell = |it: Notification<'_>| heard.push(it.value().to_vec());
+            listener.hear(frame.information, &mut tell).expect("it is a push");
+        }
+    }
+    let [body] = &heard[..] else {
+        panic!("one notification, not {}", heard.len())
+    };
+    let mut reader = Reader::new(body);
+    assert_eq!(reader.skip_value().map(<[u8]>::len), Ok(body.len()));
+    assert!(body.windows(8).any(|it| it == b"Kamstrup"), "{body:02X?}");
+    assert_eq!(
+        listener.meter().as_ref().map(<[u8; 8]>::as_slice),
+        Some(&octets("4B414D4501349083")[..])
+    );
+}
+
 #[test]
 fn a_real_push_in_general_blocks_is_heard() {
     let frames = octets(concat!(

@@ -504,6 +504,16 @@ fn compression_is_refused_by_name() {
         encryption: &encryption,
         authentication: &authentication,
     };
+    // The packets that are printed in the Recommendation, in a message whose control octet says that they are compressed.
+    for packet in ["828486888AB009295B29F817646800", "860941B003", "01C40100"] {
+        let packet = octets(packet);
+        let length = u8::try_from(packet.len() + 5).expect("short");
+        let apdu = [&[0xC8, length, 0x80, 0, 0, 0, 1][..], &packet].concat();
+        let sealed = Sealed::parse(&apdu).expect("a ciphered APDU");
+        let (mut buffer, range) = placed(&apdu);
+        let opened = open(&mut buffer, range.start, &sealed, keys, CLIENT);
+        assert_eq!(opened, Err(OpenError::Compressed));
+    }
     let apdu = octets("C81EB001234567411312FF935A47566827C467BC7D825C3BE4A77C3FCC056B6B");
     let sealed = Sealed::parse(&apdu).expect("a ciphered APDU");
     let (mut buffer, range) = placed(&apdu);

@@ -379,4 +379,18 @@ fn the_initiate_request_inside_a_ciphered_association_request_is_the_one_of_the_
     .expect("the tag is right");
     let initiate = InitiateRequest::parse(&plain).expect("an InitiateRequest");
     assert_eq!(initiate.receive_max, 0x04B0);
+    assert_eq!(&plain, &fields["plain"]);
+    // The ciphered releases hold the same two.
+    let acse = vectors("acse");
+    let asked = ReleaseRequest::parse(&acse["rlrq-ciphered"]["octets"]).expect("an RLRQ");
+    let answered = ReleaseResponse::parse(&acse["rlre-ciphered"]["octets"]).expect("an RLRE");
+    for (information, id) in [
+        (asked.information, "glo-initiate-request"),
+        (answered.information, "glo-initiate-response"),
+    ] {
+        let fields = &vectors("suite0")[id];
+        let fixture = Fixture::new(fields);
+        let opened = opened(&fixture, Suite::Zero, fixture.title, information.expect("it is there"));
+        assert_eq!(opened.as_ref(), Ok(&fields["plain"]), "{id}");
+    }
 }

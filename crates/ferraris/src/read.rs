@@ -599,6 +599,7 @@ impl Haul {
                 to: args.to,
                 last: args.last,
                 deviation: args.range_deviation,
+                sign: args.deviation_sign,
             })
         });
         let quiet = args.quiet;

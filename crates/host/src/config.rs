@@ -136,11 +136,21 @@ fn fill_in(table: &mut Table<'_>, variant: Option<Variant>, faults: &mut Faults)
         ] {
             *place = differences.boolean(name, faults).unwrap_or(*place);
         }
-        for (name, path) in differences
-            .list("withheld", 0..=SERVICES.len(), faults)
-            .unwrap_or_default()
-        {
-            config.withheld = config.withheld.with(service(name, path, faults));
+        let it = &mut config.differences;
+        for (name, place) in [
+            ("general_blocks_first", &mut it.general_blocks_first),
+            ("deviation_reversed", &mut it.deviation_reversed),
+        ] {
+            *place = differences.boolean(name, faults).unwrap_or(*place);
+        }
+        for (key, allowed, place) in [
+            ("withheld", SERVICES, &mut it.withheld),
+            ("tolerated", TOLERATED, &mut it.tolerated),
+        ] {
+            let services = differences.list(key, 0..=allowed.len(), faults);
+            for (name, path) in services.unwrap_or_default() {
+                *place = place.with(service(name, allowed, path, faults));
+            }
         }
         differences.close(faults);
     }
@@ -269,10 +279,10 @@ fn certificates(folder: &Path) -> Result<&'static [&'static [u8]], String> {
 }
 
 /// A service or encoding that a meter can do without; none of them when it is written wrong.
-fn service(name: &Value, path: At, faults: &mut Faults) -> Conformance {
-    let found = SERVICES.iter().find(|(word, _)| name.as_str() == Some(*word));
+fn service(name: &Value, allowed: &[(&str, Conformance)], path: At, faults: &mut Faults) -> Conformance {
+    let found = allowed.iter().find(|(word, _)| name.as_str() == Some(*word));
     if found.is_none() {
-        let words: Vec<&str> = SERVICES.iter().map(|(word, _)| *word).collect();
+        let words: Vec<&str> = allowed.iter().map(|(word, _)| *word).collect();
         let detail = format!("is {name}; allowed are {}", words.join(", "));
         faults.note(FaultKind::OutOfRange, path, detail);
     }
@@ -347,6 +357,12 @@ const SERVICES: &[(&str, Conformance)] = &[
     ("lists", Conformance::MULTIPLE_REFERENCES),
 ];
 
+/// Services that some clients use without having negotiated them.
+const TOLERATED: &[(&str, Conformance)] = &[
+    ("access", Conformance::ACCESS),
+    ("general-blocks", Conformance::GENERAL_BLOCK_TRANSFER),
+];
+
 const CRYSTALS: &[(&str, Timing)] = &[("ideal", Timing::Ideal), ("trimmed", Timing::Trimmed)];
 
 const SENSORS: &[(&str, Sensors)] = &[
@@ -366,6 +382,7 @@ const FLASH_SIZES: &[(&str, FlashSize)] = &[("16MB", FlashSize::Megabytes16), ("
 #[cfg(test)]
 mod tests {
     use dlms::security::Dialect;
+    use meter::Differences;
 
     use super::*;
 
@@ -426,11 +443,12 @@ mod tests {
     fn differences_from_the_standard_are_ordered() {
         let Order { config, .. } = Order::parse("meter.toml", "", None).expect("nothing is wrong");
         assert_eq!(
-            (config.dialect, config.withheld),
-            (Dialect::STANDARD, Conformance::NONE)
+            (config.dialect, config.differences),
+            (Dialect::STANDARD, Differences::NONE)
         );
         let text = "[differences]\nheader_authenticated = false\ncontent_length_signed = true\nephemeral_scheme_signed = true\n\
-                    dedicated_counter = true\ngmac_names_suite = false\nwithheld = [\"access\", \"general-blocks\"]";
+                    dedicated_counter = true\ngmac_names_suite = false\nwithheld = [\"access\", \"general-blocks\"]\n\
+                    tolerated = [\"access\"]\ngeneral_blocks_first = true\ndeviation_reversed = true";
         let Order { config, .. } = Order::parse("meter.toml", text, None).expect("nothing is wrong");
         let other = Dialect {
             header_authenticated: false,
@@ -441,9 +459,16 @@ mod tests {
             key_said_each_time: false,
         };
         assert_eq!(config.dialect, other);
-        assert_eq!(
-            config.withheld,
-            Conformance::ACCESS.with(Conformance::GENERAL_BLOCK_TRANSFER)
+        let differences = Differences {
+            withheld: Conformance::ACCESS.with(Conformance::GENERAL_BLOCK_TRANSFER),
+            tolerated: Conformance::ACCESS,
+            general_blocks_first: true,
+            deviation_reversed: true,
+        };
+        assert_eq!(config.differences, differences);
+        refused(
+            "[differences]\ntolerated = [\"lists\"]",
+            "meter.toml:2:14: differences/tolerated/0 is \"lists\"; allowed are access, general-blocks",
         );
         refused(
             "[differences]\nwithheld = [\"get\"]",

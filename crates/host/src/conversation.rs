@@ -6,7 +6,7 @@ use core::time::Duration;
 use std::time::Instant as RealInstant;
 
 use base::{Instant, Micros};
-use dlms::server::{DataLink, DatagramLink, HdlcLink, HdlcSettings, OpticalLink, WrapperLink};
+use dlms::server::{DataLink, DatagramLink, HdlcLink, HdlcSettings, OpticalLink, Standing, WrapperLink};
 use meter::Model;
 
 use crate::links::Framing;
@@ -74,9 +74,9 @@ impl Conversation {
         Some(Duration::from_millis(tenths.saturating_mul(100)))
     }
 
-    /// Whether a client has an association on it.
-    pub(crate) fn is_associated(&self) -> bool {
-        self.link.is_associated()
+    /// What its client has shown of itself.
+    pub(crate) fn standing(&self) -> Standing {
+        self.link.standing()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The wrapper over UDP: one socket, a link for each client address that has sent a PDU.
 //!
-//! Links are bounded; when all are taken, the one without an association that was silent for longest gives way, and else the newcomer
-//! is not heard. A datagram that is no wrapper makes no link.
+//! Links are bounded; when all are taken, the one whose client has shown least and was silent for longest gives way. Whoever has proved
+//! who it is keeps its link: when all have, the newcomer is not heard. A datagram that is no wrapper makes no link.
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -10,9 +10,12 @@ use std::net::UdpSocket;
 use std::sync::Arc;
 use std::time::Instant;
 
+use dlms::server::Standing;
+
 use crate::bench::Bench;
 use crate::conversation::{Conversation, Served};
 use crate::links::{Framing, MOST_CONNECTIONS};
+use crate::virtual_meter::VirtualMeter;
 
 /// One client.
 struct Peer {
@@ -71,7 +74,7 @@ fn listen(bench: &Bench, socket: &UdpSocket) {
             let _elapsed = bench.with(|meter| meter.elapse_link(&mut peer.talk));
         }
         forget(&mut peers, bench, |peer| {
-            !peer.talk.is_associated() && FORGOTTEN < peer.heard.elapsed()
+            peer.talk.standing() == Standing::Stranger && FORGOTTEN < peer.heard.elapsed()
         });
     }
 }
@@ -91,8 +94,9 @@ fn send(socket: &UdpSocket, mut answer: &[u8], to: SocketAddr) -> io::Result<()>
 fn peer_of<'p>(peers: &'p mut Vec<Peer>, from: SocketAddr, bench: &Bench) -> Option<&'p mut Peer> {
     if !peers.iter().any(|peer| peer.address == from) {
         if MOST_CONNECTIONS <= peers.len() {
-            let idle = peers.iter().filter(|peer| !peer.talk.is_associated());
-            let oldest = idle.min_by_key(|peer| peer.heard)?.address;
+            bench.with(VirtualMeter::crowded);
+            let unproven = peers.iter().filter(|peer| peer.talk.standing() != Standing::Proven);
+            let oldest = unproven.min_by_key(|peer| (peer.talk.standing(), peer.heard))?.address;
             forget(peers, bench, |peer| peer.address == oldest);
         }
         let talk = bench.with(|meter| meter.open_link(Framing::Datagrams))?;

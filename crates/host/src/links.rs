@@ -1,16 +1,18 @@
 //! The DLMS servers: a TCP port with the wrapper, and one with HDLC as a serial server would give it.
 //!
 //! A connection is a thread with a link of its own. What it reads it hands to the meter under the bench's lock, and writes the answer
-//! back. A port has [`MOST_CONNECTIONS`] places; when they are taken, the oldest connection without an association gives way.
+//! back. A port has [`MOST_CONNECTIONS`] places; when they are taken, the connection whose client has shown least gives way,
+//! the oldest of these first: nothing, an association that is not finished, one without authentication. Whoever has proved who it is stays.
 
 use core::net::SocketAddr;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use core::time::Duration;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::time::Instant;
 
+use dlms::server::Standing;
 use parking_lot::Mutex;
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
@@ -76,7 +78,8 @@ struct Port {
 #[derive(Debug)]
 struct Place {
     number: u64,
-    associated: Arc<AtomicBool>,
+    /// The [`Standing`] of its client as a number.
+    standing: Arc<AtomicU8>,
     stream: TcpStream,
 }
 
@@ -182,11 +185,11 @@ impl Port {
     fn take(self: &Arc<Self>, bench: &Arc<Bench>, stream: TcpStream) -> io::Result<()> {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(SLOWEST_READER))?;
-        let associated = Arc::new(AtomicBool::new(false));
+        let standing = Arc::new(AtomicU8::new(0));
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let place = Place {
             number,
-            associated: Arc::clone(&associated),
+            standing: Arc::clone(&standing),
             stream: stream.try_clone()?,
         };
         let (taken, crowded) = self.seat(place);
@@ -194,7 +197,7 @@ impl Port {
             bench.with(VirtualMeter::crowded);
         }
         if !taken {
-            tracing::warn!(port = %self.address, "all places are taken by associated clients; a connection was refused");
+            tracing::warn!(port = %self.address, "all places are taken by clients that proved who they are; a connection was refused");
             return Ok(());
         }
         let (port, bench) = (Arc::clone(self), Arc::clone(bench));
@@ -202,7 +205,7 @@ impl Port {
             .name(format!("client {number}"))
             .stack_size(STACK_BYTES);
         let begun = thread.spawn(move || {
-            if let Err(error) = port.talk(&bench, &stream, &associated) {
+            if let Err(error) = port.talk(&bench, &stream, &standing) {
                 tracing::debug!(%error, port = %port.address, "a connection ended");
             }
             port.leave(number);
@@ -213,17 +216,18 @@ impl Port {
         begun.map(|_thread| ())
     }
 
-    /// Gives a connection a place, that of the oldest one without an association when all are taken. Answers whether it has one, and
+    /// Gives a connection a place, that of the one that has shown least when all are taken, the oldest of those. Answers whether it has one, and
     /// whether there were too many.
     fn seat(&self, place: Place) -> (bool, bool) {
         let mut places = self.places.lock();
         let crowded = MOST_CONNECTIONS <= places.len();
         if crowded {
-            let oldest = places.iter().position(|it| !it.associated.load(Ordering::Acquire));
-            let Some(oldest) = oldest else {
+            let standings = places.iter().map(|it| it.standing.load(Ordering::Acquire)).enumerate();
+            let unproven = standings.filter(|(_, standing)| *standing < Standing::Proven as u8);
+            let Some((least, _)) = unproven.min_by_key(|(_, standing)| *standing) else {
                 return (false, true);
             };
-            places.remove(oldest).hang_up();
+            places.remove(least).hang_up();
         }
         places.push(place);
         (true, crowded)
@@ -234,7 +238,7 @@ impl Port {
     }
 
     /// Serves one connection until either side ends it.
-    fn talk(&self, bench: &Bench, stream: &TcpStream, associated: &AtomicBool) -> io::Result<()> {
+    fn talk(&self, bench: &Bench, stream: &TcpStream, standing: &AtomicU8) -> io::Result<()> {
         let mut traced = match &self.trace {
             Some(trace) => Some(trace.tcp(stream.peer_addr()?, stream.local_addr()?)),
             None => None,
@@ -242,7 +246,7 @@ impl Port {
         let Some(mut talk) = bench.with(|meter| meter.open_link(self.framing)) else {
             return Ok(());
         };
-        let ended = converse(bench, stream, &mut talk, associated, &mut traced);
+        let ended = converse(bench, stream, &mut talk, standing, &mut traced);
         bench.with(|meter| meter.lose_link(&mut talk));
         ended
     }
@@ -253,7 +257,7 @@ fn converse(
     bench: &Bench,
     mut stream: &TcpStream,
     talk: &mut Conversation,
-    associated: &AtomicBool,
+    standing: &AtomicU8,
     traced: &mut Option<TracedConnection>,
 ) -> io::Result<()> {
     let mut octets = [0; READ_OCTETS];
@@ -286,7 +290,7 @@ fn converse(
             Err(error) => return Err(error),
         };
         // Before the client knows that it is associated: from then on its place is its own.
-        associated.store(talk.is_associated(), Ordering::Release);
+        standing.store(talk.standing() as u8, Ordering::Release);
         if !answer.is_empty() {
             if let Some(traced) = traced {
                 traced.said(&answer);

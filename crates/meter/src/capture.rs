@@ -18,6 +18,7 @@ use cosem::axdr::{Reader, Writer, tag};
 use cosem::{AccessError, Attribute, CaptureObject, ClockStatus, DateTime, Obis, Object, Role};
 use heapless::Vec;
 
+use crate::clock::Clock;
 use crate::limits::{COLUMNS, ROW_OCTETS, STEP_OCTETS};
 use crate::model::Model;
 use crate::objects::DIRECTORY;
@@ -158,7 +159,7 @@ pub(crate) fn longest(columns: &[Column]) -> usize {
 pub(crate) fn row(it: &Model, columns: &[Column], stamp: Utc, out: &mut Writer<'_>) -> Result<(), AccessError> {
     for column in columns {
         if column.form == Form::Time {
-            out.put(&packed_time(it.clock.date_time(stamp)).to_be_bytes())?;
+            out.put(&packed_time(it.clock.converted(it.clock.date_time(stamp))).to_be_bytes())?;
             continue;
         }
         let object = column.row().ok_or(AccessError::ObjectUndefined)?;
@@ -188,6 +189,7 @@ pub(crate) fn row(it: &Model, columns: &[Column], stamp: Utc, out: &mut Writer<'
 /// # Errors
 /// When `out` is full, or the row is not one of these columns.
 pub(crate) fn unpack(
+    clock: &Clock,
     columns: &[Column],
     wanted: u32,
     stamp: Utc,
@@ -201,7 +203,9 @@ pub(crate) fn unpack(
             continue;
         }
         match (column.form, octets) {
-            (Form::Time, [high, low]) => out.value(unpacked_time(u16::from_be_bytes([*high, *low]), stamp))?,
+            (Form::Time, [high, low]) => {
+                out.value(clock.converted(unpacked_time(u16::from_be_bytes([*high, *low]), stamp)))?;
+            }
             (Form::Plain(tag), octets) => {
                 out.octet(tag)?;
                 out.put(octets)?;

@@ -185,7 +185,7 @@ impl Office<'_> {
     /// Method 6, import_certificate.
     fn import(&mut self, octets: &[u8]) -> Result<(), CertificateFault> {
         if CERTIFICATE_MAX < octets.len() {
-            return Err(CertificateFault::Full);
+            return Err(CertificateFault::Malformed);
         }
         let certificate = Certificate::parse(octets)?;
         let entity = self.entity(&certificate).ok_or(CertificateFault::Name)?;
@@ -288,7 +288,11 @@ impl Office<'_> {
                 let Octets(octets) = reader.value().map_err(|_| ActionError::TypeUnmatched)?;
                 self.import(octets).map_err(|fault| {
                     self.model.note_certificate(fault);
-                    OTHER
+                    match fault {
+                        // Room can be made.
+                        CertificateFault::Full => ActionError::TemporaryFailure,
+                        _ => OTHER,
+                    }
                 })?;
                 Ok(false)
             }

@@ -1,7 +1,7 @@
 //! The meter's clock: UTC inside, local time and daylight saving by rule (T1; class 8).
 
 use base::{Civil, Instant, Utc};
-use cosem::{ClockStatus, DateTime};
+use cosem::{ClockStatus, DateTime, Wildcard};
 
 /// Civil time, carried on from the last setting by the monotonic time line.
 #[derive(Clone, Debug)]
@@ -13,6 +13,7 @@ pub struct Clock {
     zone: i16,
     daylight: DaylightSaving,
     shift_limit: u16,
+    deviation_reversed: bool,
 }
 
 /// When daylight saving holds and what it adds (class 8, attributes 5 to 8).
@@ -70,7 +71,32 @@ impl Clock {
                 enabled: daylight_saving,
             },
             shift_limit: SHIFT_LIMIT_SECONDS,
+            deviation_reversed: false,
         }
+    }
+
+    /// From now on date-times go out and come in with the sign of their deviation the other way round: minutes that local time is ahead
+    /// of UTC. The standard's form is minutes to be added to local time.
+    pub const fn reverse_deviation(&mut self) {
+        self.deviation_reversed = true;
+    }
+
+    /// A date-time as it stands on the wire in the standard's form, and the other way round.
+    #[must_use]
+    pub(crate) const fn converted(&self, at: DateTime) -> DateTime {
+        if self.deviation_reversed {
+            at.with_deviation_reversed()
+        } else {
+            at
+        }
+    }
+
+    /// The moment that a date-time of a client names.
+    ///
+    /// # Errors
+    /// [`Wildcard`] when it names no single moment.
+    pub fn moment(&self, at: DateTime) -> Result<Utc, Wildcard> {
+        self.converted(at).utc(|local| self.deviation_of_local(local))
     }
 
     /// Microseconds of UTC since 1970.
@@ -133,8 +159,8 @@ impl Clock {
             enabled,
         } = self.daylight;
         let year = utc.plus(-60 * i64::from(self.zone)).civil().year();
-        let begin = transition(begin, year, self.zone);
-        let end = transition(end, year, self.zone - i16::from(deviation));
+        let begin = transition(self.converted(begin), year, self.zone);
+        let end = transition(self.converted(end), year, self.zone - i16::from(deviation));
         match (begin, end) {
             (Some(begin), Some(end)) if begin <= end => enabled && begin <= utc && utc < end,
             // South of the equator summer goes over the turn of the year.
@@ -165,7 +191,7 @@ impl Clock {
     /// `utc` as COSEM objects show it.
     #[must_use]
     pub fn date_time(&self, utc: Utc) -> DateTime {
-        DateTime::from_utc(utc, self.deviation(utc), self.status(utc))
+        self.converted(DateTime::from_utc(utc, self.deviation(utc), self.status(utc)))
     }
 
     /// `utc` as the local clock reads it.

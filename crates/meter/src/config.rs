@@ -105,8 +105,8 @@ pub struct Config {
     pub row_form: RowForm,
     /// Which of the forms that implementations differ in it speaks (docs/security.md).
     pub dialect: Dialect,
-    /// Services and encodings that it has and offers to nobody, for clients that go wrong when they are offered.
-    pub withheld: Conformance,
+    /// In what else it is like other meters.
+    pub differences: Differences,
     /// The keys and passwords that it leaves the factory with.
     pub secrets: Secrets,
     /// The only client system title that is accepted, or any.
@@ -118,6 +118,30 @@ pub struct Config {
     /// What the optical port reads out in modes A and C of IEC 62056-21, in this order.
     /// None for the usual list.
     pub read_out: Option<ReadOut>,
+}
+
+/// In what a meter is like others, and unlike the standard (docs/security.md).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Differences {
+    /// Services and encodings that it has and offers to nobody, for clients that go wrong when they are offered.
+    pub withheld: Conformance,
+    /// Services that clients may use without having negotiated them: ACCESS, general blocks.
+    pub tolerated: Conformance,
+    /// Long answers to clients that negotiated general blocks go in these; false and they go in the blocks of GET, which clients can
+    /// read that propose general blocks and do not know them. A request in general blocks is answered in them either way.
+    pub general_blocks_first: bool,
+    /// The deviation of date-times has the other sign: minutes that local time is ahead of UTC.
+    pub deviation_reversed: bool,
+}
+
+impl Differences {
+    /// None.
+    pub const NONE: Self = Self {
+        withheld: Conformance::NONE,
+        tolerated: Conformance::NONE,
+        general_blocks_first: false,
+        deviation_reversed: false,
+    };
 }
 
 /// Keys and passwords as the factory set them. They are never printed.
@@ -204,7 +228,7 @@ impl Config {
             checkpoint_seconds: CHECKPOINT_SECONDS,
             row_form: RowForm::Plain,
             dialect: Dialect::STANDARD,
-            withheld: Conformance::NONE,
+            differences: Differences::NONE,
             secrets,
             client_system_title: None,
             algorithms: SYMMETRIC,

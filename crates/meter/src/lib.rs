@@ -70,7 +70,7 @@ use dlms::server::DataLink;
 use flash::Nor;
 use metrology::{LegalEntry, Measurement, NonVolatileFault, Parameters, QualityFinding, Refusal, Spectrum};
 
-pub use config::{Config, ConfigError, Secrets, Variant};
+pub use config::{Config, ConfigError, Differences, Secrets, Variant};
 pub use effect::{Actor, Change, Record};
 pub use fraud::{Contact, Press};
 pub use legal::Bench;
@@ -468,7 +468,8 @@ impl Meter {
                 flash::Step::Row { utc, .. } => {
                     let octets = row.get(..usize::from(source.shape().width)).unwrap_or(&[]);
                     let mut out = Writer::new(&mut values);
-                    capture::unpack(&columns, u32::MAX, utc, octets, &mut out).map_err(|_| MemoryError::Bound)?;
+                    capture::unpack(&self.core.model.clock, &columns, u32::MAX, utc, octets, &mut out)
+                        .map_err(|_| MemoryError::Bound)?;
                     visit(utc, out.written());
                 }
                 flash::Step::Missing { .. } => {}

@@ -195,7 +195,10 @@ impl Model {
     /// A meter as it leaves the factory, with its clock at `rtc`.
     #[must_use]
     pub fn new(config: &Config, now: Instant, rtc: Option<Utc>) -> Self {
-        let clock = Clock::new(now, rtc, config.time_zone, config.daylight_saving);
+        let mut clock = Clock::new(now, rtc, config.time_zone, config.daylight_saving);
+        if config.differences.deviation_reversed {
+            clock.reverse_deviation();
+        }
         let mut device_ids: [Vec<u8, DEVICE_ID_OCTETS>; 7] = Default::default();
         let [serial, ..] = &mut device_ids;
         serial.extend(config.serial_digits());
@@ -509,8 +512,8 @@ impl Model {
 
     /// Notes a certificate that is not accepted: who comes with it is not who it says, or somebody's time is over.
     pub fn note_certificate(&mut self, fault: CertificateFault) {
-        // None at all is an order, not an attack.
-        if fault != CertificateFault::Missing {
+        // None at all is an order, and one too many is a good client's: neither is an attack.
+        if !matches!(fault, CertificateFault::Missing | CertificateFault::Full) {
             self.note_attack(Attack::Decryption);
         }
     }

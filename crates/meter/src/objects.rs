@@ -176,7 +176,7 @@ mod tests {
             let count = DIRECTORY.rows().filter(|object| (object.present)(it)).count();
             writeln!(text, "- {}: {count} objects", variant.name()).expect("a string takes all");
         }
-        text.push_str("\n| name | class/version | public | management | kept | variants |\n| --- | --- | --- | --- | --- | --- |\n");
+        text.push_str("\n| name | class/version | public | management | pre-established | kept | variants |\n| --- | --- | --- | --- | --- | --- | --- |\n");
         for object in DIRECTORY.rows() {
             let has = |it: &Model| (object.present)(it);
             let on = if models.iter().all(has) {
@@ -191,12 +191,13 @@ mod tests {
             };
             writeln!(
                 text,
-                "| {} | {}/{} | {} | {} | {} | {on} |",
+                "| {} | {}/{} | {} | {} | {} | {} | {on} |",
                 object.name,
                 object.class_id(),
                 object.class.version(),
                 access(object, Role::Public),
                 access(object, Role::Management),
+                access(object, Role::PreEstablished),
                 numbers(object.kept.iter(object.class.attributes())),
             )
             .expect("a string takes all");

@@ -62,7 +62,7 @@ const PDU_SIZE: u16 = {
 
 /// The association that a client would get: what its object shows while nobody is there.
 pub(crate) const fn offer(config: &Config, client: u16) -> Partner {
-    let [a, b, c] = CONFORMANCE.without(config.withheld).octets();
+    let [a, b, c] = CONFORMANCE.without(config.differences.withheld).octets();
     Partner {
         client,
         mechanism: match client {
@@ -196,7 +196,7 @@ impl Application for Service<'_> {
             } else {
                 CONFORMANCE
             }
-            .without(model.config.withheld),
+            .without(model.config.differences.withheld),
             receive_max: PDU_SIZE,
             dialect: model.config.dialect,
         })
@@ -261,7 +261,7 @@ impl Application for Service<'_> {
                 policy: Policy::BOTH,
                 conformance: CONFORMANCE
                     .with(Conformance::DATA_NOTIFICATION)
-                    .without(self.core.model.config.withheld),
+                    .without(self.core.model.config.differences.withheld),
                 receive_max: PDU_SIZE,
                 dialect: self.core.model.config.dialect,
             },
@@ -374,9 +374,13 @@ impl Application for Service<'_> {
         }
     }
 
-    /// The client dlms-cosem proposes general blocks and cannot read them: it is served in the blocks of GET.
+    fn tolerates(&self, _client: u16) -> Conformance {
+        self.core.model.config.differences.tolerated
+    }
+
+    /// The client dlms-cosem proposes general blocks and cannot read them: unless it is ordered, it is served in the blocks of GET.
     fn begins_general_blocks(&self, _client: u16) -> bool {
-        false
+        self.core.model.config.differences.general_blocks_first
     }
 
     fn attributes(&self, caller: &Caller, what: Attribute) -> Result<u8, AccessError> {

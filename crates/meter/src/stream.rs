@@ -7,6 +7,7 @@ use cosem::{AccessError, ByEntry, ByRange, CaptureObject, Cursor, DateTime, Role
 use flash::{Journal, Missing, Nor};
 
 use crate::capture::{self, Column};
+use crate::clock::Clock;
 use crate::limits::{COLUMNS, ROW_OCTETS, STEP_OCTETS};
 use crate::memory::{Memory, MemoryError};
 use crate::model::Model;
@@ -91,7 +92,7 @@ pub(crate) fn buffer(
     let mut rows = if cursor.step == 0 {
         let mut rows = select(it, source, nor, journal, selection)?;
         rows.form = form;
-        if form == RowForm::CompactArray && !put_compact_head(source, nor, &rows, &columns, out)? {
+        if form == RowForm::CompactArray && !put_compact_head(&it.clock, source, nor, &rows, &columns, out)? {
             rows.form = RowForm::Plain;
         }
         if rows.form != RowForm::CompactArray {
@@ -119,7 +120,14 @@ pub(crate) fn buffer(
             return Err(AccessError::LongGetAborted);
         };
         let mut full = Writer::new(&mut before);
-        capture::unpack(&columns, rows.columns, utc, row.get(..width).unwrap_or(&[]), &mut full)?;
+        capture::unpack(
+            &it.clock,
+            &columns,
+            rows.columns,
+            utc,
+            row.get(..width).unwrap_or(&[]),
+            &mut full,
+        )?;
         (before_length, before_at) = (full.len(), at);
     }
     while 0 < rows.left && out.len() + longest + 4 <= room {
@@ -141,11 +149,11 @@ pub(crate) fn buffer(
                 let octets = row.get(..width).unwrap_or(&[]);
                 if rows.form == RowForm::Plain {
                     out.structure(wanted)?;
-                    capture::unpack(&columns, rows.columns, utc, octets, out)?;
+                    capture::unpack(&it.clock, &columns, rows.columns, utc, octets, out)?;
                 } else {
                     let mut full = [0; ROW_OCTETS];
                     let mut full = Writer::new(&mut full);
-                    capture::unpack(&columns, rows.columns, utc, octets, &mut full)?;
+                    capture::unpack(&it.clock, &columns, rows.columns, utc, octets, &mut full)?;
                     if rows.form != RowForm::CompactArray {
                         out.structure(wanted)?;
                     }
@@ -206,6 +214,7 @@ fn pace(it: &Model, journal: JournalId, columns: &[Column], wanted: u32) -> Opti
 /// Writes everything of a compact array that stands before its contents; false, and nothing, when the rows are not all
 /// there or not all alike.
 fn put_compact_head(
+    clock: &Clock,
     source: &Journal,
     nor: &dyn Nor,
     rows: &Rows,
@@ -222,7 +231,7 @@ fn put_compact_head(
             flash::Step::Row { utc, .. } => {
                 let mut plain = Writer::new(&mut full);
                 let octets = row.get(..usize::from(source.shape().width)).unwrap_or(&[]);
-                capture::unpack(columns, rows.columns, utc, octets, &mut plain)?;
+                capture::unpack(clock, columns, rows.columns, utc, octets, &mut plain)?;
                 let plain = plain.written();
                 if met == 0 {
                     length = plain.len();
@@ -346,8 +355,7 @@ fn bound(it: &Model, at: DateTime, open: Utc) -> Result<Utc, AccessError> {
     if [year_high, year_low] == [0xFF, 0xFF] {
         return Ok(open);
     }
-    at.utc(|local| it.clock.deviation_of_local(local))
-        .map_err(|_| AccessError::OtherReason)
+    it.clock.moment(at).map_err(|_| AccessError::OtherReason)
 }
 
 /// Appends as many columns of a capture list as one step takes.

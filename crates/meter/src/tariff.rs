@@ -281,7 +281,7 @@ impl Tariffs {
     /// When the passive calendar becomes active, if ever.
     #[must_use]
     pub fn activation_time(&self, clock: &Clock) -> Option<Utc> {
-        self.activation.utc(|local| clock.deviation_of_local(local)).ok()
+        clock.moment(self.activation).ok()
     }
 }
 

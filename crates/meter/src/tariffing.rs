@@ -129,7 +129,7 @@ impl Model {
     pub(crate) fn set_activation(&mut self, at: DateTime) -> Result<(), AccessError> {
         let [year_high, year_low, ..] = at.octets();
         let never = [year_high, year_low] == [0xFF, 0xFF];
-        if !never && at.utc(|local| self.clock.deviation_of_local(local)).is_err() {
+        if !never && self.clock.moment(at).is_err() {
             return Err(AccessError::OtherReason);
         }
         self.tariffs.activation = if never { DateTime::UNSPECIFIED } else { at };

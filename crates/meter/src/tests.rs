@@ -3,6 +3,7 @@
 extern crate std;
 
 mod attacks;
+mod clients;
 mod connection;
 mod cuts;
 mod damage;

@@ -194,7 +194,7 @@ impl Model {
 
     /// The moment that a date-time of a client names.
     fn moment(&self, time: DateTime) -> Option<Utc> {
-        time.utc(|local| self.clock.deviation_of_local(local)).ok()
+        self.clock.moment(time).ok()
     }
 
     /// The client that is being served.

@@ -291,7 +291,20 @@ impl<'a> Reader<'a> {
                 }
                 Ok(())
             }
-            _ => Ok(()),
+            tag::NULL
+            | tag::BOOLEAN..=tag::DOUBLE_LONG_UNSIGNED
+            | tag::OCTET_STRING
+            | tag::VISIBLE_STRING
+            | tag::UTF8_STRING
+            | tag::BCD
+            | tag::INTEGER..=tag::LONG_UNSIGNED
+            | tag::LONG64..=tag::DELTA_DOUBLE_LONG_UNSIGNED
+            | tag::DONT_CARE => Ok(()),
+            // A compact array in a compact array is none.
+            _ => Err(AxdrError {
+                at,
+                why: "unknown data type",
+            }),
         }
     }
 }

@@ -158,3 +158,23 @@ fn no_octets_make_the_reader_panic() {
         }
     }
 }
+
+/// The compact arrays of `vectors.md`: of numbers, structures, arrays, strings and of nothing; and two that are none.
+#[test]
+fn published_compact_arrays_are_one_value_or_refused() {
+    let whole: [&[u8]; 5] = [
+        &[0x13, 0x12, 0x06, 0, 1, 0, 2, 3, 4],
+        &[0x13, 0x02, 0x02, 0x12, 0x03, 0x06, 0, 5, 1, 0, 6, 0],
+        &[0x13, 0x01, 0x00, 0x02, 0x11, 0x02, 0x01, 0x02],
+        &[0x13, 0x09, 0x04, 0x02, 0x61, 0x62, 0x00],
+        &[0x13, 0x12, 0x00],
+    ];
+    for octets in whole {
+        assert_eq!(Reader::new(octets).skip_value(), Ok(octets), "{octets:02X?}");
+    }
+    // One whose last element is cut is none either; that says who takes the elements out.
+    let wrong: [&[u8]; 2] = [&[0x13, 0x07, 0x00], &[0x13, 0x13, 0x00]];
+    for octets in wrong {
+        assert!(Reader::new(octets).skip_value().is_err(), "{octets:02X?}");
+    }
+}

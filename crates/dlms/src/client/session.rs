@@ -523,7 +523,7 @@ impl<'b> Session<'b> {
         let granted = InitiateResponse::parse(scratch.get(plain).unwrap_or(&[])).map_err(|_| APDU)?;
         self.received = received;
         self.server_title = title;
-        self.conformance = granted.conformance & self.settings.conformance;
+        self.conformance = granted.conformance & self.settings.conformance | self.settings.assumed;
         self.send_max = match usize::from(granted.receive_max) {
             0 => PDU_MAX,
             limit => limit.min(PDU_MAX),

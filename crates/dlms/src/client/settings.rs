@@ -88,6 +88,9 @@ pub struct Settings<'k> {
     pub dialect: Dialect,
     /// What the client can do.
     pub conformance: Conformance,
+    /// What the client uses whether the meter grants it or not: ACCESS and general blocks, for meters that have them and do not say so.
+    /// The standard's form is none.
+    pub assumed: Conformance,
     /// The longest PDU the client takes; 0 for any, which is what its buffer holds.
     pub receive_max: u16,
 }
@@ -110,6 +113,7 @@ impl<'k> Settings<'k> {
             session_key: None,
             dialect: Dialect::STANDARD,
             conformance,
+            assumed: Conformance::NONE,
             receive_max: 0,
         }
     }

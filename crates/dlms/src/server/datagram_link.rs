@@ -2,7 +2,7 @@
 
 use base::{Instant, Micros};
 
-use super::{Application, Closed, DataLink, WrapperLink};
+use super::{Application, Closed, DataLink, Standing, WrapperLink};
 
 /// The datagrams of one client's address and port, with their session.
 ///
@@ -52,7 +52,7 @@ impl DataLink for DatagramLink {
         self.link.lost(app);
     }
 
-    fn is_associated(&self) -> bool {
-        self.link.session().client().is_some()
+    fn standing(&self) -> Standing {
+        self.link.session().standing()
     }
 }

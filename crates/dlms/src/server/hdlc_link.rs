@@ -254,10 +254,7 @@ fn place_of(places: &[Place], frame: &Frame<'_>, everybody: bool) -> Option<usiz
         Control::SetNormal { .. } => {}
         _ => return None,
     }
-    let rank = |place: &Place| {
-        let associated = place.session.client().is_some();
-        (place.station.is_connected(), associated, place.last_frame)
-    };
+    let rank = |place: &Place| (place.station.is_connected(), place.session.standing(), place.last_frame);
     let (index, _) = places.iter().enumerate().min_by_key(|(_, place)| rank(place))?;
     Some(index)
 }

@@ -5,7 +5,7 @@ use core::fmt;
 use base::Instant;
 use cosem::axdr::{Full, Writer};
 
-use super::{Application, HdlcLink, Peer, Session, WrapperLink};
+use super::{Application, HdlcLink, Peer, Session, Standing, WrapperLink};
 use crate::apdu::{Exception, Notification};
 use crate::hdlc::Address;
 
@@ -64,8 +64,13 @@ pub trait DataLink {
     /// The connection is gone: the associations are over.
     fn lost(&mut self, app: &mut dyn Application);
 
-    /// Whether a client has an association on it.
-    fn is_associated(&self) -> bool;
+    /// What the client on it that has shown most has shown: when there are more connections than places, that of the least gives way.
+    fn standing(&self) -> Standing;
+
+    /// Whether a client has an association on it, or has begun one.
+    fn is_associated(&self) -> bool {
+        self.standing() != Standing::Stranger
+    }
 }
 
 impl<const CLIENTS: usize> DataLink for WrapperLink<CLIENTS> {
@@ -91,8 +96,8 @@ impl<const CLIENTS: usize> DataLink for WrapperLink<CLIENTS> {
         Self::lost(self, app);
     }
 
-    fn is_associated(&self) -> bool {
-        self.sessions().any(|session| session.client().is_some())
+    fn standing(&self) -> Standing {
+        self.sessions().map(Session::standing).max().unwrap_or_default()
     }
 }
 
@@ -121,8 +126,8 @@ impl<const CLIENTS: usize> DataLink for HdlcLink<CLIENTS> {
         Self::lost(self, app);
     }
 
-    fn is_associated(&self) -> bool {
-        self.sessions().any(|session| session.client().is_some())
+    fn standing(&self) -> Standing {
+        self.sessions().map(Session::standing).max().unwrap_or_default()
     }
 }
 
@@ -237,7 +242,7 @@ impl DataLink for Link {
         Self::lost(self, app);
     }
 
-    fn is_associated(&self) -> bool {
-        self.session().client().is_some()
+    fn standing(&self) -> Standing {
+        self.session().standing()
     }
 }

@@ -2,7 +2,7 @@
 
 use base::{Instant, Micros};
 
-use super::{Application, Closed, DataLink, HdlcLink, HdlcSettings};
+use super::{Application, Closed, DataLink, HdlcLink, HdlcSettings, Standing};
 use crate::iec62056_21::{LineMode, Station, StationSettings};
 
 /// An optical port.
@@ -115,7 +115,7 @@ impl<const CLIENTS: usize> DataLink for OpticalLink<CLIENTS> {
         self.was_connected = false;
     }
 
-    fn is_associated(&self) -> bool {
-        DataLink::is_associated(&self.hdlc)
+    fn standing(&self) -> Standing {
+        self.hdlc.standing()
     }
 }

@@ -4,13 +4,13 @@ use cosem::axdr::{Full, Writer};
 use zeroize::Zeroize;
 
 use super::answer::Cover;
-use super::application::{Application, Caller, SecurityEvent};
+use super::application::{Application, Caller, SecurityEvent, Status};
 use super::association::{Association, Terms};
 use super::blocks::{Blocks, Heard};
 use super::buffers::{Outbox, PDU_MAX, Store};
 use super::protection::Request;
 use super::transfer::Transfer;
-use crate::acse;
+use crate::acse::{self, Mechanism};
 use crate::apdu::{Exception, Invoke, Notification, NotificationConfirm, ServiceError, tag};
 use crate::initiate::Conformance;
 use crate::security::{Envelope, HEADROOM, KeySet, Protection};
@@ -22,6 +22,20 @@ pub struct Peer {
     pub client: u16,
     /// The logical device's service access point.
     pub server: u16,
+}
+
+/// What a client has shown of itself, the least first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// Nothing.
+    #[default]
+    Stranger,
+    /// It has begun an association whose challenge it has not answered yet, which anybody can.
+    Pending,
+    /// It has an association for which nothing needs to be shown.
+    Public,
+    /// It has proved who it is.
+    Proven,
 }
 
 /// The state of one link above its framing: buffers, one association, one transfer. About 6.5 kB, no heap.
@@ -87,6 +101,17 @@ impl Session {
     #[must_use]
     pub fn caller(&self) -> Option<Caller> {
         self.association.caller(Protection::NONE)
+    }
+
+    /// What its client has shown of itself.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        match self.caller() {
+            None => Standing::Stranger,
+            Some(caller) if caller.status == Status::Pending => Standing::Pending,
+            Some(caller) if caller.mechanism == Mechanism::None => Standing::Public,
+            Some(_) => Standing::Proven,
+        }
     }
 
     /// The link below is gone: the association is over.

@@ -4,8 +4,7 @@ use base::{Instant, Micros};
 use cosem::axdr::{Full, Writer};
 
 use super::buffers::PDU_MAX;
-use super::{Application, Closed, Peer, SecurityEvent, Session, Status};
-use crate::acse::Mechanism;
+use super::{Application, Closed, Peer, SecurityEvent, Session};
 use crate::apdu::{Exception, Notification};
 use crate::wrapper::{HEADER_LENGTH, Header};
 
@@ -63,16 +62,13 @@ impl<const CLIENTS: usize> WrapperLink<CLIENTS> {
 
     /// The place of a client: its own, a free one, or that which gives way first.
     fn place_of(&self, peer: Peer) -> usize {
-        let rank = |session: &Session| match session.caller() {
-            Some(caller) if (caller.client, caller.server) == (peer.client, peer.server) => 0,
-            None => 1,
-            Some(caller) if caller.status == Status::Pending => 2,
-            Some(caller) if caller.mechanism == Mechanism::None => 3,
-            Some(_) => 4,
+        let is_its_own = |session: &Session| {
+            let caller = session.caller();
+            caller.is_some_and(|caller| (caller.client, caller.server) == (peer.client, peer.server))
         };
         let places = self.sessions.iter().zip(self.used).enumerate();
         places
-            .min_by_key(|(_, (session, used))| (rank(session), *used))
+            .min_by_key(|(_, (session, used))| (!is_its_own(session), session.standing(), *used))
             .map_or(0, |(place, _)| place)
     }
 

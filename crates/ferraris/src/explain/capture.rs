@@ -27,7 +27,7 @@ pub(crate) struct Captured {
 /// What was in a capture.
 #[derive(Default)]
 pub(crate) struct Capture {
-    pub(crate) messages: Vec<Captured>,
+    pub(crate) messages: usize,
     pub(crate) packets: usize,
     /// Packets of other protocols.
     pub(crate) others: usize,
@@ -43,14 +43,20 @@ pub(crate) fn is_capture(octets: &[u8]) -> bool {
     )
 }
 
-/// Explains a capture whole.
+/// Explains a capture, message by message: an explanation is many times as long as what it explains.
 ///
 /// # Errors
-/// When the file is no capture, or ends within a packet: what came before is in the answer, too.
-pub(crate) fn explain(octets: &[u8], keys: &Keys, framing: Option<Framing>) -> (Capture, Option<anyhow::Error>) {
+/// When the file is no capture, or ends within a packet: what came before was told, too.
+pub(crate) fn explain(
+    octets: &[u8],
+    keys: &Keys,
+    framing: Option<Framing>,
+    tell: &mut dyn FnMut(Captured),
+) -> (Capture, Option<anyhow::Error>) {
     let mut lines = Lines {
         keys,
         framing,
+        tell,
         flows: BTreeMap::new(),
         capture: Capture::default(),
     };
@@ -77,7 +83,10 @@ fn pcapng(octets: &[u8], lines: &mut Lines<'_>) -> anyhow::Result<()> {
     let mut interfaces: Vec<(DataLink, u8)> = Vec::new();
     while let Some(block) = reader.next_block() {
         let block = block.with_context(|| format!("behind packet {}", lines.capture.packets))?;
-        if let Block::InterfaceDescription(interface) = &block {
+        if let Block::SectionHeader(_) = &block {
+            // Each section numbers its interfaces anew.
+            interfaces.clear();
+        } else if let Block::InterfaceDescription(interface) = &block {
             let resolution = interface.options.iter().find_map(|option| match option {
                 InterfaceDescriptionOption::IfTsResol(resolution) => Some(*resolution),
                 _ => None,
@@ -119,6 +128,7 @@ type Endpoint = (IpAddr, u16);
 struct Lines<'k> {
     keys: &'k Keys,
     framing: Option<Framing>,
+    tell: &'k mut dyn FnMut(Captured),
     flows: BTreeMap<(Endpoint, Endpoint, bool), Flow>,
     capture: Capture,
 }
@@ -284,7 +294,8 @@ impl Lines<'_> {
             End::Second => format!(", {transport} {} > {}", endpoint(b, b_port), endpoint(a, a_port)),
         };
         for framed in line.feed(end, octets, self.keys) {
-            self.capture.messages.push(Captured {
+            self.capture.messages += 1;
+            (self.tell)(Captured {
                 source: format!("packet {number}, {}{way}", moment(at)),
                 framed,
             });
@@ -295,7 +306,8 @@ impl Lines<'_> {
         for flow in self.flows.values_mut() {
             if let Some(line) = &mut flow.line {
                 for framed in line.finish() {
-                    self.capture.messages.push(Captured {
+                    self.capture.messages += 1;
+                    (self.tell)(Captured {
                         source: format!("end of {}", flow.name),
                         framed,
                     });

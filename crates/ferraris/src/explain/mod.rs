@@ -62,11 +62,17 @@ enum Format {
     Xml,
 }
 
-/// One message with where it comes from.
-struct Message {
-    source: String,
-    octets: Vec<u8>,
-    node: Node,
+/// Prints message by message.
+struct Printer {
+    format: Format,
+    out: String,
+    messages: usize,
+    /// Those that could not be explained to their end.
+    wrong: usize,
+    /// The first message in XML: whether it is the only one is not known yet.
+    first: String,
+    /// Why no more is printed.
+    stopped: Option<anyhow::Result<()>>,
 }
 
 /// Explains what it is given.
@@ -82,44 +88,37 @@ pub(crate) fn run(args: ExplainArgs) -> Result<(), Failure> {
             Keys::parse(&text).with_context(|| path.display().to_string())?
         }
     };
-    let (messages, note) = match input(&args.input)? {
+    let mut printer = Printer::new(args.format);
+    let mut is_whole = true;
+    match input(&args.input)? {
         Input::Capture(octets) => {
-            let (capture, cut) = capture::explain(&octets, &keys, args.framing);
-            let mut note = format!(
-                "{} packets, {} messages, {} packets of other protocols",
+            let mut tell = |it: capture::Captured| printer.take(&it.source, &it.framed.octets, &it.framed.node);
+            let (capture, cut) = capture::explain(&octets, &keys, args.framing, &mut tell);
+            printer.end()?;
+            is_whole = cut.is_none();
+            let cut = cut.map(|why| format!("; the capture is cut or damaged: {why:#}"));
+            eprintln!(
+                "ferraris explain: {} packets, {} messages, {} packets of other protocols{}",
                 capture.packets,
-                capture.messages.len(),
-                capture.others
+                capture.messages,
+                capture.others,
+                cut.unwrap_or_default()
             );
-            if let Some(why) = cut {
-                note.push_str(&format!("; the capture is cut or damaged: {why:#}"));
-            }
-            let messages = capture.messages.into_iter().map(|captured| Message {
-                source: captured.source,
-                octets: captured.framed.octets,
-                node: captured.framed.node,
-            });
-            (messages.collect(), Some(note))
         }
-        Input::Lines(lines) => (of_lines(&lines, args.framing, &keys), None),
-    };
-    print(&messages, args.format)?;
-    if let Some(note) = note {
-        eprintln!("ferraris explain: {note}");
+        Input::Lines(lines) => {
+            of_lines(&lines, args.framing, &keys, &mut printer);
+            printer.end()?;
+        }
     }
-    let wrong = messages
-        .iter()
-        .filter(|message| message.node.first_fault().is_some())
-        .count();
-    if messages.is_empty() {
+    let Printer { messages, wrong, .. } = printer;
+    if messages == 0 {
         return Err(anyhow::anyhow!("nothing in it looks like DLMS; --framing says how to take it").into());
     }
     if wrong != 0 {
-        return Err(anyhow::anyhow!(
-            "{wrong} of {} messages could not be explained to the end",
-            messages.len()
-        )
-        .into());
+        return Err(anyhow::anyhow!("{wrong} of {messages} messages could not be explained to the end").into());
+    }
+    if !is_whole {
+        return Err(anyhow::anyhow!("the capture is not whole").into());
     }
     Ok(())
 }
@@ -179,68 +178,102 @@ fn input(words: &[String]) -> Result<Input, Failure> {
 }
 
 /// Explains lines of octets as one conversation: a file may hold the frames of a session, one a line.
-fn of_lines(lines: &[Vec<u8>], framing: Option<Framing>, keys: &Keys) -> Vec<Message> {
+fn of_lines(lines: &[Vec<u8>], framing: Option<Framing>, keys: &Keys, printer: &mut Printer) {
     let guess = |octets: &Vec<u8>| Framing::guess(octets).unwrap_or(Framing::Apdu);
     let Some(framing) = framing.or_else(|| lines.first().map(guess)) else {
-        return Vec::new();
+        return;
     };
     let mut line = Line::new(framing);
-    let mut messages = Vec::new();
     for (at, octets) in lines.iter().enumerate() {
         let source = if lines.len() == 1 {
             String::new()
         } else {
             format!("line {}", at + 1)
         };
-        messages.extend(line.feed(End::First, octets, keys).into_iter().map(|framed| Message {
-            source: source.clone(),
-            octets: framed.octets,
-            node: framed.node,
-        }));
+        for framed in line.feed(End::First, octets, keys) {
+            printer.take(&source, &framed.octets, &framed.node);
+        }
     }
-    messages.extend(line.finish().into_iter().map(|framed| Message {
-        source: "the end".into(),
-        octets: framed.octets,
-        node: framed.node,
-    }));
-    messages
+    for framed in line.finish() {
+        printer.take("the end", &framed.octets, &framed.node);
+    }
 }
 
-fn print(messages: &[Message], format: Format) -> anyhow::Result<()> {
-    let mut out = String::new();
-    match format {
-        Format::Text => {
-            for message in messages {
-                text::print(&mut out, &message.source, &message.octets, &message.node);
-            }
-        }
-        Format::Json => {
-            let list: Vec<_> = messages
-                .iter()
-                .map(|message| json::message(&message.source, &message.octets, &message.node))
-                .collect();
-            out = serde_json::to_string_pretty(&list)?;
-            out.push('\n');
-        }
-        Format::Xml => {
-            out.push_str(xml::HEAD);
-            let many = 1 < messages.len();
-            if many {
-                out.push_str("<messages>\n");
-            }
-            for message in messages {
-                xml::print(&mut out, &message.source, &message.node);
-            }
-            if many {
-                out.push_str("</messages>\n");
-            }
+/// Octets of text that wait at most before they are written.
+const WRITTEN_AT_ONCE: usize = 1 << 16;
+
+impl Printer {
+    const fn new(format: Format) -> Self {
+        Self {
+            format,
+            out: String::new(),
+            messages: 0,
+            wrong: 0,
+            first: String::new(),
+            stopped: None,
         }
     }
-    let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(out.as_bytes()) {
-        // A reader that has seen enough, such as `head`.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe && !stdout.is_terminal() => Ok(()),
-        other => other.context("standard output"),
+
+    fn take(&mut self, source: &str, octets: &[u8], node: &Node) {
+        self.messages += 1;
+        self.wrong += usize::from(node.first_fault().is_some());
+        if self.stopped.is_some() {
+            return;
+        }
+        match self.format {
+            Format::Text => text::print(&mut self.out, source, octets, node),
+            Format::Json => match serde_json::to_string_pretty(&json::message(source, octets, node)) {
+                Ok(message) => {
+                    self.out.push_str(if self.messages == 1 { "[\n  " } else { ",\n  " });
+                    self.out.push_str(&message.replace('\n', "\n  "));
+                }
+                Err(error) => self.stopped = Some(Err(error.into())),
+            },
+            Format::Xml if self.messages == 1 => xml::print(&mut self.first, source, node),
+            Format::Xml => {
+                if self.messages == 2 {
+                    self.out.push_str(xml::HEAD);
+                    self.out.push_str("<messages>\n");
+                    self.out.push_str(&self.first);
+                }
+                xml::print(&mut self.out, source, node);
+            }
+        }
+        if WRITTEN_AT_ONCE < self.out.len() {
+            self.write();
+        }
+    }
+
+    /// Prints what stands behind the last message.
+    fn end(&mut self) -> anyhow::Result<()> {
+        match (self.format, self.messages) {
+            (Format::Text, _) => {}
+            (Format::Json, 0) => self.out.push_str("[]\n"),
+            (Format::Json, _) => self.out.push_str("\n]\n"),
+            (Format::Xml, 0 | 1) => {
+                self.out.push_str(xml::HEAD);
+                self.out.push_str(&self.first);
+            }
+            (Format::Xml, _) => self.out.push_str("</messages>\n"),
+        }
+        self.write();
+        self.stopped.take().unwrap_or(Ok(()))
+    }
+
+    fn write(&mut self) {
+        if self.stopped.is_some() {
+            return;
+        }
+        let mut stdout = std::io::stdout().lock();
+        match stdout.write_all(self.out.as_bytes()) {
+            Ok(()) => {}
+            // A reader that has seen enough, such as `head`.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe && !stdout.is_terminal() => {
+                self.stopped = Some(Ok(()));
+            }
+            Err(error) => self.stopped = Some(Err(error).context("standard output")),
+        }
+        self.out.clear();
     }
 }
 

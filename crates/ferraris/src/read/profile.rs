@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::moment::{Moment, RangeDeviation};
 use super::objects::Objects;
 use super::talk::{Broken, Talk};
-use super::value::{Measure, Value};
+use super::value::{DeviationSign, Measure, Value};
 
 /// What is wanted of a profile.
 #[derive(Clone, Debug)]
@@ -22,6 +22,7 @@ pub(crate) struct Wanted {
     /// The last so many entries, instead of a range.
     pub(crate) last: Option<u32>,
     pub(crate) deviation: RangeDeviation,
+    pub(crate) sign: DeviationSign,
 }
 
 /// One column.
@@ -167,6 +168,7 @@ impl Reading {
         }
         let clock = talk.get(CLOCK, Selection::Whole)?;
         let clock = clock.ok().and_then(|octets| Value::parse(&octets).ok()?.date_time());
+        let clock = clock.map(|at| self.wanted.sign.converted(at));
         self.meter_deviation = clock.and_then(DateTime::deviation).unwrap_or(0);
         let now = clock.and_then(Moment::of);
         let to = match (self.wanted.to, now) {
@@ -284,8 +286,9 @@ impl Reading {
         out.value(clock.name)?;
         out.value(clock.index)?;
         out.value(0_u16)?;
-        out.value(from.bound(self.meter_deviation, form))?;
-        out.value(to.bound(self.meter_deviation, form))?;
+        let sign = self.wanted.sign;
+        out.value(sign.converted(from.bound(self.meter_deviation, form)))?;
+        out.value(sign.converted(to.bound(self.meter_deviation, form)))?;
         out.array(0)
     }
 
@@ -302,7 +305,8 @@ impl Reading {
 
     fn stamp(&self, row: usize) -> Option<(Moment, Utc)> {
         let column = self.clock_column()?;
-        let moment = Moment::of(self.rows.get(row)?.get(column)?.date_time()?)?;
+        let at = self.rows.get(row)?.get(column)?.date_time()?;
+        let moment = Moment::of(self.wanted.sign.converted(at))?;
         Some((moment, moment.utc(self.meter_deviation)))
     }
 

@@ -143,6 +143,10 @@ enum Difference {
     GmacWithoutSuite,
     /// A wrapped or agreed key of general-ciphering is said in every message (pydlms)
     KeySaidEachTime,
+    /// ACCESS is used with --use access even if the meter does not grant it
+    AccessNotNegotiated,
+    /// General blocks are used with --use general-blocks even if the meter does not grant them
+    GeneralBlocksNotNegotiated,
 }
 
 /// Everything that an association is asked for with.
@@ -154,6 +158,7 @@ pub(crate) struct Secrets {
     form: Form,
     session_key: KeyName,
     dialect: Dialect,
+    assumed: Conformance,
     title: Title,
     material: Material,
     /// A name for key and title under which counters are kept; it tells nothing about the key.
@@ -243,6 +248,7 @@ impl Secrets {
             form: args.form,
             session_key: args.session_key,
             dialect: dialect(&args.dialect),
+            assumed: assumed(&args.dialect),
             title: material.title.unwrap_or_default(),
             fingerprint: String::new(),
             material,
@@ -431,6 +437,7 @@ impl Secrets {
             }),
             session_key,
             dialect: self.dialect,
+            assumed: self.assumed,
             receive_max,
             ..Settings::public(self.client, server, conformance)
         })
@@ -456,9 +463,19 @@ fn dialect(differences: &[Difference]) -> Dialect {
             Difference::DedicatedCounter => dialect.dedicated_counter = true,
             Difference::GmacWithoutSuite => dialect.gmac_names_suite = false,
             Difference::KeySaidEachTime => dialect.key_said_each_time = true,
+            Difference::AccessNotNegotiated | Difference::GeneralBlocksNotNegotiated => {}
         }
     }
     dialect
+}
+
+/// What may be used without being granted.
+fn assumed(differences: &[Difference]) -> Conformance {
+    differences.iter().fold(Conformance::NONE, |assumed, it| match it {
+        Difference::AccessNotNegotiated => assumed.with(Conformance::ACCESS),
+        Difference::GeneralBlocksNotNegotiated => assumed.with(Conformance::GENERAL_BLOCK_TRANSFER),
+        _ => assumed,
+    })
 }
 
 /// A challenge that is new.

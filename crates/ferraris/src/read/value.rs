@@ -42,6 +42,16 @@ pub(crate) enum DeviationSign {
     Reversed,
 }
 
+impl DeviationSign {
+    /// A date-time of the meter in the standard's form, and the other way round.
+    pub(crate) const fn converted(self, at: DateTime) -> DateTime {
+        match self {
+            Self::Standard => at,
+            Self::Reversed => at.with_deviation_reversed(),
+        }
+    }
+}
+
 /// Scaler and unit of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Measure {
@@ -357,13 +367,10 @@ pub(crate) fn civil_text(local: Civil) -> String {
 
 /// `+01:00`, or nothing where the date-time has no deviation.
 fn zone_text(at: DateTime, sign: DeviationSign) -> String {
-    let Some(deviation) = at.deviation() else {
+    let Some(deviation) = sign.converted(at).deviation() else {
         return String::new();
     };
-    let ahead = match sign {
-        DeviationSign::Standard => -i32::from(deviation),
-        DeviationSign::Reversed => i32::from(deviation),
-    };
+    let ahead = -i32::from(deviation);
     let mark = if ahead < 0 { '-' } else { '+' };
     format!("{mark}{:02}:{:02}", ahead.abs() / 60, ahead.abs() % 60)
 }
@@ -450,6 +457,19 @@ mod tests {
         assert!(Value::parse(&[0x13, 0, 1, 0]).is_err());
         assert!(Value::parse(&[0x13, 1, 0xFF, 0xFF, 1, 0xFF, 0xFF, 0, 1, 0]).is_err());
         assert!(Value::parse(&[0x13, 0x13, 3, 0x11, 1, 7]).is_err());
+        // The compact arrays of `vectors.md`, and the three that must be refused.
+        check(&[0x13, 0x12, 6, 0, 1, 0, 2, 3, 4], None, "[1, 2, 772]");
+        check(
+            &[0x13, 2, 2, 0x12, 3, 6, 0, 5, 1, 0, 6, 0],
+            None,
+            "[{5, true}, {6, false}]",
+        );
+        check(&[0x13, 1, 0, 2, 0x11, 2, 1, 2], None, "[[1, 2]]");
+        check(&[0x13, 9, 4, 2, b'a', b'b', 0], None, "[ab, ]");
+        check(&[0x13, 0x12, 0], None, "[]");
+        for wrong in [&[0x13, 0x12, 3, 0, 1, 0][..], &[0x13, 7, 0], &[0x13, 0x13, 0]] {
+            assert!(Value::parse(wrong).is_err(), "{wrong:02X?}");
+        }
         assert!(Value::parse(&[6, 0, 0]).is_err());
         assert!(Value::parse(&[0, 0]).is_err());
     }

@@ -68,6 +68,29 @@ fn published_vectors_are_explained_to_their_end() {
         }
     }
     assert!(30 < count, "{count} vectors were found");
+    // The compact arrays of `vectors.md` as values of a GET, and those that are none; general blocks, each by itself.
+    for (octets, code) in [
+        ("131206000100020304", 0),
+        ("130202120306000501000600", 0),
+        ("1301000211020102", 0),
+        ("13090402616200", 0),
+        ("131200", 0),
+        ("131203000100", 1),
+        ("130700", 1),
+        ("131300", 1),
+    ] {
+        let outcome = explain(&[&format!("C401C100{octets}")]);
+        assert_eq!(outcome.code, code, "{octets}: {}{}", outcome.stdout, outcome.stderr);
+    }
+    for octets in [
+        "E00500010000820002C402",
+        "E0850001000100",
+        "E045000200018200020102",
+        "E0810002000300",
+        "E001000400028200020506",
+    ] {
+        assert_eq!(explain(&[octets]).code, 0, "{octets}");
+    }
 }
 
 const KEYS: &str = r#"
@@ -226,4 +249,209 @@ fn what_is_wrong_is_said_with_its_place() {
         0,
         "none of the keys opens it",
     );
+}
+
+/// A conversation over TCP as Ethernet packets, in the forms that captures have.
+mod captures {
+    pub(crate) const SAID: [(bool, &str); 4] = [
+        (
+            true,
+            "000100100001001F601DA109060760857405080101BE10040E01000000065F1F0400007E1F04B0",
+        ),
+        (
+            false,
+            "000100010010002B6129A109060760857405080101A203020100A305A103020100BE10040E0800065F1F040000501F01F40007",
+        ),
+        (true, "000100100001000DC001C100010000800000FF0200"),
+        (false, "0001000100100009C401C1000600001391"),
+    ];
+
+    fn octets(digits: &str) -> Vec<u8> {
+        (0..digits.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).expect("digits"))
+            .collect()
+    }
+
+    /// Packets of IPv4 without (`raw`) or with Ethernet around them.
+    pub(crate) fn packets(udp: bool, raw: bool) -> Vec<Vec<u8>> {
+        let mut sequences = [1_000_u32, u32::MAX - 40];
+        let packet = |(up, said): &(bool, &str)| {
+            let said = octets(said);
+            let ports: [u16; 2] = if *up { [50_000, 4_059] } else { [4_059, 50_000] };
+            let ports = ports.map(u16::to_be_bytes).concat();
+            let transport = if udp {
+                let length = u16::try_from(said.len() + 8).expect("short").to_be_bytes();
+                [&ports[..], &length, &[0, 0], &said].concat()
+            } else {
+                let sequence = &mut sequences[usize::from(!up)];
+                let head = [
+                    &ports[..],
+                    &sequence.to_be_bytes(),
+                    &[0, 0, 0, 0, 0x50, 0x18, 1, 0, 0, 0, 0, 0],
+                ]
+                .concat();
+                *sequence = sequence.wrapping_add(u32::try_from(said.len()).expect("short"));
+                [&head[..], &said].concat()
+            };
+            let length = u16::try_from(transport.len() + 20).expect("short").to_be_bytes();
+            let ends: [u8; 8] = if *up {
+                [10, 0, 0, 1, 10, 0, 0, 2]
+            } else {
+                [10, 0, 0, 2, 10, 0, 0, 1]
+            };
+            let protocol = if udp { 17 } else { 6 };
+            let ip = [
+                &[0x45, 0][..],
+                &length,
+                &[0, 1, 0, 0, 64, protocol, 0, 0],
+                &ends,
+                &transport,
+            ]
+            .concat();
+            let ethernet: &[u8] = if raw {
+                &[]
+            } else {
+                &[1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 8, 0]
+            };
+            [ethernet, &ip].concat()
+        };
+        SAID.iter().map(packet).collect()
+    }
+
+    pub(crate) struct Form {
+        pub(crate) big: bool,
+        pub(crate) nanoseconds: bool,
+    }
+
+    impl Form {
+        fn four(&self, number: u32) -> [u8; 4] {
+            if self.big {
+                number.to_be_bytes()
+            } else {
+                number.to_le_bytes()
+            }
+        }
+
+        fn two(&self, number: u16) -> [u8; 2] {
+            if self.big {
+                number.to_be_bytes()
+            } else {
+                number.to_le_bytes()
+            }
+        }
+
+        pub(crate) fn pcap(&self, link: u32, packets: &[Vec<u8>]) -> Vec<u8> {
+            let magic = if self.nanoseconds { 0xA1B2_3C4D } else { 0xA1B2_C3D4 };
+            let versions = [self.two(2), self.two(4)].concat();
+            let head = [magic, 0, 0, 65_535, link].map(|number| self.four(number));
+            let mut file = [&head[0][..], &versions, &head[1..].concat()].concat();
+            for packet in packets {
+                let length = u32::try_from(packet.len()).expect("short");
+                file.extend(
+                    [1_700_000_000, 5, length, length]
+                        .map(|number| self.four(number))
+                        .concat(),
+                );
+                file.extend(packet);
+            }
+            file
+        }
+
+        fn block(&self, kind: u32, mut body: Vec<u8>) -> Vec<u8> {
+            body.resize(body.len().next_multiple_of(4), 0);
+            let length = u32::try_from(body.len() + 12).expect("short");
+            [&self.four(kind)[..], &self.four(length), &body, &self.four(length)].concat()
+        }
+
+        /// One section.
+        pub(crate) fn pcapng(&self, link: u16, packets: &[Vec<u8>]) -> Vec<u8> {
+            let section = [&self.four(0x1A2B_3C4D)[..], &self.two(1), &self.two(0), &[0xFF; 8]].concat();
+            let resolution = if self.nanoseconds { 9 } else { 6 };
+            let options = [&self.two(9)[..], &self.two(1), &[resolution, 0, 0, 0], &[0; 4]].concat();
+            let interface = [&self.two(link)[..], &self.two(0), &self.four(65_535), &options].concat();
+            let mut file = [self.block(0x0A0D_0D0A, section), self.block(1, interface)].concat();
+            for packet in packets {
+                let stamp = 1_700_000_000_u64 * 10_u64.pow(u32::from(resolution));
+                let length = u32::try_from(packet.len()).expect("short");
+                let (high, low) = (u32::try_from(stamp >> 32), u32::try_from(stamp & 0xFFFF_FFFF));
+                let head = [0, high.expect("32 bits"), low.expect("32 bits"), length, length];
+                let body = [&head.map(|number| self.four(number)).concat()[..], packet].concat();
+                file.extend(self.block(6, body));
+            }
+            file
+        }
+    }
+}
+
+/// Captures of both byte orders, in microseconds and nanoseconds, of TCP (whose sequence numbers wrap) and UDP; several sections in one
+/// file; and cut at each octet: what is whole is explained, that the rest is missing is said, and the command fails.
+#[test]
+fn captures_of_every_form_are_explained_and_cut_ones_are_told() {
+    let folder = std::env::temp_dir().join(format!("ferraris-explain-captures-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("capture");
+    let check = |octets: &[u8]| {
+        std::fs::write(&file, octets).unwrap();
+        explain(&[file.as_os_str()])
+    };
+    let mut said = Vec::new();
+    for (big, nanoseconds) in [(false, false), (true, false), (false, true), (true, true)] {
+        let form = captures::Form { big, nanoseconds };
+        for octets in [
+            form.pcap(1, &captures::packets(false, false)),
+            form.pcapng(1, &captures::packets(false, false)),
+            form.pcap(101, &captures::packets(false, true)),
+        ] {
+            let outcome = check(&octets);
+            assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+            assert!(outcome.stdout.contains("0-0:128.0.0"), "{}", outcome.stdout);
+            assert!(outcome.stdout.contains("2023-11-14"), "{}", outcome.stdout);
+            let times = outcome.stdout.matches("2023-11-14").count();
+            assert_eq!(times, 4, "{}", outcome.stdout);
+            said.push(outcome.stdout);
+        }
+        let outcome = check(&form.pcapng(1, &captures::packets(true, false)));
+        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    }
+    // A second section numbers its interfaces anew, and may have the other byte order.
+    let (little, big) = (
+        captures::Form {
+            big: false,
+            nanoseconds: false,
+        },
+        captures::Form {
+            big: true,
+            nanoseconds: true,
+        },
+    );
+    let first = little.pcapng(1, &captures::packets(false, false));
+    let outcome = check(&[first.clone(), big.pcapng(101, &captures::packets(true, true))].concat());
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    assert!(
+        outcome
+            .stderr
+            .contains("8 packets, 8 messages, 0 packets of other protocols"),
+        "{}",
+        outcome.stderr
+    );
+    // Cut anywhere, the steps being small enough to meet every field.
+    for whole in [first, big.pcap(1, &captures::packets(false, false))] {
+        let (mut fine, mut failed) = (0, 0);
+        for cut in (4..whole.len()).step_by(5) {
+            let outcome = check(&whole[..cut]);
+            let told = outcome.stderr.contains("cut or damaged") || outcome.stderr.contains("nothing in it");
+            match outcome.code {
+                // Between two packets.
+                0 => fine += 1,
+                1 => {
+                    assert!(told, "cut at {cut}: {}", outcome.stderr);
+                    failed += 1;
+                }
+                code => panic!("cut at {cut}: {code}: {}", outcome.stderr),
+            }
+        }
+        assert!(fine <= 4 && 70 < failed, "{fine} {failed}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
 }

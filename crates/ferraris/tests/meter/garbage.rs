@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpStream, UdpSocket};
 
 use crate::foreign::ForeignClient;
 use crate::running::{Running, Scratch, codes};
@@ -87,4 +87,55 @@ fn idle_connections_give_way_to_new_ones() {
     });
     // However many there were, the security log tells of it once.
     meter.until("the flood is told", |state| codes(state, "security") == [231]);
+}
+
+/// Issue 5, bad input: the oldest unauthenticated connection gives way. Associations that need no authentication hold no places against
+/// those who prove who they are, over TCP and over UDP.
+#[test]
+fn public_associations_keep_nobody_out() {
+    let scratch = Scratch::new();
+    let meter = Running::start(&scratch, &["--seed", "1", "--udp", "127.0.0.1:0"]);
+    let password = meter.says["clients"][1]["password"].as_str().expect("a password");
+    let mut proven = ForeignClient::with_password(meter.address("wrapper"), password);
+    proven.associate();
+    let mut flood: Vec<ForeignClient> = (0..40)
+        .map(|_| {
+            let mut client = ForeignClient::public(meter.address("wrapper"));
+            client.associate();
+            client
+        })
+        .collect();
+    let mut late = ForeignClient::with_password(meter.address("wrapper"), password);
+    late.associate();
+    for client in [&mut late, &mut proven] {
+        assert!(client.logical_device_name().starts_with(b"FRR"));
+    }
+    let newest = flood.last_mut().expect("many");
+    assert!(newest.logical_device_name().starts_with(b"FRR"));
+    meter.until("places are bounded", |state| {
+        state["links"]["wrapper"]["open"].as_u64() <= Some(16)
+    });
+    meter.until("the flood is told", |state| codes(state, "security") == [231]);
+    // The same in datagrams: each of 40 gets its association, though there are 16 links.
+    let aarq = [
+        0, 1, 0, 16, 0, 1, 0, 31, 0x60, 0x1D, 0xA1, 9, 6, 7, 0x60, 0x85, 0x74, 5, 8, 1, 1, 0xBE, 0x10, 4, 0x0E, 1, 0,
+        0, 0, 6, 0x5F, 0x1F, 4, 0, 0, 0x7E, 0x1F, 4, 0xB0,
+    ];
+    let sockets: Vec<UdpSocket> = (0..40)
+        .map(|number| {
+            let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+            socket
+                .set_read_timeout(Some(Duration::from_secs(60)))
+                .expect("a socket");
+            socket.send_to(&aarq, meter.address("udp")).expect("it is sent");
+            let mut answer = [0; 256];
+            let (count, _) = socket
+                .recv_from(&mut answer)
+                .unwrap_or_else(|error| panic!("datagram client {number}: {error}"));
+            assert_eq!(answer[8..count][0], 0x61);
+            socket
+        })
+        .collect();
+    assert_eq!(sockets.len(), 40);
+    assert_eq!(meter.get("/healthz")["status"], "ok");
 }

@@ -1,6 +1,8 @@
 //! Load profiles: whole, by range, with holes, and over connections that break in the middle.
 
 use core::sync::atomic::Ordering;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 
 use serde_json::{Value, json};
 
@@ -124,4 +126,49 @@ fn a_profile_is_read_whole_by_range_by_number_and_over_a_wire_that_breaks() {
     let other = bench.read("wrapper", &["--password", "demo-password", "--profile", "9-9:9.9.9"]);
     assert_eq!(other.code, Some(4), "{other:#?}");
     assert_ne!(profile["rows"], Value::Null);
+}
+
+/// Complaint 6 of `dlms_peers.md`: readers took the first column for the one that a range restricts. Here the clock stands second.
+#[test]
+fn a_range_is_read_wherever_the_clock_stands() {
+    let bench = Bench::begin(&[]);
+    let aarq = "603BA1090607608574050801018A0207808B0760857405080201AC0F800D64656D6F2D70617373776F7264BE10040E01000000065F1F0400007E1F04B0";
+    let column = |class, name| format!("0204 12{class} 0906{name} 0F02 120000");
+    let (energy, clock) = (column("0003", "0100010800FF"), column("0008", "0000010000FF"));
+    let set = format!("C101C1 0007 0100630100FF 03 00 0102 {energy} {clock}");
+    let mut stream = TcpStream::connect(bench.meter.address("wrapper")).expect("the meter listens");
+    let mut ask = |digits: &str| {
+        let digits: Vec<u8> = digits.bytes().filter(|it| *it != b' ').collect();
+        let octet = |pair: &[u8]| u8::from_str_radix(core::str::from_utf8(pair).expect("digits"), 16).expect("digits");
+        let apdu: Vec<u8> = digits.chunks(2).map(octet).collect();
+        let length = u16::try_from(apdu.len()).expect("short").to_be_bytes();
+        let frame = [&[0, 1, 0, 1, 0, 1][..], &length, &apdu].concat();
+        stream.write_all(&frame).expect("it listens");
+        let mut head = [0; 8];
+        stream.read_exact(&mut head).expect("it answers");
+        let mut answer = vec![0; usize::from(u16::from_be_bytes([head[6], head[7]]))];
+        stream.read_exact(&mut answer).expect("it answers");
+        answer
+    };
+    assert_eq!(ask(aarq)[0], 0x61);
+    assert_eq!(ask(&set), [0xC5, 0x01, 0xC1, 0x00]);
+    for _ in 0..3 {
+        grow(&bench, "demo-password");
+    }
+    let args = ["--password", "demo-password", "--profile", "1", "--format", "json"];
+    let whole = bench.read("wrapper", &args).json()["profile"]["rows"].clone();
+    let stamps: Vec<String> = whole
+        .as_array()
+        .expect("rows")
+        .iter()
+        .map(|row| row[1].as_str().expect("a stamp").to_owned())
+        .collect();
+    assert!(3 <= stamps.len(), "{whole:#}");
+    let stamp = |at: usize| stamps[at].replace(" (summer time)", "");
+    let range = bench.read(
+        "wrapper",
+        &[&args[..], &["--from", &stamp(1), "--to", &stamp(1)]].concat(),
+    );
+    let rows = range.json()["profile"]["rows"].clone();
+    assert_eq!(rows, json!([whole[1]]), "{range:#?}");
 }

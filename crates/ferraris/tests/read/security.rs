@@ -76,6 +76,10 @@ fn every_mechanism_and_every_form_reads_in_suite_0() {
     for args in MECHANISMS.iter().chain(FORMS) {
         succeeds(&bench, "wrapper", args);
     }
+    // Complaint 11 of `dlms_peers.md`: the object of the counter is the caller's to name, and may be none.
+    for counter in ["0-0:43.1.1", "0-0:43.1.99"] {
+        succeeds(&bench, "wrapper", &["--counter", counter]);
+    }
     for args in [MECHANISMS[6], FORMS[4]] {
         succeeds(&bench, "hdlc", &[args, &["--hdlc"]].concat());
         succeeds(&bench, "udp", &[args, &["--udp"]].concat());
@@ -232,6 +236,79 @@ fn what_implementations_differ_in_is_ordered_and_read() {
             "content-length-signed" | "ephemeral-scheme-signed" => assert_eq!(standard.code, Some(0), "{standard:#?}"),
             _ => assert_ne!(standard.code, Some(0), "{dialect}: {standard:#?}"),
         }
+    }
+}
+
+/// The bits of ACCESS and general blocks: the standard's form is that they must be negotiated; a meter tolerates them without, a reader uses
+/// them without, when ordered (issue 5, 6).
+#[test]
+fn services_are_used_without_negotiation_only_where_that_is_ordered() {
+    const ACCESS: &[&str] = &["--use", "access", "--dialect", "access-not-negotiated", "--refresh"];
+    const BLOCKS: &[&str] = &[
+        "--use",
+        "general-blocks,access",
+        "--dialect",
+        "general-blocks-not-negotiated,access-not-negotiated",
+        "--pdu",
+        "64",
+        "--refresh",
+    ];
+    let withheld = "withheld = [\"access\", \"general-blocks\", \"lists\", \"attribute-0\", \"deltas\"]";
+    let strict = party(0, &format!("differences = {{ {withheld} }}"));
+    for args in [ACCESS, BLOCKS] {
+        let said = read(&strict, "wrapper", args);
+        assert_ne!(said.code, Some(0), "{args:?}: {said:#?}");
+    }
+    // Without these it is read one by one.
+    succeeds(&strict, "wrapper", &["--use", "access,general-blocks,deltas"]);
+    let tolerant = "tolerated = [\"access\", \"general-blocks\"], general_blocks_first = true";
+    let tolerant = party(0, &format!("differences = {{ {withheld}, {tolerant} }}"));
+    for args in [ACCESS, BLOCKS] {
+        succeeds(&tolerant, "wrapper", args);
+    }
+}
+
+/// The sign of the deviation (complaint 14 of `dlms_peers.md`): a meter and a reader of the other form, over the clock, a range and its rows.
+#[test]
+fn the_other_sign_of_the_deviation_is_ordered_and_read() {
+    let reversed = party(0, "differences = { deviation_reversed = true }");
+    let standard = party(0, "");
+    for bench in [&reversed, &standard] {
+        grow(bench, PASSWORD);
+    }
+    let rows = |bench: &Bench, sign: &str, form: &str| {
+        let keys = bench.scratch.join("client.toml").display().to_string();
+        let ends = [
+            "--from",
+            "2026-01-05T12:30:00+01:00",
+            "--to",
+            "2026-01-05T14:00:00+01:00",
+        ];
+        let more = ["--deviation-sign", sign, "--range-deviation", form, "--format", "csv"];
+        let said = bench.read(
+            "wrapper",
+            &[&["--keys", &keys, "--profile", "1"][..], &ends, &more].concat(),
+        );
+        assert_eq!(said.code, Some(0), "{said:#?}");
+        said.out
+    };
+    for form in ["as-written", "present", "absent"] {
+        let expected = rows(&standard, "standard", form);
+        assert!(expected.contains("2026-01-05T13:00:00+01:00"), "{expected}");
+        let same = |it: &str| it.lines().next().map(str::to_owned);
+        assert_eq!(same(&rows(&reversed, "reversed", form)), same(&expected));
+        assert!(rows(&reversed, "reversed", form).contains("2026-01-05T13:00:00+01:00"));
+    }
+    // Who does not know it reads the zone the other way round.
+    let clock = ["--obis", "0-0:1.0.0/8", "--format", "json"];
+    let keys = reversed.scratch.join("client.toml").display().to_string();
+    for (sign, zone) in [("reversed", "+01:00"), ("standard", "-01:00")] {
+        let said = reversed.read(
+            "wrapper",
+            &[&["--keys", &keys, "--deviation-sign", sign][..], &clock].concat(),
+        );
+        let clock = said.value("0-0:1.0.0")["value"].as_str().expect("text").to_owned();
+        assert!(clock.contains(zone), "{sign}: {clock}");
     }
 }
 

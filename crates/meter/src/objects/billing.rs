@@ -4,7 +4,7 @@ use cosem::axdr::{Full, Writer};
 use cosem::class::{ProfileGeneric, ScriptTable, SingleActionSchedule};
 use cosem::{AccessError, DateTime, Object, ScalerUnit, Unit};
 
-use super::policy::{BILLING_PROFILE, MEASURED, PARAMETER, SCHEDULE, SCRIPTS};
+use super::policy::{BILLING_PROFILE, MEASURED, PARAMETER, SCHEDULE, SCRIPTS, SWITCH_SCRIPTS};
 use super::profile::{profile, status};
 use super::{Data, Register};
 use crate::billing::{BILLING_SCRIPTS, Scheme};
@@ -14,7 +14,8 @@ use crate::scripts::{DISCONNECT_SCRIPTS, exists, write_scripts};
 
 pub(super) const OBJECTS: &[Object<Model>] = &[
     Object::new("0-0:10.0.1", &table(BILLING_SCRIPTS), &SCRIPTS),
-    Object::new("0-0:10.0.106", &table(DISCONNECT_SCRIPTS), &SCRIPTS).present_when(|it| it.config.switching_module),
+    Object::new("0-0:10.0.106", &table(DISCONNECT_SCRIPTS), &SWITCH_SCRIPTS)
+        .present_when(|it| it.config.switching_module),
     Object::new("0-0:15.0.0", &schedule(Scheme::First), &SCHEDULE).kept(&[2, 3, 4]),
     Object::new("0-0:96.10.8", &Data::shown(status::<8>), &MEASURED),
     Object::new("0-0:96.10.9", &Data::shown(status::<9>), &MEASURED),

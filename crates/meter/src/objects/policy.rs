@@ -15,6 +15,14 @@ const fn policy(public: Grant, management: Grant) -> Policy {
     }
 }
 
+/// The same, and what may be said to all meters at once: client 102 is never answered, so it reads nothing.
+const fn said_to_all(policy: Policy, pre_established: Grant) -> Policy {
+    Policy {
+        pre_established,
+        ..policy
+    }
+}
+
 /// What the nameplate says: everybody reads it.
 pub(super) const NAMEPLATE: Policy = policy(Grant::READ, Grant::READ);
 /// Measured and registered values: nobody changes them.
@@ -22,9 +30,12 @@ pub(super) const MEASURED: Policy = policy(Grant::NONE, Grant::READ);
 /// A parameter in attribute 2.
 pub(super) const PARAMETER: Policy = policy(Grant::NONE, Grant::READ.writing(&[2]));
 /// The clock.
-pub(super) const CLOCK: Policy = policy(
-    Grant::NONE.reading_only(&[2]),
-    Grant::READ.writing(&[2, 3, 5, 6, 7, 8]).invoking(&[1, 2, 3, 4, 5, 6]),
+pub(super) const CLOCK: Policy = said_to_all(
+    policy(
+        Grant::NONE.reading_only(&[2]),
+        Grant::READ.writing(&[2, 3, 5, 6, 7, 8]).invoking(&[1, 2, 3, 4, 5, 6]),
+    ),
+    Grant::NONE.writing(&[2]).invoking(&[1, 2, 3, 4, 5, 6]),
 );
 /// The association that the caller is in. Its secret is never read.
 pub(super) const CURRENT_ASSOCIATION: Policy = {
@@ -48,7 +59,10 @@ pub(super) const LOCAL_PORT: Policy = policy(
 /// The set-up of HDLC lines.
 pub(super) const HDLC_SETUP: Policy = policy(Grant::NONE, Grant::READ.writing(&[2, 3, 4, 5, 6, 7, 8, 9]));
 /// The switch in the supply.
-pub(super) const SWITCH: Policy = policy(Grant::NONE, Grant::READ.writing(&[4]).invoking(&[1, 2]));
+pub(super) const SWITCH: Policy = said_to_all(
+    policy(Grant::NONE, Grant::READ.writing(&[4]).invoking(&[1, 2])),
+    Grant::NONE.invoking(&[1, 2]),
+);
 /// A load profile.
 pub(super) const PROFILE: Policy = policy(Grant::NONE, Grant::READ.writing(&[3, 4, 8]).invoking(&[1, 2]));
 /// The protection of the ports.
@@ -63,13 +77,21 @@ pub(super) const MAXIMUM: Policy = policy(Grant::NONE, Grant::READ.invoking(&[1]
 pub(super) const BILLING_PROFILE: Policy = policy(Grant::NONE, Grant::READ.writing(&[3, 8]).invoking(&[1, 2]));
 /// A script table.
 pub(super) const SCRIPTS: Policy = policy(Grant::NONE, Grant::READ.invoking(&[1]));
+/// The scripts of the switch.
+pub(super) const SWITCH_SCRIPTS: Policy = said_to_all(SCRIPTS, Grant::NONE.invoking(&[1]));
 /// A single action schedule.
 pub(super) const SCHEDULE: Policy = policy(Grant::NONE, Grant::READ.writing(&[2, 3, 4]));
 /// A register activation.
 pub(super) const ACTIVATION: Policy = policy(Grant::NONE, Grant::READ.writing(&[2, 3, 4]).invoking(&[1, 2, 3]));
 /// The activity calendar.
-pub(super) const CALENDAR: Policy = policy(Grant::NONE, Grant::READ.writing(&[6, 7, 8, 9, 10]).invoking(&[1]));
+pub(super) const CALENDAR: Policy = said_to_all(
+    policy(Grant::NONE, Grant::READ.writing(&[6, 7, 8, 9, 10]).invoking(&[1])),
+    Grant::NONE.writing(&[6, 7, 8, 9, 10]),
+);
 /// The special days.
-pub(super) const SPECIAL_DAYS: Policy = policy(Grant::NONE, Grant::READ.writing(&[2]).invoking(&[1, 2]));
+pub(super) const SPECIAL_DAYS: Policy = said_to_all(
+    policy(Grant::NONE, Grant::READ.writing(&[2]).invoking(&[1, 2])),
+    Grant::NONE.invoking(&[1, 2]),
+);
 /// A list of the display.
 pub(super) const DISPLAY_LIST: Policy = policy(Grant::NONE, Grant::READ.writing(&[3]));

@@ -802,3 +802,42 @@ fn every_failure_of_a_certificate_is_refused_and_told() {
     let good = emit(&signs, &root);
     life.serves(settings(&good), counter).expect("the right one is let in");
 }
+
+/// A store that is full refuses one more with temporary-failure: nobody is suspected, the others stay, and a place that is given back is
+/// taken.
+#[test]
+fn a_full_store_of_certificates_refuses_one_more_and_suspects_nobody() {
+    let chest = Chest::new();
+    let known = factory();
+    let (mut life, mut talker) = chest.managed(&known);
+    let import = |life: &mut Life, talker: &mut Talker<'_>, client: u8| {
+        let title = [b'H', b'E', b'S', 0, 0, 0, 1, client];
+        let certificate = issue(&digits(title), &pair(6).1, Some(Purpose::Agreement), 20 + client);
+        talker.ask(life, Command::Act(setup(6), Some(&octet_string(&certificate))))
+    };
+    let before = listed(&mut life);
+    let mut taken = 0;
+    let refusal = loop {
+        match import(&mut life, &mut talker, taken) {
+            Ok(_) => taken += 1,
+            Err(why) => break why,
+        }
+        assert!(taken < 20, "room has an end");
+    };
+    assert_eq!(taken, 5, "six of clients, one of them from the factory");
+    assert!(refusal.contains("TemporaryFailure"), "{refusal}");
+    let full = before + usize::from(taken);
+    assert_eq!(listed(&mut life), full);
+    // What is there may be replaced.
+    import(&mut life, &mut talker, 0).expect("its forerunner gives way");
+    assert_eq!(listed(&mut life), full);
+    assert!(
+        !life.log(JournalId::SecurityLog).contains(&49),
+        "{:?}",
+        life.log(JournalId::SecurityLog)
+    );
+    assert_eq!(life.log(JournalId::FraudLog), []);
+    let counter = life.meter.model().security.received.last() + 10;
+    talker.ask(&mut life, Command::Release).expect("it goes on");
+    life.serves(known.settings(), counter).expect("a good client is served");
+}

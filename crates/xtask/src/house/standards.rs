@@ -6,7 +6,7 @@ use std::path::Path;
 use super::Finding;
 use crate::workspace::Workspace;
 
-const PAGES: [&str; 2] = ["docs/standards.md", "docs/registration.md"];
+const PAGES: [&str; 3] = ["docs/standards.md", "docs/registration.md", "docs/protocol.md"];
 
 pub(super) fn tests_are_there(house: &Workspace) -> Result<Vec<Finding>, String> {
     let mut findings = Vec::new();
