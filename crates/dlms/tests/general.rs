@@ -262,3 +262,25 @@ fn another_title_or_another_key_opens_nothing() {
         converse(&mut next, "the right client");
     }
 }
+
+/// A defect of gurux-dlms: a meter's wrong signature ended the program. Here it is a meter that is not the one it says.
+#[test]
+fn a_meter_with_a_wrong_signature_is_an_impostor() {
+    for suite in [Suite::One, Suite::Two] {
+        let chest = Chest::new(suite);
+        let mut settings = Settings {
+            credentials: Credentials::Signature(Challenge::new(&[0x5A; 32]).expect("32 octets")),
+            ..chest.settings()
+        };
+        let mut lent = vec![0; 1024];
+        let mut pair = chest.pair(Transport::Wrapper, settings.clone(), &mut lent);
+        assert_eq!(pair.run(Command::Associate), Ok(()), "{suite:?}");
+        settings.identity = settings.identity.map(|it| Identity {
+            meter_signing: it.meter_agreement,
+            ..it
+        });
+        let mut lent = vec![0; 1024];
+        let mut pair = chest.pair(Transport::Wrapper, settings, &mut lent);
+        assert_eq!(pair.run(Command::Associate), Err(ClientError::Impostor), "{suite:?}");
+    }
+}
