@@ -15,6 +15,7 @@ use dlms::server::Standing;
 use crate::bench::Bench;
 use crate::conversation::{Conversation, Served};
 use crate::links::{Framing, MOST_CONNECTIONS};
+use crate::packet_trace::PacketTrace;
 use crate::virtual_meter::VirtualMeter;
 
 /// One client.
@@ -28,17 +29,17 @@ struct Peer {
 ///
 /// # Errors
 /// When the socket has no address or the thread cannot be started.
-pub(crate) fn serve(bench: &Arc<Bench>, socket: UdpSocket) -> io::Result<SocketAddr> {
+pub(crate) fn serve(bench: &Arc<Bench>, socket: UdpSocket, trace: Option<PacketTrace>) -> io::Result<SocketAddr> {
     let address = socket.local_addr()?;
     socket.set_read_timeout(Some(PATIENCE))?;
     let bench = Arc::clone(bench);
     std::thread::Builder::new()
         .name("datagrams".to_owned())
-        .spawn(move || listen(&bench, &socket))?;
+        .spawn(move || listen(&bench, &socket, address, trace.as_ref()))?;
     Ok(address)
 }
 
-fn listen(bench: &Bench, socket: &UdpSocket) {
+fn listen(bench: &Bench, socket: &UdpSocket, own: SocketAddr, trace: Option<&PacketTrace>) {
     let mut peers: Vec<Peer> = Vec::new();
     let mut octets = vec![0; LONGEST_DATAGRAM];
     let mut answer = Vec::new();
@@ -46,6 +47,9 @@ fn listen(bench: &Bench, socket: &UdpSocket) {
         match socket.recv_from(&mut octets) {
             Ok((count, from)) => {
                 let heard = octets.get(..count).unwrap_or_default();
+                if let Some(trace) = trace {
+                    trace.datagram(from, own, heard);
+                }
                 // A header tells who speaks this protocol at all.
                 if !matches!(dlms::wrapper::Header::parse(heard), Ok(Some(_))) {
                     continue;
@@ -56,7 +60,12 @@ fn listen(bench: &Bench, socket: &UdpSocket) {
                 peer.heard = Instant::now();
                 answer.clear();
                 let served = bench.with(|meter| meter.receive(&mut peer.talk, heard, &mut answer));
-                if let Err(error) = send(socket, &answer, from) {
+                let told = |pdu: &[u8]| {
+                    if let Some(trace) = trace {
+                        trace.datagram(own, from, pdu);
+                    }
+                };
+                if let Err(error) = send(socket, &answer, from, told) {
                     tracing::debug!(%error, %from, "a datagram was not sent");
                 }
                 if served == Served::Closed {
@@ -80,11 +89,12 @@ fn listen(bench: &Bench, socket: &UdpSocket) {
 }
 
 /// Each PDU of the answer is a datagram of its own.
-fn send(socket: &UdpSocket, mut answer: &[u8], to: SocketAddr) -> io::Result<()> {
+fn send(socket: &UdpSocket, mut answer: &[u8], to: SocketAddr, told: impl Fn(&[u8])) -> io::Result<()> {
     while let Ok(Some(header)) = dlms::wrapper::Header::parse(answer) {
         let length = dlms::wrapper::HEADER_LENGTH + usize::from(header.length);
         let (pdu, rest) = answer.split_at_checked(length).unwrap_or((answer, &[]));
         socket.send_to(pdu, to)?;
+        told(pdu);
         answer = rest;
     }
     Ok(())

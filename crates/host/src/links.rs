@@ -101,7 +101,9 @@ impl Links {
             optical: optical
                 .map(|socket| Port::serve(Framing::Optical, bench, socket, trace))
                 .transpose()?,
-            udp: udp.map(|socket| datagrams::serve(bench, socket)).transpose()?,
+            udp: udp
+                .map(|socket| datagrams::serve(bench, socket, trace.cloned()))
+                .transpose()?,
         })
     }
 

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use etherparse::PacketBuilder;
+use etherparse::{IpHeaders, PacketBuilder, PacketBuilderStep};
 use parking_lot::Mutex;
 use pcap_file::DataLink;
 use pcap_file::pcapng::PcapNgWriter;
@@ -82,6 +82,16 @@ impl PacketTrace {
         connection
     }
 
+    /// A datagram from one address to another.
+    pub(crate) fn datagram(&self, source: SocketAddr, destination: SocketAddr, octets: &[u8]) {
+        let mut packet = Vec::with_capacity(octets.len() + 64);
+        let udp = ip(source, destination).udp(source.port(), destination.port());
+        // What came in a datagram fits one.
+        if udp.write(&mut packet, octets).is_ok() {
+            self.write(packet);
+        }
+    }
+
     fn write(&self, packet: Vec<u8>) {
         let mut file = self.file.lock();
         let Some(writer) = file.as_mut() else { return };
@@ -146,19 +156,13 @@ impl TracedConnection {
             From::Client => (self.client, self.meter),
             From::Meter => (self.meter, self.client),
         };
-        let ip = match (source.ip(), destination.ip()) {
-            (IpAddr::V4(source), IpAddr::V4(destination)) => {
-                PacketBuilder::ipv4(source.octets(), destination.octets(), HOPS)
-            }
-            (source, destination) => PacketBuilder::ipv6(v6(source), v6(destination), HOPS),
-        };
         let mut packet = Vec::with_capacity(octets.len() + 64);
         let (client, meter) = self.sequence;
         let (sequence, acknowledged) = match from {
             From::Client => (client, meter),
             From::Meter => (meter, client),
         };
-        let tcp = ip.tcp(source.port(), destination.port(), sequence, WINDOW);
+        let tcp = ip(source, destination).tcp(source.port(), destination.port(), sequence, WINDOW);
         let built = match flags {
             Flags::Open => tcp.syn().write(&mut packet, octets),
             Flags::OpenToo => tcp.syn().ack(1).write(&mut packet, octets),
@@ -173,6 +177,15 @@ enum Flags {
     Open,
     OpenToo,
     Data,
+}
+
+fn ip(source: SocketAddr, destination: SocketAddr) -> PacketBuilderStep<IpHeaders> {
+    match (source.ip(), destination.ip()) {
+        (IpAddr::V4(source), IpAddr::V4(destination)) => {
+            PacketBuilder::ipv4(source.octets(), destination.octets(), HOPS)
+        }
+        (source, destination) => PacketBuilder::ipv6(v6(source), v6(destination), HOPS),
+    }
 }
 
 const fn v6(address: IpAddr) -> [u8; 16] {
@@ -204,6 +217,8 @@ mod tests {
         let mut tcp = trace.tcp(client, meter);
         tcp.heard(b"request");
         tcp.said(&[7; SEGMENT_OCTETS + 1]);
+        trace.datagram(client, meter, b"asked");
+        trace.datagram(meter, client, b"answered");
         drop((tcp, trace));
 
         let octets = std::fs::read(&path).expect("the trace is there");
@@ -212,9 +227,10 @@ mod tests {
         while let Some(block) = reader.next_block() {
             if let pcap_file::pcapng::Block::EnhancedPacket(packet) = block.expect("whole blocks") {
                 let sliced = etherparse::SlicedPacket::from_ip(&packet.data).expect("an IP packet");
-                payloads.push(match sliced.transport.expect("TCP") {
+                payloads.push(match sliced.transport.expect("TCP or UDP") {
                     etherparse::TransportSlice::Tcp(tcp) => (tcp.sequence_number(), tcp.payload().to_vec()),
-                    _ => panic!("not TCP"),
+                    etherparse::TransportSlice::Udp(udp) => (u32::from(udp.source_port()), udp.payload().to_vec()),
+                    _ => panic!("neither TCP nor UDP"),
                 });
             }
         }
@@ -225,6 +241,8 @@ mod tests {
             (1, b"request".to_vec()),
             (1, vec![7; SEGMENT_OCTETS]),
             (32_001, vec![7]),
+            (5_000, b"asked".to_vec()),
+            (4_059, b"answered".to_vec()),
         ];
         assert_eq!(payloads, expected);
     }

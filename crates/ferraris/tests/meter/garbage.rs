@@ -139,3 +139,53 @@ fn public_associations_keep_nobody_out() {
     assert_eq!(sockets.len(), 40);
     assert_eq!(meter.get("/healthz")["status"], "ok");
 }
+
+/// `--pcap`: what each port heard and said stands in the trace, and explain reads it, of TCP, HDLC and UDP, and what was no protocol too.
+#[test]
+fn a_trace_holds_what_every_port_heard_and_said() {
+    let scratch = Scratch::new();
+    let trace = scratch.join("trace.pcapng");
+    let args = ["--seed", "1", "--udp", "127.0.0.1:0", "--pcap"];
+    let meter = Running::start(&scratch, &[&args[..], &[trace.to_str().expect("text")]].concat());
+    let mut client = ForeignClient::public(meter.address("wrapper"));
+    client.associate();
+    assert!(client.logical_device_name().starts_with(b"FRR"));
+    let ask = |octets: &[u8], stream: &mut TcpStream| {
+        stream.write_all(octets).expect("it listens");
+        let mut answer = [0; 256];
+        let count = stream.read(&mut answer).expect("it answers");
+        answer[..count].to_vec()
+    };
+    let mut line = TcpStream::connect(meter.address("hdlc")).expect("it listens");
+    let connected = ask(&[0x7E, 0xA0, 7, 3, 0x21, 0x93, 0x0F, 1, 0x7E], &mut line);
+    assert_eq!(connected[..2], [0x7E, 0xA0]);
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    socket
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .expect("a socket");
+    let get = [0, 1, 0, 16, 0, 1, 0, 13, 0xC0, 1, 0xC1, 0, 1, 0, 0, 42, 0, 0, 255, 2, 0];
+    socket.send_to(&get, meter.address("udp")).expect("it is sent");
+    let (count, _) = socket.recv_from(&mut [0; 256]).expect("it answers");
+    assert_eq!(count, 11, "an exception: there is no association");
+    let explained = std::process::Command::new(env!("CARGO_BIN_EXE_ferraris"))
+        .arg("explain")
+        .arg(&trace)
+        .output()
+        .expect("the command is built");
+    let text = String::from_utf8_lossy(&explained.stdout);
+    assert!(
+        explained.status.success(),
+        "{}",
+        String::from_utf8_lossy(&explained.stderr)
+    );
+    for part in [
+        ", TCP ",
+        ", UDP ",
+        "0-0:42.0.0",
+        "SNRM, connect",
+        "UA, done",
+        "exception-response",
+    ] {
+        assert!(text.contains(part), "{part} is missing: {text}");
+    }
+}
