@@ -184,7 +184,7 @@ fn a_trace_holds_what_every_port_heard_and_said() {
         "0-0:42.0.0",
         "SNRM, connect",
         "UA, done",
-        "exception-response",
+        "ExceptionResponse",
     ] {
         assert!(text.contains(part), "{part} is missing: {text}");
     }
