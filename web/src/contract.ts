@@ -3,7 +3,7 @@
 export interface Reading { value: number; unit: string }
 export type Speed = number | 'max';
 export interface Time { utc: string; local: string; deviation_minutes: number; status: number; speed: Speed; achieved_speed?: number }
-export interface Display { obis: string; text: string; unit: string; symbols: string[]; segments_test: boolean; list: 'automatic' | 'manual' | 'service'; page: number; pages: number }
+export interface Display { obis: string; text: string; unit: string; symbols: string[]; segments_test: boolean; list: 'automatic' | 'manual' | 'service' | 'verification'; page: number; pages: number }
 export interface Led { pulses: number; constant: number }
 export interface Leds { active: Led; reactive: Led }
 export interface Disconnector { output_state: boolean; control_state: 'disconnected' | 'connected' | 'ready_for_reconnection'; control_mode: number }

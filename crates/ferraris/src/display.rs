@@ -52,6 +52,8 @@ enum List {
     Manual,
     /// The service mode behind the manual list
     Service,
+    /// Rolls in place of the automatic list in the verification mode
+    Verification,
 }
 
 /// Presses what is to be pressed, and prints the page or every page of the list.
@@ -116,6 +118,7 @@ impl Glass<'_> {
             List::Automatic => "automatic",
             List::Manual => "manual",
             List::Service => "service",
+            List::Verification => "verification",
         };
         let mut shown = self.shown()?;
         let mut presses = 0;

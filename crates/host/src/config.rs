@@ -10,6 +10,7 @@ use dlms::initiate::Conformance;
 use dlms::security::{ASYMMETRIC, Certificate, CertificateFault};
 use grid::Crystal;
 use meter::readout::READ_OUT_LINES;
+use meter::transformers::Ratio;
 use meter::{Config, FlashSize, Variant};
 use serde_json::Value;
 
@@ -23,6 +24,12 @@ use crate::toml_file::{TomlFile, TomlFileError};
 
 /// The serial number of a meter that nobody numbered.
 pub(crate) const DEFAULT_SERIAL: u32 = 40_200_001;
+
+/// The transformers of the household before a CT meter.
+const USUAL_RATIO: Ratio = Ratio {
+    current: (100, 5),
+    ..Ratio::UNITY
+};
 
 /// A meter as it was ordered, and what its owner is told.
 #[derive(Clone)]
@@ -49,6 +56,7 @@ impl Order {
                 // A file does not wear: what a client was told is never taken back, not even by kill -9.
                 checkpoint_seconds: 0,
                 algorithms: ASYMMETRIC,
+                transformers: if variant.is_direct() { Ratio::UNITY } else { USUAL_RATIO },
                 ..Config::new(variant, DEFAULT_SERIAL, keys.secrets())
             },
             keys,
@@ -104,6 +112,19 @@ fn fill_in(table: &mut Table<'_>, variant: Option<Variant>, faults: &mut Faults)
     }
     if let Some(has_switch) = table.boolean("switching_module", faults) {
         config.switching_module = has_switch;
+    }
+    if let Some(mut transformers) = table.table("transformers", faults) {
+        let Ratio { current, voltage } = &mut config.transformers;
+        for (name, most, place) in [
+            ("primary_amperes", 100_000, &mut current.0),
+            ("secondary_amperes", 10, &mut current.1),
+            ("primary_volts", 1_000_000, &mut voltage.0),
+            ("secondary_volts", 1_000, &mut voltage.1),
+        ] {
+            let number = transformers.integer(name, 1..=most, faults);
+            *place = number.and_then(|number| u32::try_from(number).ok()).unwrap_or(*place);
+        }
+        transformers.close(faults);
     }
     if let Some(size) = table.word("flash", FLASH_SIZES, faults) {
         config.flash = size;

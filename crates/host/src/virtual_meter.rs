@@ -589,12 +589,16 @@ impl VirtualMeter {
         }
     }
 
-    /// When the sealed parameters have changed, the metrology measures on with the new ones.
+    /// When the sealed parameters have changed, the metrology measures on with the new ones; so it does when the LEDs have another constant.
     fn follow_parameters(&mut self) {
-        let checksum = checksum(&self.meter);
-        let Some(power) = self.power.as_mut().filter(|power| power.checksum != checksum) else {
+        let (checksum, constant) = (checksum(&self.meter), self.meter.model().led_constant());
+        let Some(power) = &mut self.power else {
             return;
         };
+        let [led, _] = &power.leds;
+        if power.checksum == checksum && led.constant() == constant {
+            return;
+        }
         let changed = self.meter.parameters(&self.flash).map_err(|error| error.to_string());
         let changed = changed.and_then(|parameters| {
             power.checksum = checksum;
@@ -976,7 +980,12 @@ fn begin_world(config: &Config, instruments: &Instruments, seed: Option<u64>, ut
     let connection = match config.variant {
         Variant::Sm402d => Connection::SinglePhase,
         Variant::St402d => Connection::ThreePhase,
-        Variant::St402c => Connection::Transformers { ratio: CT_RATIO },
+        Variant::St402c => {
+            let (primary, secondary) = config.transformers.current;
+            Connection::Transformers {
+                ratio: f64::from(primary) / f64::from(secondary),
+            }
+        }
     };
     let chance = match seed {
         Some(seed) => seed,
@@ -1091,8 +1100,6 @@ fn round_to(value: f64, parts: f64) -> f64 {
 
 /// Samples of a block: 10 ms at 8 kS/s.
 const BLOCK: usize = 80;
-/// Primary by secondary current of the transformers before an ST402C: 100/5 A.
-const CT_RATIO: f64 = 20.0;
 /// 2000-01-01T00:00:00Z and 2099-12-31T23:59:59Z.
 const FIRST_SECOND: i64 = 946_684_800;
 const LAST_SECOND: i64 = 4_102_444_799;

@@ -9,6 +9,7 @@ use dlms::security::{Algorithms, Dialect, Key, PrivateKey, SYMMETRIC, Secret, Su
 use crate::limits::{CHECKPOINT_SECONDS, HLS_SECRET_OCTETS, PASSWORD_OCTETS};
 use crate::memory::FlashSize;
 use crate::readout::ReadOut;
+use crate::transformers::Ratio;
 
 /// The members of the family (V1 to V3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -94,6 +95,8 @@ pub struct Config {
     pub nominal_volts: u16,
     /// Pulses of the LEDs per kWh and per kvarh (M5).
     pub constant: u32,
+    /// The transformers before it, until a client sets others; none before a direct meter (V3).
+    pub transformers: Ratio,
     /// Whether it has a switching module (V5).
     pub switching_module: bool,
     /// The external flash, which decides how much every profile and log can hold.
@@ -223,6 +226,7 @@ impl Config {
             nominal_hertz: 50,
             nominal_volts: 230,
             constant: variant.default_constant(),
+            transformers: Ratio::UNITY,
             switching_module: variant.is_direct(),
             flash: FlashSize::Megabytes16,
             checkpoint_seconds: CHECKPOINT_SECONDS,
@@ -257,6 +261,12 @@ impl Config {
         }
         if !(1..=1_000_000).contains(&self.constant) {
             return refused("constant", "1 to 1000000 pulses per kWh");
+        }
+        if !self.transformers.is_possible() || (self.variant.is_direct() && self.transformers != Ratio::UNITY) {
+            return refused(
+                "transformers",
+                "for ST402C alone: 1 to 100000 A by 1 to 10 A, 1 to 1000000 V by 1 to 1000 V, each at least 1, together at most 400000",
+            );
         }
         if 3_600 < self.checkpoint_seconds {
             return refused("checkpoint_seconds", "0 to 3600");
@@ -373,6 +383,19 @@ mod tests {
         check(|it| it.nominal_hertz = 55, "nominal_hertz");
         check(|it| it.nominal_volts = 400, "nominal_volts");
         check(|it| it.constant = 0, "constant");
+        check(|it| it.transformers.current = (4, 5), "transformers");
+        let ratio = Ratio {
+            current: (200, 5),
+            ..Ratio::UNITY
+        };
+        let order = |variant| Config {
+            transformers: ratio,
+            ..config(variant)
+        };
+        assert_eq!(order(Variant::St402c).check(), Ok(()));
+        for direct in [Variant::St402d, Variant::Sm402d] {
+            assert_eq!(order(direct).check().map_err(|error| error.key), Err("transformers"));
+        }
         check(|it| it.secrets.lls_password = Secret::new(b"short"), "lls_password");
     }
 }

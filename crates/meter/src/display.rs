@@ -183,6 +183,10 @@ enum Page {
     Date,
     Serial,
     Supply,
+    /// A register of the verification mode: the last four digits of whole units, and ten-thousandths.
+    Fine(Attribute),
+    /// An energy on the primary side, with as many digits as the ratio wants.
+    Primary(Attribute),
     /// Any attribute, by its own scaler and unit.
     Other(Attribute),
 }
@@ -202,6 +206,8 @@ pub enum Which {
     Manual = 1,
     /// The service mode, behind the manual list (0-0:21.0.3).
     Service = 2,
+    /// Rolls in place of the automatic list while the meter is being verified (M7); it is always the factory's.
+    Verification = 3,
 }
 
 impl Which {
@@ -212,6 +218,7 @@ impl Which {
             Self::Automatic => "automatic",
             Self::Manual => "manual",
             Self::Service => "service",
+            Self::Verification => "verification",
         }
     }
 }
@@ -235,7 +242,7 @@ const AUTOMATIC: [CaptureObject; 10] = [
 ];
 
 /// The list that the button leads through, from the factory.
-const MANUAL: [CaptureObject; 15] = [
+const MANUAL: [CaptureObject; 21] = [
     entry(1, "0-0:96.1.0", 2),
     entry(3, "1-0:1.8.0", 2),
     entry(3, "1-0:2.8.0", 2),
@@ -249,6 +256,13 @@ const MANUAL: [CaptureObject; 15] = [
     entry(3, "1-0:51.7.0", 2),
     entry(3, "1-0:71.7.0", 2),
     entry(3, "1-0:14.7.0", 2),
+    // Of a CT meter: the ratio, and what stands on the primary side.
+    entry(1, "1-0:0.4.2", 2),
+    entry(1, "1-0:0.4.5", 2),
+    entry(1, "1-0:0.4.3", 2),
+    entry(1, "1-0:0.4.6", 2),
+    entry(3, "1-0:1.129.0", 2),
+    entry(3, "1-0:16.130.0", 2),
     entry(70, "0-0:96.3.10", 3),
     entry(1, "1-0:0.9.1", 2),
 ];
@@ -263,6 +277,16 @@ const SERVICE: [CaptureObject; 6] = [
     entry(4, "1-0:1.6.0", 5),
 ];
 
+/// What a laboratory compares with its reference.
+const VERIFICATION: [CaptureObject; 6] = [
+    entry(3, "1-0:1.128.0", 2),
+    entry(3, "1-0:2.128.0", 2),
+    entry(3, "1-0:3.128.0", 2),
+    entry(3, "1-0:4.128.0", 2),
+    entry(3, "1-0:9.128.0", 2),
+    entry(3, "1-0:10.128.0", 2),
+];
+
 impl Page {
     /// How an object is shown: some have a form of their own, all others are shown by value, scaler and unit.
     fn of(shown: CaptureObject) -> Self {
@@ -272,6 +296,9 @@ impl Page {
             _ if attribute == entry(70, "0-0:96.3.10", 3).attribute => Self::Supply,
             _ if attribute == entry(1, "0-0:96.1.0", 2).attribute => Self::Serial,
             _ if attribute.index != 2 => Self::Other(attribute),
+            (1, _, 128, 0) => Self::Fine(attribute),
+            // The net one may be negative.
+            (1, 1..=15, 129, 0) => Self::Primary(attribute),
             (1, 1, 8, 0) => Self::Energy(Quantity::ActiveImport, "1-0:1.8.0"),
             (1, 2, 8, 0) => Self::Energy(Quantity::ActiveExport, "1-0:2.8.0"),
             (1, 3, 8, 0) => Self::Energy(Quantity::ReactiveImport, "1-0:3.8.0"),
@@ -365,6 +392,7 @@ impl Display {
     pub fn entries(&self, which: Which) -> &[CaptureObject] {
         let [automatic, manual, service] = &self.lists;
         let (set, of_factory): (&Entries, &'static [CaptureObject]) = match which {
+            Which::Verification => return &VERIFICATION,
             Which::Automatic => (automatic, &AUTOMATIC),
             Which::Manual => (manual, &MANUAL),
             Which::Service => (service, &SERVICE),
@@ -372,13 +400,14 @@ impl Display {
         if set.is_empty() { of_factory } else { set }
     }
 
-    /// Sets the objects of a list; none for the factory's.
+    /// Sets the objects of a list; none for the factory's. That of the verification mode stays.
     pub fn set_entries(&mut self, which: Which, entries: Entries) {
         let [automatic, manual, service] = &mut self.lists;
         *match which {
             Which::Automatic => automatic,
             Which::Manual => manual,
             Which::Service => service,
+            Which::Verification => return,
         } = entries;
     }
 }
@@ -389,7 +418,12 @@ fn page(it: &Model, now: Instant) -> (Page, Which, u8, u8) {
     let (which, number) = match display.current(now) {
         List::Automatic { from, first } => {
             let number = first + now.since(from).as_micros() / PAGE.as_micros();
-            (Which::Automatic, number)
+            let which = if it.verification.is_on() {
+                Which::Verification
+            } else {
+                Which::Automatic
+            };
+            (which, number)
         }
         List::Manual { which, page, .. } => (which, u64::try_from(page).unwrap_or(0)),
     };
@@ -410,6 +444,29 @@ fn page(it: &Model, now: Instant) -> (Page, Which, u8, u8) {
     )
 }
 
+/// A register of 64 bits and its unit; 0 for any other.
+fn long(it: &Model, what: Attribute) -> (u64, &'static str) {
+    let mut buffer = [0; 16];
+    let mut out = Writer::new(&mut buffer);
+    let read = |attribute: u8, out: &mut Writer<'_>| {
+        let (object, _) = DIRECTORY.readable(it, Role::Management, what).ok()?;
+        DIRECTORY.get(it, object, attribute, out).ok()
+    };
+    let value = read(2, &mut out).and_then(|()| match out.written() {
+        [tag::LONG64 | tag::LONG64_UNSIGNED, octets @ ..] => octets.try_into().map(u64::from_be_bytes).ok(),
+        _ => None,
+    });
+    out.truncate(0);
+    let unit = read(3, &mut out).and_then(|()| out.written().last().copied());
+    let unit = match unit {
+        Some(30) => "Wh",
+        Some(31) => "VAh",
+        Some(32) => "varh",
+        _ => "",
+    };
+    (value.unwrap_or(0), unit)
+}
+
 /// The value of any attribute: a number by its scaler and unit, watt-hours and watts in thousands; a date, or text.
 fn write_value(it: &Model, what: Attribute, text: &mut String<16>) -> Result<&'static str, core::fmt::Error> {
     let mut buffer = [0; 64];
@@ -428,6 +485,11 @@ fn write_value(it: &Model, what: Attribute, text: &mut String<16>) -> Result<&'s
         [tag::LONG_UNSIGNED, a, b] => Some(i64::from(u16::from_be_bytes([*a, *b]))),
         [tag::DOUBLE_LONG, a, b, c, d] => Some(i64::from(i32::from_be_bytes([*a, *b, *c, *d]))),
         [tag::DOUBLE_LONG_UNSIGNED, a, b, c, d] => Some(i64::from(u32::from_be_bytes([*a, *b, *c, *d]))),
+        [tag::LONG64, octets @ ..] => octets.try_into().map(i64::from_be_bytes).ok(),
+        [tag::LONG64_UNSIGNED, octets @ ..] => {
+            let number = octets.try_into().map(u64::from_be_bytes).ok();
+            number.map(|number| i64::try_from(number).unwrap_or(i64::MAX))
+        }
         _ => None,
     };
     let Some(number) = number else {
@@ -506,7 +568,7 @@ pub fn show(it: &Model, now: Instant) -> Shown {
         symbols: if segments_test {
             Symbols::ALL
         } else {
-            symbols(it, now, list != Which::Automatic)
+            symbols(it, now, matches!(list, Which::Manual | Which::Service))
         },
         segments_test,
         list,
@@ -601,6 +663,27 @@ fn read(it: &Model, now: Instant, page: Page) -> (Option<Obis>, String<16>, &'st
                 "",
                 text.push_str(digits).map_err(|_| core::fmt::Error),
             )
+        }
+        Page::Fine(what) => {
+            let (units, unit) = long(it, what);
+            let parts = units / 100 % 100_000_000; // ten-thousandths, towards zero
+            let written = write!(text, "{:04}.{:04}", parts / 10_000, parts % 10_000);
+            (Some(what.name), unit, written)
+        }
+        Page::Primary(what) => {
+            let (units, unit) = long(it, what);
+            let (numerator, denominator) = it.transformers.ratio().overall();
+            let (divisor, unit) = match (numerator / denominator.max(1), unit) {
+                (10_000.., "Wh") => (100_000, "MWh"),
+                (10_000.., "varh") => (100_000, "Mvarh"),
+                (10_000.., _) => (100_000, "MVAh"),
+                (_, "Wh") => (100, "kWh"),
+                (_, "varh") => (100, "kvarh"),
+                _ => (100, "kVAh"),
+            };
+            let tenths = units / divisor % 100_000_000;
+            let written = write!(text, "{:07}.{}", tenths / 10, tenths % 10);
+            (Some(what.name), unit, written)
         }
         Page::Other(what) => match write_value(it, what, &mut text) {
             Ok(unit) => (Some(what.name), unit, Ok(())),

@@ -34,6 +34,8 @@ pub enum Effect {
     Keep(Record),
     /// Do something about the sealed parameters.
     Legal(LegalAct),
+    /// Let another ratio of the transformers hold.
+    Transform,
     /// Save what always moves, without waiting for the next checkpoint.
     Save,
     /// Make a kept attribute durable that the meter itself has changed.
@@ -129,6 +131,8 @@ pub enum Record {
     ActiveCalendar,
     /// Where the day table of the passive calendar lies.
     PassiveDays,
+    /// Ratio of the transformers, and the primary energies when it began to hold.
+    Transformers,
 }
 
 /// The effects of one step, in order.

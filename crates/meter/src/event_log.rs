@@ -99,7 +99,7 @@ impl Filter {
 pub struct Causes(pub u32);
 
 /// Log, the code that says a cause began, the code that says it is over. One end may stand for several beginnings.
-const CAUSES: [(Log, u8, u8); 27] = [
+const CAUSES: [(Log, u8, u8); 28] = [
     (Log::Fraud, 40, 41),
     (Log::Fraud, 42, 43),
     (Log::Fraud, 44, 45),
@@ -130,6 +130,11 @@ const CAUSES: [(Log, u8, u8); 27] = [
     (Log::Standard, standard::CLOCK_INVALID, standard::CLOCK_VALID),
     // Nor phases that are in order again.
     (Log::Standard, standard::PHASE_SEQUENCE, standard::PHASES_IN_ORDER),
+    (
+        Log::Standard,
+        standard::VERIFICATION_BEGUN,
+        standard::VERIFICATION_ENDED,
+    ),
 ];
 
 impl Causes {
@@ -227,6 +232,12 @@ pub mod standard {
     pub const PARAMETERS_CHANGED: u8 = 47;
     /// The passive calendar contradicts itself and did not become active (own code).
     pub const PASSIVE_TOU_REFUSED: u8 = 200;
+    /// Another ratio of the transformers holds (own code).
+    pub const TRANSFORMER_RATIO_CHANGED: u8 = 201;
+    /// The verification mode was entered (own code, that of the MCS301).
+    pub const VERIFICATION_BEGUN: u8 = 203;
+    /// The verification mode has ended, by command, by time or with the power.
+    pub const VERIFICATION_ENDED: u8 = 204;
     /// A load profile was cleared.
     pub const PROFILE_CLEARED: u8 = 254;
 }
@@ -367,6 +378,9 @@ pub const fn meaning(log: Log, code: u8) -> &'static str {
         (Log::Standard, standard::TOU_ACTIVATED) => "passive calendar activated",
         (Log::Standard, standard::PASSIVE_TOU_PROGRAMMED) => "passive calendar programmed",
         (Log::Standard, standard::PASSIVE_TOU_REFUSED) => "passive calendar refused",
+        (Log::Standard, standard::TRANSFORMER_RATIO_CHANGED) => "transformer ratio changed",
+        (Log::Standard, standard::VERIFICATION_BEGUN) => "verification mode begun",
+        (Log::Standard, standard::VERIFICATION_ENDED) => "verification mode ended",
         (Log::Standard, standard::BILLING_BY_COMMAND) => "billing period closed by command",
         (Log::Standard, standard::CLOCK_ADJUSTED_FROM) => "clock adjusted (old time)",
         (Log::Standard, standard::CLOCK_ADJUSTED_TO) => "clock adjusted (new time)",

@@ -85,7 +85,7 @@ impl Legal {
         self.recent.iter().flatten()
     }
 
-    fn may_change(&self) -> bool {
+    pub(crate) fn may_change(&self) -> bool {
         self.bench_mode || self.store.is_some_and(|store| !store.is_sealed())
     }
 
@@ -97,10 +97,12 @@ impl Legal {
 }
 
 impl Model {
-    /// Pulses of the LEDs per kWh and per kvarh: what stands under the seal, or what was ordered until production has written it (M5).
+    /// Pulses of the LEDs per kWh and per kvarh: what stands under the seal, or what was ordered until production has written it (M5); more
+    /// while the meter is being verified (M7).
     #[must_use]
     pub fn led_constant(&self) -> u32 {
-        self.legal.constant.unwrap_or(self.config.constant)
+        let constant = self.legal.constant.unwrap_or(self.config.constant);
+        self.verification.constant(constant)
     }
 
     /// A client asks for another calibration of a channel.

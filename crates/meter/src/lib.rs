@@ -40,7 +40,9 @@ pub mod quality;
 pub mod schedule;
 pub mod security;
 pub mod tariff;
+pub mod transformers;
 pub mod trouble;
+pub mod verification;
 
 mod capture_lists;
 mod closing;
@@ -390,7 +392,8 @@ impl Meter {
         let care = if memory.needs_tending() { soon } else { Instant::FAR };
         let save = if *unsaved { *checkpoint_due } else { Instant::FAR };
         let lockout = model.port_protection.until().unwrap_or(Instant::FAR);
-        row.min(save).min(care).min(lockout)
+        let verified = model.verification.until().unwrap_or(Instant::FAR);
+        row.min(save).min(care).min(lockout).min(verified)
     }
 
     /// The meter as numbers, for those who stand beside it: its display, a laboratory, tests.

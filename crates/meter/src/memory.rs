@@ -34,6 +34,7 @@ use crate::profile::JournalId;
 use crate::quality::Quality;
 use crate::security::Counter;
 use crate::tariff::Wanted;
+use crate::transformers::Transformers;
 
 pub use partitions::{FlashSize, N_PARTITIONS, calibration, partitions};
 
@@ -95,6 +96,7 @@ const fn record_key(record: Record) -> Key {
         Record::ActiveCalendar => 16,
         Record::PassiveDays => 17,
         Record::Activations => 18,
+        Record::Transformers => 19,
         Record::Keys => 24,
         Record::Quality => 40,
     })
@@ -198,7 +200,9 @@ impl Memory {
     fn restore(&mut self, nor: &mut dyn Nor, it: &mut Model, report: &mut BootReport) -> Result<(), MemoryError> {
         let store = self.store.as_ref().ok_or(MemoryError::Bound)?;
         let knows_counters = restore_parameters(store, nor, it, report)? && report.lost_values == 0;
-        self.snapshots()?.restore(nor, it, knows_counters, report)
+        self.snapshots()?.restore(nor, it, knows_counters, report)?;
+        it.transformers.reconcile(&it.registers);
+        Ok(())
     }
 
     /// Puts another mark into the store, for the test of a flash of another layout.
@@ -282,6 +286,7 @@ impl Memory {
                 self.store()?.set(nor, key, &value)?;
             }
             Record::Security => self.store()?.set(nor, key, &[it.security.policy()])?,
+            Record::Transformers => self.store()?.set(nor, key, &it.transformers.save())?,
             Record::Laid => self.store()?.set(nor, key, &laid_by(it))?,
             Record::Journals => {
                 let laid = self.journals.laid();
@@ -532,6 +537,7 @@ fn restore_parameters(
         Record::ActiveCalendar,
         Record::PassiveDays,
         Record::Activations,
+        Record::Transformers,
     ] {
         let Some(value) = found(store.get(nor, record_key(record), &mut buffer))? else {
             continue;
@@ -612,6 +618,9 @@ fn restore_record(it: &mut Model, record: Record, value: &[u8]) -> Option<()> {
             let maxima = Activation::restored(MAXIMA, &mut octets)?;
             octets.end().ok()?;
             (it.tariffs.energies, it.tariffs.maxima) = (energies, maxima);
+        }
+        (Record::Transformers, octets) if !it.config.variant.is_direct() => {
+            it.transformers = Transformers::restored(octets)?;
         }
         (Record::PassiveDays, octets) => it.tariffs.passive.days = Days::restored(&mut Reader::new(octets))?,
         _ => return None,

@@ -33,7 +33,9 @@ use crate::quality::Quality;
 use crate::security::Security;
 use crate::tariff::Tariffs;
 use crate::timekeeping::{Preset, Synchronised};
+use crate::transformers::{self, Transformers};
 use crate::trouble::Trouble;
+use crate::verification::Verification;
 
 /// Everything that a meter is, but for what lies in flash.
 #[derive(Debug)]
@@ -120,6 +122,10 @@ pub struct Model {
     pub attacks: Attacks,
     /// The seal over the metrology's parameters.
     pub legal: Legal,
+    /// The transformers before a CT meter, and what stands on their primary side.
+    pub transformers: Transformers,
+    /// Whether it is being verified.
+    pub verification: Verification,
     /// What is wrong between supply, meter and load (F1).
     pub connection: ConnectionWatch,
     /// Whether it is to import only, and for how long it has not.
@@ -244,6 +250,8 @@ impl Model {
             connections: 0,
             attacks: Attacks::default(),
             legal: Legal::default(),
+            transformers: Transformers::new(config.transformers),
+            verification: Verification::new(),
             connection: ConnectionWatch::new(
                 ConnectionThresholds::STANDARD,
                 f64::from(config.nominal_volts),
@@ -331,7 +339,7 @@ impl Model {
         self.partner.is_some()
     }
 
-    /// The scaler of energies and powers: the register's own for a direct meter.
+    /// The scaler of energies and powers, which are secondary on a CT meter.
     #[must_use]
     pub const fn scaled(&self, unit: Unit) -> ScalerUnit {
         ScalerUnit::new(0, unit)
@@ -546,6 +554,10 @@ impl Model {
 
     /// Notes in the log of parameter changes what a client set. Of secrets not even a digest is kept.
     pub fn note_set(&mut self, what: Attribute, old: &[u8], new: &[u8]) {
+        if transformers::is_ratio(what.name) {
+            // It is noted part by part, with the numbers themselves, when it has changed.
+            return;
+        }
         let is_secret = (what.class_id, what.index) == (15, 7);
         let digest = |value: &[u8]| {
             if is_secret {

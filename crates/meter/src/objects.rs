@@ -24,6 +24,7 @@ mod profile;
 mod quality;
 mod security;
 mod tariff;
+mod transformers;
 
 use cosem::Directory;
 
@@ -62,6 +63,7 @@ pub static DIRECTORY: Directory<Model> = Directory::new(&[
     quality::OBJECTS,
     quality::TABLES,
     legal::OBJECTS,
+    transformers::OBJECTS,
     connection::OBJECTS,
 ]);
 

@@ -14,6 +14,10 @@ use crate::model::Model;
 
 /// The script table of the disconnector.
 pub const DISCONNECT_SCRIPTS: Obis = Obis::new("0-0:10.0.106");
+/// Enters the verification mode (M7).
+pub const TEST_MODE_SCRIPTS: Obis = Obis::new("0-0:10.0.101");
+/// Leaves it.
+pub const NORMAL_MODE_SCRIPTS: Obis = Obis::new("0-0:10.0.102");
 /// The register activations of energies and of maximum demands.
 pub const REGISTER_ACTIVATIONS: [Obis; 2] = [Obis::new("0-0:14.0.1"), Obis::new("0-0:14.0.2")];
 
@@ -42,6 +46,10 @@ impl Model {
                 self.tariffs.set_demand(tariff);
                 Ok(())
             }
+            TEST_MODE_SCRIPTS | NORMAL_MODE_SCRIPTS if selector == 1 => {
+                self.verify(table == TEST_MODE_SCRIPTS);
+                Ok(())
+            }
             DISCONNECT_SCRIPTS if self.config.switching_module => match selector {
                 1 => Ok(self.command(Command::RemoteDisconnect)?),
                 2 => Ok(self.command(Command::RemoteReconnect)?),
@@ -58,6 +66,7 @@ pub fn exists(config: &Config, table: Obis, selector: u16) -> bool {
     let last = match table {
         BILLING_SCRIPTS | DISCONNECT_SCRIPTS => 2,
         TARIFF_SCRIPTS => 8,
+        TEST_MODE_SCRIPTS | NORMAL_MODE_SCRIPTS => 1,
         _ => return false,
     };
     selector <= last && (table != DISCONNECT_SCRIPTS || config.switching_module)
@@ -89,6 +98,12 @@ pub fn write_scripts(table: Obis, out: &mut Writer<'_>) -> Result<(), Full> {
                 }
             }
             Ok(())
+        }
+        TEST_MODE_SCRIPTS | NORMAL_MODE_SCRIPTS => {
+            out.array(1)?;
+            script(out, 1, 1)?;
+            action(out, WRITE, 1, Obis::new("0-0:96.128.2"), 2)?;
+            out.value(table == TEST_MODE_SCRIPTS)
         }
         _ => {
             out.array(2)?;

@@ -129,6 +129,10 @@ impl Core {
                 .push(Effect::Event(Log::Standard, standard::PROFILE_CLEARED));
         }
         model.effects.push(Effect::Event(Log::Standard, standard::POWER_UP));
+        // The verification mode has ended with the power: news when it had begun.
+        model
+            .effects
+            .push(Effect::Event(Log::Standard, standard::VERIFICATION_ENDED));
         model.note_valid_clock();
         if !model.clock.is_valid() {
             model
@@ -217,6 +221,7 @@ impl Core {
             Effect::Capture(journal, stamp) => memory.capture(board.flash(), model, journal, stamp),
             Effect::Keep(record) => memory.keep(board.flash(), model, record),
             Effect::Legal(act) => self.legal_act(act, board).map_err(|_refusal| MemoryError::Bound),
+            Effect::Transform => self.transform(board),
             Effect::Save => memory.checkpoint(board.flash(), model, Save::Changes),
             Effect::Change(change) => {
                 model.last_change = (change, actor.code());

@@ -21,7 +21,9 @@ mod sizes;
 mod supply;
 mod talker;
 mod time;
+mod transformers;
 mod trust;
+mod verification;
 mod worn;
 
 use std::vec::Vec;

@@ -72,6 +72,7 @@ impl Model {
             let event = Effect::Event(Log::Security, security::LOCK_OUT_ENDED);
             self.effects.push(event);
         }
+        self.elapse_verification();
         self.show(error_bit::CLOCK_INVALID, !self.clock.is_valid());
         let is_spent = self.causes.persists(Log::Standard, standard::REPLACE_BATTERY);
         self.show(error_bit::REPLACE_BATTERY, is_spent);

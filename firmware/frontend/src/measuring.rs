@@ -35,7 +35,7 @@ pub enum Told<'a> {
 }
 
 impl Measuring {
-    /// Measures with the sealed parameters; the LEDs, of `constant` pulses per kWh unless these say otherwise, go on where the registers
+    /// Measures with the sealed parameters; the LEDs, of `constant` pulses per kWh, go on where the registers
     /// stand.
     ///
     /// # Errors
@@ -171,7 +171,6 @@ fn calibrated(setup: &Setup, parameters: &Parameters) -> Setup {
 }
 
 fn leds(parameters: &Parameters, constant: u32, registers: &Registers) -> Result<[Pulses; 2], SetupError> {
-    let constant = parameters.constant.unwrap_or(constant);
     let [active, reactive] = parameters
         .leds
         .map(|quantity| Pulses::new(quantity, parameters.direction, constant, quantity.counted(registers)));

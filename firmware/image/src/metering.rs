@@ -29,6 +29,8 @@ struct Sampler {
     quality: &'static mut SupplyQuality,
     /// Of the sealed parameters that it measures with.
     checksum: u32,
+    /// Of the LEDs.
+    constant: u32,
     /// When the first sample was taken.
     began: Instant,
     windows: u32,
@@ -47,7 +49,7 @@ impl Metering {
         let measuring = Measuring::new(
             &setup(&model.config),
             &parameters(living),
-            model.config.constant,
+            model.led_constant(),
             &model.registers,
         )?;
         resume_week(quality, living, now);
@@ -60,6 +62,7 @@ impl Metering {
                 measuring,
                 quality,
                 checksum: checksum(living),
+                constant: living.meter.model().led_constant(),
                 began: now,
                 windows: 0,
                 first_measured: None,
@@ -177,14 +180,14 @@ impl Sampler {
 
     /// When the sealed parameters have changed, the metrology measures on with the new ones.
     fn follow_parameters(&mut self, living: &Living) {
-        let checksum = checksum(living);
-        if checksum != self.checksum {
-            self.checksum = checksum;
+        let (checksum, constant) = (checksum(living), living.meter.model().led_constant());
+        if checksum != self.checksum || constant != self.constant {
+            (self.checksum, self.constant) = (checksum, constant);
             let model = living.meter.model();
             // What came out of the sealed memory was checked there.
             let _taken = self
                 .measuring
-                .adjust(&parameters(living), model.config.constant, &model.registers);
+                .adjust(&parameters(living), constant, &model.registers);
         }
     }
 }

@@ -76,7 +76,7 @@ fn main() -> ! {
     let quality = QUALITY.init_with(|| supply_quality(&setup, &parameters).expect("the setup is an ordinary one"));
     let measuring = MEASURING.init_with(|| {
         let model = meter.model();
-        Measuring::new(&setup, &parameters, model.config.constant, &model.registers)
+        Measuring::new(&setup, &parameters, model.led_constant(), &model.registers)
             .expect("the setup is an ordinary one")
     });
     static LINK: static_cell::StaticCell<Link> = static_cell::StaticCell::new();

@@ -275,7 +275,7 @@ fn begin_quality<'m>(room: &'m mut Option<SupplyQuality>, meter: &Meter, nor: &d
 fn begin_measuring<'m>(room: &'m mut Option<Measuring>, meter: &Meter, nor: &dyn Nor) -> &'m mut Measuring {
     let model = meter.model();
     let parameters = meter.parameters(nor).expect("the memory is sound");
-    let measuring = Measuring::new(&setup(), &parameters, model.config.constant, &model.registers);
+    let measuring = Measuring::new(&setup(), &parameters, model.led_constant(), &model.registers);
     room.insert(measuring.expect("the setup is an ordinary one"))
 }
 

@@ -195,12 +195,17 @@ impl ForeignClient {
 
     /// Invokes a method with `integer 0`.
     pub(crate) fn act(&mut self, class: u16, name: &str, method: i8) -> String {
+        self.act_with(class, name, method, Data::Integer(0))
+    }
+
+    /// Invokes a method.
+    pub(crate) fn act_with(&mut self, class: u16, name: &str, method: i8, parameter: Data<'_>) -> String {
         let mut request = [0; 1_024];
         let mut plain = vec![0; 1_024];
         let what = MethodDescriptor::new(class, obis(name), method);
         let count = self
             .session
-            .action_request(what, Some(Data::Integer(0)), &mut request)
+            .action_request(what, Some(parameter), &mut request)
             .expect("a request");
         let answer = self.exchange(&request[..count]).expect("an answer");
         format!(

@@ -14,3 +14,4 @@ mod services;
 mod survival;
 mod temperature;
 mod timing;
+mod transformers;

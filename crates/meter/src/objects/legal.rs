@@ -1,17 +1,23 @@
-//! Seal, legal log, calibration of each channel and the registers of the verification mode (M7): 0-0:96.128.E and 1-0:C.128.0, in the
-//! ranges that IEC 62056-6-1 leaves to the manufacturer. docs/calibration.md describes them.
+//! Seal, legal log, calibration of each channel, the verification mode and its registers (M7): 0-0:10.0.101, 0-0:10.0.102, 0-0:96.128.E and
+//! 1-0:C.128.0, the last two in the ranges that IEC 62056-6-1 leaves to the manufacturer. docs/calibration.md describes them.
 
 use cosem::axdr::{Full, Reader, Writer};
 use cosem::{AccessError, Object, ScalerUnit, Unit};
 use metrology::{Calibration, Channel, Element, Quantity, Source};
 
-use super::policy::{MEASURED, NAMEPLATE, PARAMETER};
+use super::billing::table;
+use super::policy::{MEASURED, NAMEPLATE, PARAMETER, SCRIPTS};
 use super::{Data, Register, three_phase};
 use crate::model::Model;
+use crate::scripts::{NORMAL_MODE_SCRIPTS, TEST_MODE_SCRIPTS};
 
 pub(super) const OBJECTS: &[Object<Model>] = &[
+    Object::new("0-0:10.0.101", &table(TEST_MODE_SCRIPTS), &SCRIPTS),
+    Object::new("0-0:10.0.102", &table(NORMAL_MODE_SCRIPTS), &SCRIPTS),
     Object::new("0-0:96.128.0", &Data::shown(seal), &NAMEPLATE),
     Object::new("0-0:96.128.1", &Data::shown(log), &MEASURED),
+    Object::new("0-0:96.128.2", &VERIFICATION, &PARAMETER),
+    Object::new("0-0:96.128.3", &VERIFICATION_MINUTES, &PARAMETER).kept(&[2]),
     channel("0-0:96.128.10", &V1),
     channel("0-0:96.128.11", &V2).present_when(three_phase),
     channel("0-0:96.128.12", &V3).present_when(three_phase),
@@ -26,6 +32,25 @@ pub(super) const OBJECTS: &[Object<Model>] = &[
     Object::new("1-0:9.128.0", &APPARENT_IMPORT, &MEASURED),
     Object::new("1-0:10.128.0", &APPARENT_EXPORT, &MEASURED),
 ];
+
+/// Whether the meter is being verified.
+static VERIFICATION: Data = Data {
+    value: |it, out| out.value(it.verification.is_on()),
+    set: Some(|it, value| {
+        let on = value.value()?;
+        it.verify(on);
+        Ok(())
+    }),
+};
+
+/// Minutes after which the verification mode ends by itself.
+static VERIFICATION_MINUTES: Data = Data {
+    value: |it, out| out.value(it.verification.minutes()),
+    set: Some(|it, value| {
+        let minutes = value.value()?;
+        it.verification.set_minutes(minutes)
+    }),
+};
 
 const fn channel(name: &str, class: &'static Data) -> Object<Model> {
     Object::new(name, class, &PARAMETER)

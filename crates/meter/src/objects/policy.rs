@@ -29,6 +29,8 @@ pub(super) const NAMEPLATE: Policy = policy(Grant::READ, Grant::READ);
 pub(super) const MEASURED: Policy = policy(Grant::NONE, Grant::READ);
 /// A parameter in attribute 2.
 pub(super) const PARAMETER: Policy = policy(Grant::NONE, Grant::READ.writing(&[2]));
+/// A part of the ratio of the transformers: on the nameplate, and written behind the seal.
+pub(super) const RATIO: Policy = policy(Grant::READ, Grant::READ.writing(&[2]));
 /// The clock.
 pub(super) const CLOCK: Policy = said_to_all(
     policy(
