@@ -15,7 +15,7 @@ ASSOCIATION = (15, "0-0:40.0.0")
 CLOCK = (8, "0-0:1.0.0")
 DISCONNECTOR = (70, "0-0:96.3.10")
 LOAD_PROFILE = (7, "1-0:99.1.0")
-ROWS_WANTED = 12
+ROWS_WANTED = 8
 # Rows of docs/interop.md that several scripts name.
 BLOCKS = "blocks of a service"
 LINKS = {"wrapper": "wrapper", "hdlc": "HDLC"}
