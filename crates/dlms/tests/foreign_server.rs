@@ -16,9 +16,11 @@ use dlms_cosem_rs::security::{
 use dlms_cosem_rs::server::{ObjectStore, Server, ServerConfig, StoreResult};
 use dlms_cosem_rs::xdlms::{ActionResult as PeerAction, DataAccessResult, SelectiveAccess};
 use ferraris_dlms::apdu::{AccessSpec, ActionResult, Item};
-use ferraris_dlms::client::{Client, ClientError, Command, Credentials, Framing, Outcome, Patience, Settings};
+use ferraris_dlms::client::{
+    Client, ClientError, Command, Credentials, Framing, Outcome, Patience, SessionKey, Settings,
+};
 use ferraris_dlms::initiate::Conformance;
-use ferraris_dlms::security::{Challenge, Key, Keys, Protection, Suite};
+use ferraris_dlms::security::{Challenge, Dialect, Key, Keys, Protection, Suite};
 
 /// Objects of the foreign server: a register, a switch, a buffer longer than a PDU.
 struct Store {
@@ -432,5 +434,66 @@ fn our_client_uses_the_forms_and_access_of_a_foreign_rust_server() {
     }
     let mut lent = vec![0; 8192];
     let (_, _, outcome) = associated(&plain, false, Some(b"wrong-one"), &mut lent);
+    assert!(matches!(outcome, Err(ClientError::Refused { .. })), "{outcome:?}");
+}
+
+// interop: their meter | general-ciphering, identified key | dlms-cosem-rs
+// interop: their meter | general-ciphering, wrapped key | dlms-cosem-rs
+// interop: their meter | another mechanism | dlms-cosem-rs
+#[test]
+fn our_client_tries_general_ciphering_and_another_mechanism_on_a_foreign_rust_server() {
+    let (encryption, authentication, other) = (
+        Key::new(&ENCRYPTION).expect("16"),
+        Key::new(&AUTHENTICATION).expect("16"),
+        Key::new(&[7; 16]).expect("16"),
+    );
+    let keys = Keys {
+        suite: Suite::Zero,
+        encryption: &encryption,
+        authentication: &authentication,
+    };
+    let wrapped = SessionKey::Wrapped {
+        master: &other,
+        key: &other,
+    };
+    let plain = Settings::public(16, 1, EVERYTHING);
+    let energy = Command::Get(item(3, "1-0:1.8.0", Selection::Whole));
+    // The server authenticates no header of general-ciphering, and knows no key that comes with a message.
+    for (session_key, header_authenticated, opened) in [
+        (SessionKey::Identified, false, true),
+        (SessionKey::Identified, true, false),
+        (wrapped, false, false),
+    ] {
+        let settings = Settings {
+            session_key: Some(session_key),
+            dialect: Dialect {
+                header_authenticated,
+                ..Dialect::STANDARD
+            },
+            ..plain.clone().ciphered(CLIENT_TITLE, keys, Protection::BOTH)
+        };
+        let mut lent = vec![0; 8192];
+        let (mut client, mut server, outcome) = associated(&settings, false, None, &mut lent);
+        if !opened {
+            assert!(outcome.is_err(), "the server opens it now: {outcome:?}");
+            continue;
+        }
+        assert_eq!(outcome, Ok(()));
+        run(&mut client, &mut server, energy).expect("it is read");
+        let expected: &[u8] = &[6, 0, 0xBC, 0x61, 0x4E];
+        assert_eq!(client.outcome(), Some(Outcome::Value(Ok(expected))));
+    }
+    let patience = Patience {
+        answer: Micros::from_secs(5),
+        retries: 0,
+    };
+    let mut lent = vec![0; 8192];
+    let settings = plain.with_password(PASSWORD);
+    let mut client = Client::new(settings, Framing::Wrapper, patience, 1, &mut lent);
+    let outcome = run(
+        &mut client,
+        &mut foreign(AuthMechanism::HighGmac, true),
+        Command::Associate,
+    );
     assert!(matches!(outcome, Err(ClientError::Refused { .. })), "{outcome:?}");
 }
