@@ -297,12 +297,35 @@ fn converse(
             if let Some(traced) = traced {
                 traced.said(&answer);
             }
-            stream.write_all(&answer)?;
+            if let Err(error) = give(stream, &answer) {
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) {
+                    // Who asks and does not take the answers only holds the place.
+                    bench.with(VirtualMeter::crowded);
+                }
+                return Err(error);
+            }
         }
         if served == Served::Closed {
             return Ok(());
         }
     }
+}
+
+/// Writes an answer, all of it in its time: who takes an octet now and then does not keep the place by it.
+fn give(mut stream: &TcpStream, mut octets: &[u8]) -> io::Result<()> {
+    let begun = Instant::now();
+    while !octets.is_empty() {
+        match stream.write(octets) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(count) => octets = octets.get(count..).unwrap_or_default(),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        if !octets.is_empty() && SLOWEST_READER <= begun.elapsed() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+    }
+    Ok(())
 }
 
 /// Listens to one connection. A client that asks again at once is awaited awake, since falling asleep and waking up costs more than
@@ -348,6 +371,6 @@ const AWAKE: Duration = Duration::from_micros(150);
 /// How many requests are awaited asleep after one that was awaited awake in vain.
 const REST_REQUESTS: u32 = 500;
 /// A client that takes its answer slower than this is given up.
-const SLOWEST_READER: Duration = Duration::from_secs(10);
+const SLOWEST_READER: Duration = Duration::from_secs(5);
 const STACK_BYTES: usize = 256 << 10;
 const READ_OCTETS: usize = 4_096;

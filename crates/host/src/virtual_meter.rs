@@ -687,7 +687,7 @@ impl VirtualMeter {
         }
     }
 
-    /// A port had more connections than places.
+    /// A port had more connections than places, or a client held one without taking its answers.
     pub(crate) fn crowded(&mut self) {
         if self.is_on() {
             self.step(Input::Crowded);

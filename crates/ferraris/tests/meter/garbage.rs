@@ -189,3 +189,37 @@ fn a_trace_holds_what_every_port_heard_and_said() {
         assert!(text.contains(part), "{part} is missing: {text}");
     }
 }
+
+/// Who asks without end and takes no answer is given up after five seconds, which the log tells; others are served meanwhile.
+#[test]
+fn a_client_that_takes_no_answers_is_given_up() {
+    let scratch = Scratch::new();
+    let meter = Running::start(&scratch, &["--seed", "1"]);
+    let mut deaf = TcpStream::connect(meter.address("wrapper")).expect("it listens");
+    deaf.set_write_timeout(Some(Duration::from_secs(120)))
+        .expect("a socket");
+    let aarq = [
+        0, 1, 0, 16, 0, 1, 0, 31, 0x60, 0x1D, 0xA1, 9, 6, 7, 0x60, 0x85, 0x74, 5, 8, 1, 1, 0xBE, 0x10, 4, 0x0E, 1, 0,
+        0, 0, 6, 0x5F, 0x1F, 4, 0, 0, 0x7E, 0x1F, 4, 0xB0,
+    ];
+    deaf.write_all(&aarq).expect("it reads");
+    // The object list, of which each answer is a block of 1200 octets.
+    let get = [
+        0, 1, 0, 16, 0, 1, 0, 13, 0xC0, 1, 0xC1, 0, 15, 0, 0, 40, 0, 0, 255, 2, 0,
+    ]
+    .repeat(100);
+    let flood = std::thread::spawn(move || (0..20_000).find_map(|_| deaf.write_all(&get).err()));
+    let mut client = ForeignClient::public(meter.address("wrapper"));
+    client.associate();
+    assert!(client.logical_device_name().starts_with(b"FRR"));
+    let ended = flood.join().expect("it floods").expect("the meter hangs up");
+    assert!(
+        !matches!(
+            ended.kind(),
+            std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
+        ),
+        "the connection is over: {ended}"
+    );
+    assert!(client.logical_device_name().starts_with(b"FRR"));
+    meter.until("it is told", |state| codes(state, "security") == [231]);
+}
