@@ -257,7 +257,7 @@ impl Port {
 /// Reads, asks the meter, answers, until either side has enough.
 fn converse(
     bench: &Bench,
-    mut stream: &TcpStream,
+    stream: &TcpStream,
     talk: &mut Conversation,
     standing: &AtomicU8,
     traced: &mut Option<TracedConnection>,
