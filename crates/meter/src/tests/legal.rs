@@ -4,7 +4,10 @@ extern crate std;
 
 use std::vec::Vec;
 
-use metrology::{Actor, Calibration, LegalKind, Parameters, Refusal, Source};
+use metrology::{
+    Actor, Apparent, Calibration, Direction, LegalKind, Measurement, Parameters, PhaseReading, Position, Refusal,
+    Source,
+};
 
 use super::{Bench as Desk, Life, hex, partition, start};
 use crate::profile::JournalId;
@@ -68,6 +71,40 @@ fn the_led_constant_is_the_sealed_one() {
     let (life, _) = Life::begin(life.bench.revived(), Some(start()));
     assert_eq!(shown(&life), [hex("06 00001388"), hex("06 00001388")]);
     assert_eq!(life.meter.model().led_constant(), 5_000);
+}
+
+/// One window in which L1 takes 1 Wh and L2 gives it back.
+fn oppose(life: &mut Life) {
+    let phase = |microwatts| PhaseReading::steady(230_000_000, 80_000_000, microwatts, 0, 200_000_000);
+    let phases = [phase(18_000_000_000), phase(-18_000_000_000), phase(0)];
+    let (from, to) = (Position::START, Position::of_sample(1_600));
+    let window = Measurement::of_phases(from, to, 200_000_000, 50_000_000, phases, Apparent::Arithmetic);
+    life.now = life.now + super::WINDOW;
+    life.step(Input::Measured(&window)).expect("a good step");
+}
+
+/// M1, M7: how the direction of the totals is found stands under the seal: it counts from the next window on, moves nothing that was counted,
+/// and counts again after each boot.
+#[test]
+fn the_direction_of_the_totals_is_the_sealed_one() {
+    let shown = |life: &Life| ["1-0:1.8.0", "1-0:2.8.0", "1-0:21.8.0", "1-0:42.8.0"].map(|name| life.read(3, name, 2));
+    let whole = |units: [u32; 4]| units.map(|units| hex(&std::format!("06 {units:08X}")));
+    let mut life = sealed();
+    oppose(&mut life);
+    assert_eq!(shown(&life), whole([0, 0, 1, 1]), "as a sum they cancel");
+    let each = Parameters {
+        direction: Direction::PerPhase,
+        ..parameters(1.01)
+    };
+    life.step(Input::Bench(Bench::Mode(true))).expect("room in the log");
+    life.step(Input::Bench(Bench::Write(&each))).expect("the bench mode");
+    assert_eq!(shown(&life), whole([0, 0, 1, 1]));
+    oppose(&mut life);
+    assert_eq!(shown(&life), whole([1, 1, 2, 2]));
+    life.step(Input::PowerFailing).expect("time for the farewell");
+    let (mut life, _) = Life::begin(life.bench.revived(), Some(start()));
+    oppose(&mut life);
+    assert_eq!(shown(&life), whole([2, 2, 3, 3]));
 }
 
 const GRANTED: &str = "C501C100";
