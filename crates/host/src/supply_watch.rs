@@ -6,8 +6,8 @@ use meter::Meter;
 use meter::clock::Clock;
 use meter::limits::KEPT_OCTETS;
 use metrology::{
-    Chain, GaplessHarmonics, Measurement, Position, QualityFinding, QualitySetup, SampleSet, Setup, Spectrum,
-    SupplyQuality,
+    Chain, GaplessHarmonics, Measurement, Parameters, Position, QualityFinding, QualitySetup, SampleSet, Setup,
+    SetupError, Spectrum, SupplyQuality,
 };
 
 /// What is told to the meter.
@@ -26,14 +26,22 @@ pub(crate) struct SupplyWatch {
 }
 
 impl SupplyWatch {
+    /// With a setup that is calibrated by `parameters`, at what the thermometer shows.
+    ///
     /// # Errors
     /// What the metrology refuses, in words.
-    pub(crate) fn begin(setup: &Setup, nominal_volts: u16, meter: &Meter, nor: &dyn Nor) -> Result<Self, String> {
+    pub(crate) fn begin(
+        setup: &Setup,
+        parameters: &Parameters,
+        celsius: f64,
+        nominal_volts: u16,
+        meter: &Meter,
+        nor: &dyn Nor,
+    ) -> Result<Self, String> {
         let mut quality = QualitySetup::USUAL;
         if nominal_volts < 180 {
             quality.lamp = metrology::Lamp::V120;
         }
-        let refused = |error| format!("the supply's quality: {error}");
         let mut quality = SupplyQuality::new(setup, &quality).map_err(refused)?;
         let mut buffer = [0; KEPT_OCTETS];
         if let Some(record) = meter.kept_week(nor, &mut buffer) {
@@ -44,11 +52,30 @@ impl SupplyWatch {
                 );
             }
         }
-        Ok(Self {
+        let mut begun = Self {
             rate_hz: setup.rate_hz,
             quality,
             harmonics: GaplessHarmonics::new(setup).map_err(refused)?,
-        })
+        };
+        begun.compensate(parameters, celsius);
+        Ok(begun)
+    }
+
+    /// Watches on with another calibration, at what the thermometer shows. The intervals under way are flagged.
+    ///
+    /// # Errors
+    /// What the metrology refuses, in words.
+    pub(crate) fn adjust(&mut self, setup: &Setup, parameters: &Parameters, celsius: f64) -> Result<(), String> {
+        self.quality.adjust(setup).map_err(refused)?;
+        self.harmonics.adjust(setup).map_err(refused)?;
+        self.compensate(parameters, celsius);
+        Ok(())
+    }
+
+    /// Corrects for what the thermometer shows.
+    pub(crate) fn compensate(&mut self, parameters: &Parameters, celsius: f64) {
+        self.quality.compensate(celsius, &parameters.temperature);
+        self.harmonics.compensate(celsius, &parameters.temperature);
     }
 
     /// Tells the chain of a 10-minute tick of the meter's time that is near: windows begin there.
@@ -92,6 +119,10 @@ impl SupplyWatch {
             tell(Told::Spectrum(spectrum));
         });
     }
+}
+
+fn refused(error: SetupError) -> String {
+    format!("the supply's quality: {error}")
 }
 
 const TEN_MINUTES_MILLIS: u64 = 600_000;

@@ -396,12 +396,13 @@ impl VirtualMeter {
         {
             tracing::warn!(%error, "the world refused sensors");
         }
-        let parameters = self.parameters();
+        let (parameters, shown) = (self.parameters(), self.instruments.thermometer());
         if let Some(power) = &mut self.power {
             power.line = power.line.turned(self.samples, self.fast_ppb);
-            power
-                .chain
-                .compensate(self.instruments.thermometer(), &parameters.temperature);
+            power.chain.compensate(shown, &parameters.temperature);
+        }
+        if let Some(watch) = &mut self.watch {
+            watch.compensate(&parameters, shown);
         }
         self.feel_temperature();
         self.temperature_json()
@@ -545,10 +546,17 @@ impl VirtualMeter {
     fn begin_watch(&self, meter: &Meter) -> Result<SupplyWatch, String> {
         let mut setup = self.setup.clone();
         let parameters = meter.parameters(&self.flash);
-        parameters
-            .map_err(|error| format!("the sealed parameters: {error}"))?
-            .apply(&mut setup);
-        SupplyWatch::begin(&setup, self.config.nominal_volts, meter, &self.flash)
+        let parameters = parameters.map_err(|error| format!("the sealed parameters: {error}"))?;
+        parameters.apply(&mut setup);
+        let shown = self.instruments.thermometer();
+        SupplyWatch::begin(
+            &setup,
+            &parameters,
+            shown,
+            self.config.nominal_volts,
+            meter,
+            &self.flash,
+        )
     }
 
     /// The board looks at its thermometer.
@@ -596,13 +604,20 @@ impl VirtualMeter {
             return;
         };
         let [led, _] = &power.leds;
-        if power.checksum == checksum && led.constant() == constant {
+        let is_calibrated = power.checksum != checksum;
+        if !is_calibrated && led.constant() == constant {
             return;
         }
         let changed = self.meter.parameters(&self.flash).map_err(|error| error.to_string());
         let changed = changed.and_then(|parameters| {
             power.checksum = checksum;
-            power.adjust(&self.setup, &parameters, self.instruments.thermometer())?;
+            if is_calibrated {
+                let shown = self.instruments.thermometer();
+                let calibrated = power.adjust(&self.setup, &parameters, shown)?;
+                if let Some(watch) = &mut self.watch {
+                    watch.adjust(&calibrated, &parameters, shown)?;
+                }
+            }
             let leds = leds(&self.meter, &parameters)?;
             Ok(core::mem::replace(&mut power.leds, leds))
         });
@@ -914,15 +929,15 @@ impl Powered {
         Ok(begun)
     }
 
-    /// Measures on with these parameters, at what the thermometer shows.
-    fn adjust(&mut self, setup: &Setup, parameters: &Parameters, celsius: f64) -> Result<(), String> {
+    /// Measures on with these parameters, at what the thermometer shows; gives the setup with the calibration that counts now.
+    fn adjust(&mut self, setup: &Setup, parameters: &Parameters, celsius: f64) -> Result<Setup, String> {
         let mut setup = setup.clone();
         parameters.apply(&mut setup);
         self.chain
             .adjust(&setup)
             .map_err(|error| format!("the metrology: {error}"))?;
         self.chain.compensate(celsius, &parameters.temperature);
-        Ok(())
+        Ok(setup)
     }
 }
 

@@ -460,7 +460,11 @@ impl Model {
     /// Notes that a part of the meter fails: an event, unless the error register says it already.
     pub fn suffer(&mut self, trouble: Trouble) {
         let is_news = self.error_register & trouble.bit() == 0;
-        self.note_critical(trouble.bit());
+        if trouble.spoils_values() {
+            self.note_critical(trouble.bit());
+        } else {
+            self.error_register |= trouble.bit();
+        }
         if is_news {
             self.effects.push(Effect::Event(Log::Standard, trouble.code()));
         }

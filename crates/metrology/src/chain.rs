@@ -115,8 +115,7 @@ impl Chain {
         let now = self.core.position().sample();
         let rest = self.core.consume(block);
         let (used, _rest) = block.split_at(block.len() - rest.len());
-        self.analyser
-            .feed(used, now, self.tracked_hertz, |channel| self.core.per_lsb(channel));
+        self.analyser.feed(used, now, self.tracked_hertz, self.core.solver());
         if let Some(measurement) = self.core.finished() {
             self.tracked_hertz = self.core.assumed_hertz().filter(|_hertz| measurement.synchronised);
         }

@@ -76,6 +76,7 @@ impl Flicker {
     ///
     /// # Errors
     /// [`SetupError`] when the setup is absurd.
+    #[inline(never)] // so that the stack of who makes the whole holds one part at a time
     pub fn new(setup: &Setup, lamp: Lamp) -> Result<Self, SetupError> {
         setup.check()?;
         Ok(Self {

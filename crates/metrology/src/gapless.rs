@@ -6,11 +6,13 @@
 //! At a 10-minute tick of the clock spans begin anew (IEC 61000-4-30, 4.5): the one that the tick finds under way goes on to its end, and the
 //! next has begun at the tick, with the points that the two share.
 
-use crate::channel::{Channel, ChannelSet, N_CHANNELS, SampleSet};
+use crate::channel::{ChannelSet, N_CHANNELS, SampleSet};
 use crate::kernel::{Kernel, PLACES, POINTS, Ring, TAPS};
 use crate::position::Position;
 use crate::setup::{Setup, SetupError};
+use crate::solver::Solver;
 use crate::spectrum::{Span, Spectrum, cycles, highest_order, least_fundamentals, single};
+use crate::temperature::TemperatureCurve;
 
 /// Harmonics of all channels without gaps. Takes 74 kB.
 #[derive(Clone, Debug)]
@@ -20,7 +22,7 @@ pub struct GaplessHarmonics {
     nominal_hertz: f64,
     cycles: usize,
     least: [f64; N_CHANNELS],
-    per_lsb: [f64; N_CHANNELS],
+    solver: Solver,
     recent: Ring<Lanes>,
     /// The latest point before it is scaled.
     point: Lanes,
@@ -55,23 +57,19 @@ struct Resampling {
 }
 
 impl GaplessHarmonics {
-    /// For the channels of the setup. Its scales are those of 23 degrees; parts of the fundamental do not depend on them.
+    /// For the channels of the setup, at the temperature of its calibration.
     ///
     /// # Errors
     /// [`SetupError`] when the setup is absurd.
     pub fn new(setup: &Setup) -> Result<Self, SetupError> {
         setup.check()?;
-        let gain = |channel: Channel| {
-            let calibration = setup.calibration.get(channel.index());
-            calibration.map_or(1.0, crate::calibration::Calibration::gain)
-        };
         Ok(Self {
             channels: setup.channels,
             rate_hz: setup.rate_hz,
             nominal_hertz: setup.nominal_frequency.hertz(),
             cycles: cycles(setup.nominal_frequency),
             least: least_fundamentals(setup),
-            per_lsb: Channel::ALL.map(|channel| setup.per_lsb(channel) * gain(channel)),
+            solver: Solver::new(setup),
             recent: Ring::of([[0.0; 4]; 2]),
             point: [[0.0; 4]; 2],
             points: [[0.0; POINTS]; N_CHANNELS],
@@ -85,6 +83,22 @@ impl GaplessHarmonics {
             hertz: None,
             tick: None,
         })
+    }
+
+    /// Measures on with another calibration, see [`Core::adjust`](crate::Core::adjust), from the span that ends next on. Only the fundamental in
+    /// volts or amperes depends on it: harmonics are parts of the fundamental.
+    ///
+    /// # Errors
+    /// [`SetupError`] when the setup is absurd.
+    pub fn adjust(&mut self, setup: &Setup) -> Result<(), SetupError> {
+        setup.check()?;
+        self.solver = Solver::new(setup);
+        Ok(())
+    }
+
+    /// Corrects for the sensors' temperature, see [`Core::compensate`](crate::Core::compensate), from the span that ends next on.
+    pub fn compensate(&mut self, celsius: f64, curves: &[TemperatureCurve; N_CHANNELS]) {
+        self.solver.compensate(celsius, curves);
     }
 
     /// Says what the frequency of the next span will be; none when it is not known, which spoils the span that runs.
@@ -186,7 +200,7 @@ impl GaplessHarmonics {
                 to,
                 cycles: self.cycles,
                 highest_order: highest_order(self.rate_hz, resampling.hertz),
-                per_lsb: self.per_lsb.get(index).copied().unwrap_or(1.0),
+                solver: &self.solver,
                 least: self.least.get(index).copied().unwrap_or(0.0),
             };
             if let Some(points) = self.points.get_mut(index) {

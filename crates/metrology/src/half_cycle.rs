@@ -31,6 +31,8 @@ pub struct HalfCycle {
 pub(crate) struct HalfCycles {
     phase: Phase,
     volts_per_lsb: f64,
+    /// Factor on it for the present temperature.
+    drift: f64,
     offset_lsb: f64,
     /// Least amplitude of the fundamental, in codes, that the oscillator follows.
     least_lsb: f64,
@@ -76,16 +78,14 @@ struct Half {
 impl HalfCycles {
     /// The voltage of `phase` in a setup that was checked.
     pub(crate) fn new(setup: &Setup, phase: Phase) -> Self {
-        let channel = phase.voltage();
-        let calibration = setup.calibration.get(channel.index());
-        let gain = calibration.map_or(1.0, crate::calibration::Calibration::gain);
-        let volts_per_lsb = setup.per_lsb(channel) * gain;
+        let (volts_per_lsb, offset_lsb) = scale(setup, phase);
         let step = |hertz: f64| nearest_u64(hertz / setup.rate_hz * (TURN / 2.0)).saturating_mul(2);
         let hertz = setup.nominal_frequency.hertz();
         Self {
             phase,
             volts_per_lsb,
-            offset_lsb: calibration.map_or(0.0, crate::calibration::Calibration::offset_lsb),
+            drift: 1.0,
+            offset_lsb,
             least_lsb: FOLLOWED_SHARE * setup.nominal_volts * core::f64::consts::SQRT_2 / volts_per_lsb,
             least_step: step(hertz * (1.0 - RANGE)),
             most_step: step(hertz * (1.0 + RANGE)),
@@ -98,6 +98,18 @@ impl HalfCycles {
             searching: SEARCH,
             uncorrected: 0,
         }
+    }
+
+    /// From the cycle that ends next on, measures with the calibration of this setup, which was checked; the drift begins anew. The cycle's
+    /// sums are codes, so it is whole.
+    pub(crate) fn adjust(&mut self, setup: &Setup) {
+        (self.volts_per_lsb, self.offset_lsb) = scale(setup, self.phase);
+        self.drift = 1.0;
+    }
+
+    /// From the cycle that ends next on, corrects by this factor for the temperature.
+    pub(crate) const fn compensate(&mut self, gain: f64) {
+        self.drift = gain;
     }
 
     /// Samples up to and with the one that lies across the end of the half cycle.
@@ -184,9 +196,18 @@ impl HalfCycles {
             phase: self.phase,
             from: first.from,
             to: end,
-            voltage_microvolts: nearest_u64(sqrt(square.max(0.0)) * self.volts_per_lsb * 1e6),
+            voltage_microvolts: nearest_u64(sqrt(square.max(0.0)) * self.volts_per_lsb * self.drift * 1e6),
         }
     }
+}
+
+/// The code step of a voltage in volts, calibrated, and its code without a voltage.
+fn scale(setup: &Setup, phase: Phase) -> (f64, f64) {
+    let channel = phase.voltage();
+    let calibration = setup.calibration.get(channel.index());
+    let gain = calibration.map_or(1.0, crate::calibration::Calibration::gain);
+    let offset_lsb = calibration.map_or(0.0, crate::calibration::Calibration::offset_lsb);
+    (setup.per_lsb(channel) * gain, offset_lsb)
 }
 
 impl Sums {

@@ -90,6 +90,7 @@ impl RapidChanges {
     ///
     /// # Errors
     /// [`SetupError`] when setup or thresholds are absurd.
+    #[inline(never)] // as the flicker
     pub fn new(setup: &Setup, thresholds: &RapidChangeThresholds) -> Result<Self, SetupError> {
         setup.check()?;
         thresholds.check()?;
@@ -105,6 +106,12 @@ impl RapidChanges {
             ongoing: None,
             disturbances: 0,
         })
+    }
+
+    /// Looks for steady voltages anew: those before were read with another calibration, and a step between both is none of the supply.
+    pub(crate) const fn restart(&mut self) {
+        self.phases = [Followed::NEW; N_PHASES];
+        self.ongoing = None;
     }
 
     /// Says that a dip, swell or interruption has begun: a change that goes on, or comes while it lasts, is part of it.

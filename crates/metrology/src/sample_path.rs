@@ -109,6 +109,7 @@ impl Core {
     ///
     /// # Errors
     /// [`SetupError`] when the setup is absurd.
+    #[inline(never)] // so that the stack of who makes a chain holds one part at a time
     pub fn new(setup: &Setup) -> Result<Self, SetupError> {
         setup.check()?;
         let presence_lsb =
@@ -260,9 +261,9 @@ impl Core {
         };
     }
 
-    /// The code step of `channel` in volts or amperes, calibrated.
-    pub(crate) fn per_lsb(&self, channel: Channel) -> f64 {
-        self.solver.per_lsb(channel)
+    /// What makes volts and amperes of codes, as it is now.
+    pub(crate) const fn solver(&self) -> &Solver {
+        &self.solver
     }
 
     /// The measurement that the last consumed sample finished.

@@ -103,9 +103,13 @@ impl Solver {
         }
     }
 
-    /// The code step of `channel` in volts or amperes, calibrated.
-    pub(crate) fn per_lsb(&self, channel: Channel) -> f64 {
-        self.scale(channel).per_lsb
+    /// A sine of `channel`, given as its rms in codes, in volts or amperes: calibrated, at the present temperature, on the curve of the sensor.
+    pub(crate) fn sine(&self, channel: Channel, rms_lsb: f64) -> f64 {
+        let reading = rms_lsb * self.scale(channel).per_lsb;
+        match self.linearity(channel) {
+            Some(curve) => reading * curve.at(reading).gain,
+            None => reading,
+        }
     }
 
     /// The fundamental of `channel` as it was sampled, uncorrected, as an rms phasor in codes.
@@ -202,16 +206,9 @@ impl Solver {
     fn current(&self, sums: &WindowSums, channel: Channel, length_samples: f64) -> (ChannelScale, f64) {
         let amperes = self.rms(sums, channel, length_samples);
         let scale = self.scale(channel);
-        let [l1, l2, l3, neutral] = &self.linearity;
-        let curve = match channel {
-            Channel::I1 => l1,
-            Channel::I2 => l2,
-            Channel::I3 => l3,
-            _ => neutral,
-        };
-        if curve.points().is_empty() {
+        let Some(curve) = self.linearity(channel) else {
             return (scale, amperes);
-        }
+        };
         let point = curve.at(amperes);
         let scale = ChannelScale {
             per_lsb: scale.per_lsb * point.gain,
@@ -219,6 +216,19 @@ impl Solver {
             ..scale
         };
         (scale, amperes * point.gain)
+    }
+
+    /// The curve of a current channel; none of a linear one.
+    fn linearity(&self, channel: Channel) -> Option<&LinearityCurve> {
+        let [l1, l2, l3, neutral] = &self.linearity;
+        let curve = match channel {
+            Channel::V1 | Channel::V2 | Channel::V3 => return None,
+            Channel::I1 => l1,
+            Channel::I2 => l2,
+            Channel::I3 => l3,
+            Channel::In => neutral,
+        };
+        (!curve.points().is_empty()).then_some(curve)
     }
 
     /// The mean of the codes over a window, and the variance about it, in codes.

@@ -12,6 +12,7 @@ use crate::position::Position;
 use crate::resampler::{PASSBAND, Resampler};
 use crate::rounding::{nearest_u32, nearest_u64};
 use crate::setup::{NominalFrequency, Setup};
+use crate::solver::Solver;
 
 /// Highest order of harmonics.
 pub const MAX_ORDER: usize = 50;
@@ -61,6 +62,7 @@ pub(crate) struct Analyser {
 
 impl Analyser {
     /// For a setup that was checked.
+    #[inline(never)] // as the core
     pub(crate) fn new(setup: &Setup) -> Self {
         let least = least_fundamentals(setup);
         Self {
@@ -76,7 +78,7 @@ impl Analyser {
     }
 
     /// Takes samples that came while the supply had the frequency `hertz` (none: unknown); `now` is the number of the first.
-    pub(crate) fn feed(&mut self, block: &[SampleSet], now: u64, hertz: Option<f64>, per_lsb: impl Fn(Channel) -> f64) {
+    pub(crate) fn feed(&mut self, block: &[SampleSet], now: u64, hertz: Option<f64>, solver: &Solver) {
         let Some(tracked) = hertz else {
             self.hertz = None; // what was begun is spoiled
             return;
@@ -94,7 +96,7 @@ impl Analyser {
                 .unwrap_or(0)
                 .clamp(-0x80_0000, 0x7F_FFFF);
             if self.resampler.push(single(code)) {
-                self.finish(next, begun, per_lsb(self.channel));
+                self.finish(next, begun, solver);
                 self.hertz = None;
             }
         }
@@ -119,7 +121,7 @@ impl Analyser {
     }
 
     /// Transforms the span that was completed by the sample before number `next`.
-    fn finish(&mut self, next: u64, hertz: f64, per_lsb: f64) {
+    fn finish(&mut self, next: u64, hertz: f64, solver: &Solver) {
         let (before_begin, before_end) = self.resampler.span_before_now();
         let at = |before: f64| Position::of_sample(next) - Position::from_raw(nearest_u64(before * 65_536.0));
         let span = Span {
@@ -128,7 +130,7 @@ impl Analyser {
             to: Position::from_raw(at(before_end)),
             cycles: self.cycles,
             highest_order: highest_order(self.rate_hz, hertz),
-            per_lsb,
+            solver,
             least: self.least.get(self.channel.index()).copied().unwrap_or(0.0),
         };
         let spectrum = span.transform(self.resampler.points());
@@ -139,19 +141,19 @@ impl Analyser {
 }
 
 /// What is known of a span of one channel before it is transformed.
-pub(crate) struct Span {
+pub(crate) struct Span<'a> {
     pub(crate) channel: Channel,
     pub(crate) from: Position,
     pub(crate) to: Position,
     pub(crate) cycles: usize,
     pub(crate) highest_order: usize,
-    /// Volts or amperes of one code step.
-    pub(crate) per_lsb: f64,
+    /// What makes volts and amperes of codes.
+    pub(crate) solver: &'a Solver,
     /// Least fundamental in volts or amperes.
     pub(crate) least: f64,
 }
 
-impl Span {
+impl Span<'_> {
     /// The spectrum of the resampled points, which are worked on in place.
     pub(crate) fn transform(&self, points: &mut [f32; POINTS]) -> Spectrum {
         let bins = rfft_2048(points);
@@ -174,7 +176,7 @@ impl Span {
             }
             *slot = nearest_u32(libm::sqrt(square / fundamental) * 1e6);
         }
-        let rms = libm::sqrt(fundamental) * self.per_lsb;
+        let rms = self.solver.sine(self.channel, libm::sqrt(fundamental));
         let enough = self.least <= rms;
         Spectrum {
             channel: self.channel,

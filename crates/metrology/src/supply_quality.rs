@@ -16,7 +16,7 @@
 //! 61000-4-15 wants all twelve), and those after it have all of theirs.
 
 use crate::aggregation::{Aggregate, Aggregation, MeanFrequency};
-use crate::channel::{N_PHASES, SampleSet};
+use crate::channel::{N_CHANNELS, N_PHASES, SampleSet};
 use crate::flicker::{Flicker, Lamp};
 use crate::harmonic_means::{HarmonicMeans, HarmonicSums};
 use crate::measurement::Measurement;
@@ -25,6 +25,7 @@ use crate::rapid_change::{RapidChange, RapidChangeThresholds, RapidChanges};
 use crate::resynchronisation::{Part, joined};
 use crate::setup::{Setup, SetupError};
 use crate::spectrum::Spectrum;
+use crate::temperature::TemperatureCurve;
 use crate::voltage_watch::{VoltageEvent, VoltageFinding, VoltageThresholds, VoltageWatch};
 use crate::week::{Scale, Week, WeekLimits};
 
@@ -113,6 +114,8 @@ pub struct SupplyQuality {
     piece: Option<Measurement>,
     /// The end of the last window, when it is a 10-minute tick.
     tick: Option<Position>,
+    /// Another calibration counts since the last window: the next holds samples of both sides of the change.
+    recalibrated: bool,
     /// The clock at the end of the last booked window.
     clock: Option<u64>,
     /// The frequency of the window before the last, for the next.
@@ -154,6 +157,7 @@ impl SupplyQuality {
             waiting: None,
             piece: None,
             tick: None,
+            recalibrated: false,
             clock: None,
             hertz: None,
             next_hertz: None,
@@ -171,6 +175,26 @@ impl SupplyQuality {
             }
             _ => false,
         }
+    }
+
+    /// Measures on with the calibration of `setup`, as the chain does ([`Chain::adjust`](crate::Chain::adjust)); nothing else of it is looked at.
+    /// Urms(1/2) follows from the half cycle that ends next on. What is made of windows and spectra follows them; every interval that the window
+    /// under way falls into is flagged, since it holds values of both calibrations, and so counts in no statistics of the week. Steady voltages
+    /// for rapid changes are found anew. Flicker is a ratio of codes: no calibration changes it. Corrections for temperature begin anew.
+    ///
+    /// # Errors
+    /// [`SetupError`] when the setup is absurd; it measures on with the old one then.
+    pub fn adjust(&mut self, setup: &Setup) -> Result<(), SetupError> {
+        self.watch.adjust(setup)?;
+        self.rapid_changes.restart();
+        self.recalibrated = true;
+        Ok(())
+    }
+
+    /// Corrects for the sensors' temperature, as the chain does ([`Chain::compensate`](crate::Chain::compensate)), from the half cycle that ends
+    /// next on. It undoes what the sensors did meanwhile, so nothing is flagged.
+    pub fn compensate(&mut self, celsius: f64, curves: &[TemperatureCurve; N_CHANNELS]) {
+        self.watch.compensate(celsius, curves);
     }
 
     /// Takes samples: tells events and rapid changes.
@@ -241,6 +265,7 @@ impl SupplyQuality {
             new_nanos,
             unix_millis,
             before_anew: window.part == Part::Tail,
+            recalibrated: core::mem::take(&mut self.recalibrated),
         };
         if let Some(waiting) = self.waiting.replace(waiting) {
             self.book_waiting(&waiting, &mut each);
@@ -293,6 +318,9 @@ impl SupplyQuality {
         if self.disturbed.is_some_and(|(_from, to)| to <= window.from) {
             self.disturbed = None;
         }
+        // The frequency does not depend on a calibration.
+        self.frequency_flagged |= flagged;
+        let flagged = flagged || waiting.recalibrated;
         let length = waiting.new_nanos / 1_000_000;
         let before = self.clock.unwrap_or_else(|| millis.saturating_sub(length));
         self.clock = Some(millis);
@@ -305,7 +333,6 @@ impl SupplyQuality {
             each(QualityFinding::Cycles(&cycles));
         }
         self.frequency.book_part(window, waiting.new_nanos);
-        self.frequency_flagged |= flagged;
         let ended = |interval: u64| before / interval != millis / interval;
         if ended(TEN_SECONDS) {
             let frequency = self.frequency.close();
@@ -396,6 +423,8 @@ struct Waiting {
     unix_millis: u64,
     /// Whether the next window begins at the tick that is in this one.
     before_anew: bool,
+    /// Whether the calibration changed while it was under way.
+    recalibrated: bool,
 }
 
 /// A little more than half a cycle of the slowest frequency.

@@ -7,11 +7,12 @@
 //! An interruption is the other way round: all voltages below its threshold begin it, any one that is back ends it. It lies
 //! within a dip, and both are told.
 
-use crate::channel::{N_PHASES, Phase, SampleSet};
+use crate::channel::{N_CHANNELS, N_PHASES, Phase, SampleSet};
 use crate::half_cycle::{HalfCycle, HalfCycles};
 use crate::position::Position;
 use crate::rounding::nearest_u64;
 use crate::setup::{Setup, SetupError, within};
+use crate::temperature::TemperatureCurve;
 
 /// Thresholds as parts of the nominal voltage, see [`Setup::nominal_volts`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -133,6 +134,7 @@ impl VoltageWatch {
     ///
     /// # Errors
     /// [`SetupError`] when setup or thresholds are absurd.
+    #[inline(never)] // as the flicker
     pub fn new(setup: &Setup, thresholds: &VoltageThresholds) -> Result<Self, SetupError> {
         setup.check()?;
         thresholds.check()?;
@@ -164,6 +166,28 @@ impl VoltageWatch {
             present: [None; N_KINDS],
             now: 0,
         })
+    }
+
+    /// Measures on with the calibration of `setup`, from the half cycle that ends next on; nothing else of it is looked at. Corrections for
+    /// temperature begin anew. An event that goes on keeps what it has seen.
+    ///
+    /// # Errors
+    /// [`SetupError`] when the setup is absurd.
+    pub fn adjust(&mut self, setup: &Setup) -> Result<(), SetupError> {
+        setup.check()?;
+        for watched in self.voltages.iter_mut().flatten() {
+            watched.half_cycles.adjust(setup);
+        }
+        Ok(())
+    }
+
+    /// Corrects for the sensors' temperature, from the half cycle that ends next on, see [`Core::compensate`](crate::Core::compensate).
+    pub fn compensate(&mut self, celsius: f64, curves: &[TemperatureCurve; N_CHANNELS]) {
+        for (phase, watched) in Phase::ALL.into_iter().zip(&mut self.voltages) {
+            if let (Some(watched), Some(curve)) = (watched, curves.get(phase.voltage().index())) {
+                watched.half_cycles.compensate(curve.at(celsius).gain);
+            }
+        }
     }
 
     /// Takes one sample set and tells what it completes. Blocks are faster.

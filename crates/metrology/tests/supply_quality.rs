@@ -9,8 +9,9 @@
 use core::f64::consts::{SQRT_2, TAU};
 
 use ferraris_metrology::{
-    Apparent, Chain, Channel, GaplessHarmonics, Measurement, N_PHASES, PhaseReading, Position, QualityFinding,
-    QualitySetup, SampleSet, Setup, SupplyQuality, VoltageEventKind, WEEK_RECORD_OCTETS, Week,
+    Apparent, Calibration, Chain, Channel, GaplessHarmonics, Measurement, N_PHASES, N_TEMPERATURES, Phase,
+    PhaseReading, Position, QualityFinding, QualitySetup, SampleSet, Setup, SupplyQuality, TemperatureCurve,
+    VoltageEventKind, WEEK_RECORD_OCTETS, Week,
 };
 
 const VOLTS_PER_LSB: f64 = 600.0 / 8_388_608.0;
@@ -30,6 +31,8 @@ struct Seen {
     ten_minutes: Vec<TenMinutes>,
     two_hours: Vec<(bool, [Option<u32>; N_PHASES])>,
     weeks: Vec<Week>,
+    /// Urms(1/2) at the end.
+    half_cycle_volts: f64,
 }
 
 #[derive(Debug)]
@@ -39,6 +42,7 @@ struct TenMinutes {
     /// Begin and end in samples.
     span: (f64, f64),
     volts: f64,
+    fundamental_volts: Option<f64>,
     thd_percent: Option<f64>,
     spans: u32,
     fifth_percent: Option<f64>,
@@ -64,6 +68,10 @@ impl Seen {
                 n_windows: it.aggregate.n_values,
                 span: (it.aggregate.from.samples(), it.aggregate.to.samples()),
                 volts: it.aggregate.voltage_microvolts[0] as f64 * 1e-6,
+                fundamental_volts: it
+                    .harmonics
+                    .fundamental_micro(Channel::V1)
+                    .map(|it| f64::from(it) * 1e-6),
                 thd_percent: it.harmonics.thd_millionths(Channel::V1).map(|it| f64::from(it) * 1e-4),
                 spans: it.harmonics.spans(Channel::I3),
                 fifth_percent: it
@@ -99,15 +107,39 @@ fn samples(rate_hz: f64, first: u64, n: u64, part: impl Fn(f64) -> f64) -> Vec<S
         .collect()
 }
 
-/// Runs a meter whose clock starts ten seconds before a 10-minute tick, as a host does: gapless.
+fn setup() -> Setup {
+    Setup::three_phase(2_500.0, VOLTS_PER_LSB, 1e-5)
+}
+
+/// What measures.
+struct Path {
+    chain: Chain,
+    quality: SupplyQuality,
+    gapless: GaplessHarmonics,
+}
+
+/// Runs a meter whose clock starts so many seconds before a 10-minute tick, as a host does: gapless.
 fn run(seconds: u64, before_tick: u64, part: impl Fn(f64) -> f64 + Copy) -> Seen {
-    let setup = Setup::three_phase(2_500.0, VOLTS_PER_LSB, 1e-5);
-    let mut chain = Chain::new(&setup).expect("a good setup");
-    let mut quality = SupplyQuality::new(&setup, &QualitySetup::USUAL).expect("a good setup");
-    let mut gapless = GaplessHarmonics::new(&setup).expect("a good setup");
+    run_with(seconds, before_tick, part, |_tenths, _path| {})
+}
+
+/// The same; `each` may change the calibration before each tenth of a second.
+fn run_with(seconds: u64, before_tick: u64, part: impl Fn(f64) -> f64 + Copy, each: impl Fn(u64, &mut Path)) -> Seen {
+    let setup = setup();
+    let mut path = Path {
+        chain: Chain::new(&setup).expect("a good setup"),
+        quality: SupplyQuality::new(&setup, &QualitySetup::USUAL).expect("a good setup"),
+        gapless: GaplessHarmonics::new(&setup).expect("a good setup"),
+    };
     let mut seen = Seen::default();
     let start = MONDAY + 600_000 - before_tick * 1_000;
     for block in 0..seconds * 10 {
+        each(block, &mut path);
+        let Path {
+            chain,
+            quality,
+            gapless,
+        } = &mut path;
         let block = samples(2_500.0, block * 250, 250, part);
         let mut windows: Vec<Measurement> = Vec::new();
         let millis = start + chain.position().sample() * 1_000 / 2_500;
@@ -124,7 +156,75 @@ fn run(seconds: u64, before_tick: u64, part: impl Fn(f64) -> f64 + Copy) -> Seen
         }
         gapless.push_block(&block, |spectrum| quality.book_spectrum(spectrum));
     }
+    let at_the_end = path.quality.watch().voltage_microvolts(Phase::L1).unwrap_or(0);
+    seen.half_cycle_volts = at_the_end as f64 * 1e-6;
     seen
+}
+
+/// Q1, M7: another calibration counts in all of the quality at once. What holds values of both sides is flagged, and only that; the step of
+/// 5 % is no rapid change and no flicker. A temperature is followed without a flag.
+#[test]
+fn a_new_calibration_flags_the_intervals_it_falls_into_and_a_temperature_none() {
+    let calibrated = |gain: f64| {
+        let mut setup = setup();
+        setup.calibration = [Calibration::new(gain, 0.0, 0.0, 0.0, 0.0).expect("in range"); 7];
+        setup
+    };
+    let mut points = [TemperatureCurve::FLAT.at(23.0); N_TEMPERATURES];
+    for (point, celsius) in points.iter_mut().zip([-40.0, -20.0, 0.0, 23.0, 40.0, 55.0, 70.0]) {
+        point.celsius = celsius;
+        point.gain = if celsius == 70.0 { 1.001 } else { 1.0 };
+    }
+    let curves = [TemperatureCurve::new(points).expect("rising"); 7];
+    let seen = run_with(
+        1_207,
+        5,
+        |_seconds| 1.0,
+        |tenths, path| match tenths {
+            200 => {
+                let setup = calibrated(1.05);
+                path.chain.adjust(&setup).expect("a good setup");
+                path.quality.adjust(&setup).expect("a good setup");
+                path.gapless.adjust(&setup).expect("a good setup");
+                let mut absurd = setup;
+                absurd.rate_hz = f64::NAN;
+                assert!(path.quality.adjust(&absurd).is_err() && path.gapless.adjust(&absurd).is_err());
+            }
+            6_000 => {
+                path.chain.compensate(70.0, &curves);
+                path.quality.compensate(70.0, &curves);
+                path.gapless.compensate(70.0, &curves);
+            }
+            _ => {}
+        },
+    );
+    assert!(seen.began.is_empty(), "{:?}", seen.began);
+    assert!(seen.rapid_changes.is_empty(), "{:?}", seen.rapid_changes);
+    let flagged: Vec<usize> = (0..seen.cycles.len()).filter(|run| seen.cycles[*run]).collect();
+    let [run] = flagged[..] else {
+        panic!("one run of 150 cycles holds both: {flagged:?}")
+    };
+    let (from, to) = seen.runs[run];
+    assert!(from <= 20.0 * 2_500.0 && 20.0 * 2_500.0 <= to, "{from} to {to}");
+    let [_cut, both, new] = &seen.ten_minutes[..] else {
+        panic!("{:?}", seen.ten_minutes)
+    };
+    assert!(both.flagged && !new.flagged);
+    let truth = 230.0 * (1.0_f64 + 0.0016).sqrt() * 1.05 * 1.001;
+    assert!((new.volts / truth - 1.0).abs() < 1e-5, "{} of {truth}", new.volts);
+    let fundamental = new.fundamental_volts.expect("a voltage");
+    assert!(
+        (fundamental / (230.0 * 1.05 * 1.001) - 1.0).abs() < 1e-5,
+        "{fundamental}"
+    );
+    for interval in [both, new] {
+        assert!(interval.pst.is_some_and(|pst| pst < 40), "{:?}", interval.pst);
+    }
+    assert!(
+        (seen.half_cycle_volts / truth - 1.0).abs() < 1e-4,
+        "{}",
+        seen.half_cycle_volts
+    );
 }
 
 #[test]

@@ -8,6 +8,8 @@
 //!  Source (QEMU, tests) -+   (interrupt)      (main loop)
 //! ```
 //!
+//! A [`Thermometer`] beside the sensors is asked by [`Warmth`], and [`Measuring`] corrects for what it shows.
+//!
 //! Frames are numbered by the sample clock, not by their arrival: one that is lost or damaged keeps its place on the time line. What was
 //! not measured is bridged for at most [`LONGEST_BRIDGE`] samples and is zero after that: energy is never invented.
 
@@ -15,6 +17,7 @@ mod assembler;
 mod double_buffer;
 mod measuring;
 mod source;
+mod warmth;
 mod waveform;
 
 pub use ads131m::RawFrame;
@@ -22,6 +25,7 @@ pub use assembler::{Assembler, Health, LONGEST_BRIDGE, LONGEST_GAP, Report, STOP
 pub use double_buffer::{DoubleBuffer, Frames};
 pub use measuring::{Measuring, Told, supply_quality};
 pub use source::{Faults, Recorded, Samples, Source};
+pub use warmth::{Look, News, Thermometer, Warmth};
 pub use waveform::Waveform;
 
 /// Channels of the converter: seven are the meter's, the eighth is not connected.

@@ -5,6 +5,8 @@ use metrology::{
     SampleSet, Setup, SetupError, Spectrum, SupplyQuality,
 };
 
+use crate::warmth::Warmth;
+
 /// What measures. Takes about 15 kB; the quality of the supply takes 18 kB in a place of its own, so that no stack has to hold both at once.
 ///
 /// For each block of samples: [`Self::take`].
@@ -12,6 +14,8 @@ use metrology::{
 pub struct Measuring {
     /// Without the sealed parameters.
     setup: Setup,
+    /// What it corrects for.
+    celsius: f64,
     chain: Chain,
     leds: [Pulses; 2],
     /// Where the spectra that were handed out end.
@@ -35,22 +39,26 @@ pub enum Told<'a> {
 }
 
 impl Measuring {
-    /// Measures with the sealed parameters; the LEDs, of `constant` pulses per kWh, go on where the registers
+    /// Measures with the sealed parameters, and so does `quality`, that of [`supply_quality`]; at the temperature of a room until [`Self::warm`]
+    /// says another. The LEDs, of `constant` pulses per kWh, go on where the registers
     /// stand.
     ///
     /// # Errors
     /// [`SetupError`] when the setup is absurd.
     pub fn new(
+        quality: &mut SupplyQuality,
         setup: &Setup,
         parameters: &Parameters,
         constant: u32,
         registers: &Registers,
     ) -> Result<Self, SetupError> {
-        let calibrated = calibrated(setup, parameters);
-        let mut chain = Chain::new(&calibrated)?;
-        chain.compensate(ROOM_CELSIUS, &parameters.temperature);
+        let celsius = Warmth::ROOM.celsius();
+        let mut chain = Chain::new(&calibrated(setup, parameters))?;
+        chain.compensate(celsius, &parameters.temperature);
+        quality.compensate(celsius, &parameters.temperature);
         Ok(Self {
             setup: setup.clone(),
+            celsius,
             chain,
             leds: leds(parameters, constant, registers)?,
             seen: [None; 7],
@@ -58,16 +66,41 @@ impl Measuring {
         })
     }
 
-    /// The sealed parameters have changed: measures on with them.
+    /// The sealed parameters have changed: measures on with them. The intervals of the supply's quality that are under way are flagged.
     ///
     /// # Errors
     /// [`SetupError`] as above; it measures on with the old ones then.
-    pub fn adjust(&mut self, parameters: &Parameters, constant: u32, registers: &Registers) -> Result<(), SetupError> {
+    pub fn adjust(
+        &mut self,
+        quality: &mut SupplyQuality,
+        parameters: &Parameters,
+        constant: u32,
+        registers: &Registers,
+    ) -> Result<(), SetupError> {
         let leds = leds(parameters, constant, registers)?;
-        self.chain.adjust(&calibrated(&self.setup, parameters))?;
-        self.chain.compensate(ROOM_CELSIUS, &parameters.temperature);
+        let calibrated = calibrated(&self.setup, parameters);
+        self.chain.adjust(&calibrated)?;
+        quality.adjust(&calibrated)?;
         self.leds = leds;
+        self.warm(quality, parameters, self.celsius);
         Ok(())
+    }
+
+    /// The LEDs have another constant: they go on where the registers stand.
+    ///
+    /// # Errors
+    /// [`SetupError`] as above; they go on with the old one then.
+    pub fn pulse(&mut self, parameters: &Parameters, constant: u32, registers: &Registers) -> Result<(), SetupError> {
+        self.leds = leds(parameters, constant, registers)?;
+        Ok(())
+    }
+
+    /// The temperature at the sensors has changed: corrects for it, and for what the sealed parameters know of it, from the window and from the
+    /// half cycle that end next on.
+    pub fn warm(&mut self, quality: &mut SupplyQuality, parameters: &Parameters, celsius: f64) {
+        self.celsius = celsius;
+        self.chain.compensate(celsius, &parameters.temperature);
+        quality.compensate(celsius, &parameters.temperature);
     }
 
     /// Takes a block that is shorter than a window and ends at `unix_millis` of the meter's clock, and tells what came of it; `quality` is
@@ -185,8 +218,6 @@ fn leds(parameters: &Parameters, constant: u32, registers: &Registers) -> Result
         })
 }
 
-/// The boards of this workspace have no thermometer: they stand in a room.
-const ROOM_CELSIUS: f64 = 23.0;
 const TEN_MINUTES_MILLIS: u64 = 600_000;
 /// A little more than ten cycles of 42.5 Hz.
 const LONGEST_WINDOW_MILLIS: u64 = 250;

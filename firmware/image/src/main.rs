@@ -21,6 +21,7 @@ mod order;
 mod place;
 mod probe;
 mod restart;
+mod thermometer;
 mod trace;
 
 use base::{Instant, Micros, Utc};
@@ -187,7 +188,7 @@ impl Rooms {
             let now = self.clock.now();
             self.living.now = now;
             restart::alive(now, self.living.meter);
-            self.metering.run(now, self.living);
+            self.metering.run(now, &self.probe, self.living);
             for line in &mut self.lines {
                 line.serve(&mut self.clock, now, self.living);
             }

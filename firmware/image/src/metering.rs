@@ -3,7 +3,8 @@
 use base::{Instant, Micros};
 use board::say;
 use frontend::{
-    AMPS_PER_LSB, Assembler, Faults, Frames as _, Health, Measuring, RATE_HZ, Told, VOLTS_PER_LSB, supply_quality,
+    AMPS_PER_LSB, Assembler, Faults, Frames as _, Health, Measuring, News, RATE_HZ, Told, VOLTS_PER_LSB, Warmth,
+    supply_quality,
 };
 use meter::limits::KEPT_OCTETS;
 use meter::{Config, Input, Trouble};
@@ -12,6 +13,7 @@ use metrology::{NominalFrequency, Parameters, SampleSet, Setup, SetupError, Supp
 use crate::converter::Converter;
 use crate::probe::Probe;
 use crate::restart::Living;
+use crate::thermometer::ProbedThermometer;
 use crate::trace::{self, Event};
 
 /// The chain with what feeds it and what hangs on it.
@@ -31,6 +33,7 @@ struct Sampler {
     checksum: u32,
     /// Of the LEDs.
     constant: u32,
+    warmth: Warmth,
     /// When the first sample was taken.
     began: Instant,
     windows: u32,
@@ -47,6 +50,7 @@ impl Metering {
     ) -> Result<Self, SetupError> {
         let model = living.meter.model();
         let measuring = Measuring::new(
+            quality,
             &setup(&model.config),
             &parameters(living),
             model.led_constant(),
@@ -63,6 +67,7 @@ impl Metering {
                 quality,
                 checksum: checksum(living),
                 constant: living.meter.model().led_constant(),
+                warmth: Warmth::ROOM,
                 began: now,
                 windows: 0,
                 first_measured: None,
@@ -70,8 +75,9 @@ impl Metering {
         })
     }
 
-    /// Takes every half that is full.
-    pub(crate) fn run(&mut self, now: Instant, living: &mut Living) {
+    /// Looks at the thermometer when it is time, then takes every half that is full.
+    pub(crate) fn run(&mut self, now: Instant, probe: &Probe, living: &mut Living) {
+        self.sampler.feel(now, probe, living);
         // The assembler fills the hole when the next frames come.
         let lost = self.converter.advance(now);
         if lost != 0 {
@@ -112,7 +118,7 @@ impl Metering {
         }
     }
 
-    /// When the next half is full.
+    /// When the next half is full; the thermometer waits for that.
     pub(crate) fn next(&self, now: Instant) -> Instant {
         self.converter.next(now)
     }
@@ -178,16 +184,36 @@ impl Sampler {
         });
     }
 
-    /// When the sealed parameters have changed, the metrology measures on with the new ones.
+    /// When the sealed parameters have changed, the metrology measures on with the new ones; or the LEDs alone, with another constant.
     fn follow_parameters(&mut self, living: &Living) {
         let (checksum, constant) = (checksum(living), living.meter.model().led_constant());
-        if checksum != self.checksum || constant != self.constant {
-            (self.checksum, self.constant) = (checksum, constant);
-            let model = living.meter.model();
-            // What came out of the sealed memory was checked there.
-            let _taken = self
-                .measuring
-                .adjust(&parameters(living), constant, &model.registers);
+        let is_calibrated = checksum != self.checksum;
+        if !is_calibrated && constant == self.constant {
+            return;
+        }
+        (self.checksum, self.constant) = (checksum, constant);
+        let (parameters, registers) = (parameters(living), &living.meter.model().registers);
+        // What came out of the sealed memory was checked there.
+        let _taken = if is_calibrated {
+            self.measuring.adjust(self.quality, &parameters, constant, registers)
+        } else {
+            self.measuring.pulse(&parameters, constant, registers)
+        };
+    }
+
+    /// Follows the thermometer, and tells the meter of it.
+    fn feel(&mut self, now: Instant, probe: &Probe, living: &mut Living) {
+        let Some(look) = self.warmth.look(now, &mut ProbedThermometer { probe, now }) else {
+            return;
+        };
+        if look.changed {
+            self.measuring
+                .warm(self.quality, &parameters(living), self.warmth.celsius());
+        }
+        match look.news {
+            Some(News::Shows(celsius)) => living.step(now, Input::Temperature(celsius)),
+            Some(News::Fails) => living.step(now, Input::Trouble(Trouble::Thermometer)),
+            None => {}
         }
     }
 }

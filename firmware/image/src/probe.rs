@@ -27,6 +27,10 @@ pub(crate) struct Probe {
     pub(crate) stop_to: Option<Instant>,
     /// Frames whose number this divides are damaged.
     pub(crate) damage_every: u64,
+    /// What the thermometer shows in thousandths of a degree, and what it shows from an instant on; a room unless it is said.
+    pub(crate) millicelsius: Option<i32>,
+    pub(crate) later_millicelsius: Option<i32>,
+    pub(crate) warm_at: Option<Instant>,
 }
 
 impl Probe {
@@ -59,6 +63,9 @@ impl Probe {
             "fault-at" => self.fault_at = Some(at()?),
             "stop-from" => self.stop_from = Some(at()?),
             "stop-to" => self.stop_to = Some(at()?),
+            "millicelsius" => self.millicelsius = Some(value.parse().ok()?),
+            "later-millicelsius" => self.later_millicelsius = Some(value.parse().ok()?),
+            "warm-at" => self.warm_at = Some(at()?),
             "damage-every" => self.damage_every = value.parse().ok()?,
             _ => return None,
         }

@@ -63,7 +63,7 @@ fn begin_quality() -> &'static mut SupplyQuality {
 fn count_everything(quality: &'static mut SupplyQuality) {
     let registers = Registers::new(Direction::SumOfPhases);
     let measuring = MEASURING.init_with(|| {
-        Measuring::new(&setup(), &Parameters::IDEAL, 1_000, &registers).expect("the setup is an ordinary one")
+        Measuring::new(quality, &setup(), &Parameters::IDEAL, 1_000, &registers).expect("the setup is an ordinary one")
     });
     let mut millis = 1_767_614_400_000;
     run("everything", |block| {

@@ -7,6 +7,7 @@
 //! | flash | SPI2: PB13 clock, PB14 in, PB15 out, PB12 select |
 //! | optical port | USART1: PA9 out, PA10 in |
 //! | switch | PC0 |
+//! | thermometer | the processor's own, ADC1 |
 //! | clocks | TIM5 microseconds; RTC on the 32 kHz crystal; the independent watchdog |
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
@@ -20,6 +21,8 @@ mod meter_loop;
 mod serial_line;
 #[cfg(target_os = "none")]
 mod serial_nor;
+#[cfg(target_os = "none")]
+mod thermometer;
 
 /// On a host there is nothing to run.
 #[cfg(not(target_os = "none"))]

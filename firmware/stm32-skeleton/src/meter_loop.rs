@@ -8,9 +8,9 @@ use dlms::security::Key;
 use dlms::server::{HdlcLink, HdlcSettings, Link};
 use embedded_hal_02::blocking::rng::Read as _;
 use embedded_hal_bus::spi::ExclusiveDevice;
-use frontend::{AMPS_PER_LSB, Assembler, Measuring, RATE_HZ, Told, VOLTS_PER_LSB, supply_quality};
+use frontend::{AMPS_PER_LSB, Assembler, Measuring, News, RATE_HZ, Told, VOLTS_PER_LSB, Warmth, supply_quality};
 use meter::{Config, Input, Meter, Secrets, Trouble, Variant};
-use metrology::{Parameters, SampleSet, Setup, SupplyQuality};
+use metrology::{Parameters, SampleSet, SealedStore, Setup, SupplyQuality};
 use stm32f4xx_hal::gpio::{Edge, ExtiPin as _};
 use stm32f4xx_hal::pac::{self, NVIC, Peripherals};
 use stm32f4xx_hal::prelude::*;
@@ -21,6 +21,7 @@ use stm32f4xx_hal::watchdog::IndependentWatchdog;
 
 use crate::board::{Stm32, backup_time};
 use crate::serial_nor::SerialNor;
+use crate::thermometer::DieThermometer;
 use crate::{converter, serial_line};
 
 #[entry]
@@ -68,17 +69,21 @@ fn main() -> ! {
         Ok((meter, _report_is_in_the_log)) => meter,
         Err(fault) => panic!("{fault}"),
     };
-    // The sealed parameters; `firmware/image` follows their changes too, and goes on with the week of the supply's quality.
+    // With the sealed parameters. `firmware/image` goes on with the week of the supply's quality too.
     static QUALITY: static_cell::StaticCell<SupplyQuality> = static_cell::StaticCell::new();
     static MEASURING: static_cell::StaticCell<Measuring> = static_cell::StaticCell::new();
     let setup = Setup::three_phase(f64::from(RATE_HZ), VOLTS_PER_LSB, AMPS_PER_LSB);
-    let parameters = meter.parameters(&board.flash).unwrap_or(Parameters::IDEAL);
+    let parameters = parameters_of(meter, &board);
+    let mut checksum = checksum_of(meter);
+    let mut constant = meter.model().led_constant();
     let quality = QUALITY.init_with(|| supply_quality(&setup, &parameters).expect("the setup is an ordinary one"));
     let measuring = MEASURING.init_with(|| {
         let model = meter.model();
-        Measuring::new(&setup, &parameters, model.led_constant(), &model.registers)
+        Measuring::new(quality, &setup, &parameters, model.led_constant(), &model.registers)
             .expect("the setup is an ordinary one")
     });
+    let mut thermometer = DieThermometer::start(peripherals.ADC1, &mut rcc);
+    let mut warmth = Warmth::ROOM;
     static LINK: static_cell::StaticCell<Link> = static_cell::StaticCell::new();
     let link = LINK.init_with(|| Link::Hdlc(HdlcLink::new(HdlcSettings::standard(17))));
 
@@ -116,6 +121,33 @@ fn main() -> ! {
         let tick = ticks.now().ticks();
         now = now + Micros::new(u64::from(tick.wrapping_sub(last_tick)));
         last_tick = tick;
+
+        if let Some(look) = warmth.look(now, &mut thermometer) {
+            if look.changed {
+                measuring.warm(quality, &parameters_of(meter, &board), warmth.celsius());
+            }
+            match look.news {
+                Some(News::Shows(celsius)) => note(meter.step(now, Input::Temperature(celsius), &mut board)),
+                Some(News::Fails) => note(meter.step(now, Input::Trouble(Trouble::Thermometer), &mut board)),
+                None => {}
+            }
+        }
+        if constant != meter.model().led_constant() {
+            constant = meter.model().led_constant();
+            // No meter has a constant that no LED can have.
+            let _taken = measuring.pulse(&parameters_of(meter, &board), constant, &meter.model().registers);
+        }
+        if checksum != checksum_of(meter) {
+            checksum = checksum_of(meter);
+            let model = meter.model();
+            // What came out of the sealed memory was checked there.
+            let _taken = measuring.adjust(
+                quality,
+                &parameters_of(meter, &board),
+                model.led_constant(),
+                &model.registers,
+            );
+        }
 
         let unix_millis = u64::try_from(meter.model().clock.micros(now) / 1_000).unwrap_or(0);
         let mut push = |sets: &[SampleSet]| {
@@ -175,6 +207,16 @@ fn main() -> ! {
         }
         cortex_m::asm::wfi();
     }
+}
+
+/// The sealed parameters; ideal ones when they cannot be read, which the meter has told as an error of the measuring system.
+fn parameters_of(meter: &Meter, board: &Stm32) -> Parameters {
+    meter.parameters(&board.flash).unwrap_or(Parameters::IDEAL)
+}
+
+/// Tells a change of the sealed parameters.
+fn checksum_of(meter: &Meter) -> u32 {
+    meter.model().legal.store().map_or(0, SealedStore::checksum)
 }
 
 /// The meter lives on after each fault, and has logged those of its memory; a line is never closed by what comes over it.

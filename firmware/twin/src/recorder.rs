@@ -120,6 +120,8 @@ impl Recorder<'_> {
             self.samples(800, Faults::NONE);
         }
 
+        self.warm();
+
         // A converter that is damaged, then stops, then comes back.
         self.samples(
             3_200,
@@ -185,6 +187,41 @@ impl Recorder<'_> {
         self.talk(Port::Wrapper, &mut manager, Command::Release);
         self.label("power-fail snapshot", 1);
         self.happen(Event::PowerFailing);
+    }
+
+    /// Calibrated sensors in the cold and in the heat, and a thermometer that fails: the last good reading holds, and it is said.
+    fn warm(&mut self) {
+        let volts = |recorder: &Self| {
+            recorder
+                .rig
+                .meter()
+                .model()
+                .reading
+                .map(|it| it.phases[0].voltage_microvolts as f64)
+        };
+        let before = volts(self).expect("a window is over");
+        self.happen(Event::Calibration);
+        for (reading, celsius) in [
+            (Some(20_000), 20.0),
+            (Some(-40_000), -40.0),
+            (Some(70_000), 70.0),
+            (Some(999_999), 70.0),
+            (None, 70.0),
+            (Some(i32::MIN), 70.0),
+            (Some(20_125), 70.0 - 49.875),
+        ] {
+            self.happen(Event::Warmth(reading));
+            self.samples(4_000, Faults::NONE);
+            let gain = volts(self).expect("a window is over") / before;
+            // The voltage is that of the window; the hundred ppm of a degree are what counts.
+            assert!(
+                (gain - 1.0 - (celsius - 20.0) * 1e-4).abs() < 1e-5,
+                "{reading:?}: {gain}"
+            );
+        }
+        let register = self.rig.meter().model().error_register;
+        assert_ne!(register & meter::error_bit::MEASUREMENT_SYSTEM, 0, "{register:08x}");
+        assert_eq!(self.rig.meter().model().celsius, Some(20));
     }
 
     fn label(&mut self, name: &str, units: u32) {

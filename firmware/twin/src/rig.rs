@@ -6,9 +6,12 @@ use base::{Instant, Micros, Utc};
 use dlms::security::{Key, Secret};
 use dlms::server::{HdlcLink, HdlcSettings, Link, WrapperLink};
 use flash::Nor;
-use frontend::{AMPS_PER_LSB, Assembler, Measuring, RATE_HZ, Told, VOLTS_PER_LSB, supply_quality};
-use meter::{Board, Config, Input, Meter, Secrets, Variant, display};
-use metrology::{QualityFinding, SampleSet, Setup, SupplyQuality};
+use frontend::{AMPS_PER_LSB, Assembler, Measuring, News, RATE_HZ, Told, VOLTS_PER_LSB, Warmth, supply_quality};
+use meter::{Board, Config, Input, Meter, Secrets, Trouble, Variant, display};
+use metrology::{
+    N_CHANNELS, N_TEMPERATURES, Parameters, QualityFinding, SampleSet, SealedStore, Setup, SupplyQuality,
+    TemperatureCurve, TemperaturePoint,
+};
 
 use crate::memory::Memory;
 use crate::script::{Entry, Event, Port};
@@ -53,6 +56,9 @@ pub struct Rig<'a, W> {
 
 /// What makes measurements of samples.
 struct Sampler<'a> {
+    /// Of the sealed parameters that it measures with.
+    checksum: u32,
+    warmth: Warmth,
     measuring: &'a mut Measuring,
     quality: &'a mut SupplyQuality,
 }
@@ -96,9 +102,13 @@ impl<'a, W: Watch> Rig<'a, W> {
             wrapper,
         } = rooms;
         let meter = begin(meter, &mut board);
+        let quality = begin_quality(quality, meter, &board.memory);
+        let measuring = begin_measuring(measuring, quality, meter, &board.memory);
         let sampler = Sampler {
-            quality: begin_quality(quality, meter, &board.memory),
-            measuring: begin_measuring(measuring, meter, &board.memory),
+            checksum: checksum(meter),
+            warmth: Warmth::ROOM,
+            measuring,
+            quality,
         };
         hdlc_link(hdlc);
         wrapper_link(wrapper, Instant::START);
@@ -136,10 +146,13 @@ impl<'a, W: Watch> Rig<'a, W> {
             }),
             Event::Octets(port, octets) => self.serve(now, port, octets, answer),
             Event::Contact(contact) => self.step(now, Input::Contact(contact)),
+            Event::Warmth(reading) => self.feel(now, reading),
+            Event::Calibration => self.calibrate(now),
             Event::Time => self.step(now, Input::Tick),
             Event::PowerFailing => self.step(now, Input::PowerFailing),
             Event::Label(..) => {}
         }
+        self.follow_parameters();
         self.show(now);
         self.watch.turn_to(Part::Script);
     }
@@ -195,6 +208,52 @@ impl<'a, W: Watch> Rig<'a, W> {
         });
         if health != assembler.health() {
             Line::new(*watch).put(format_args!("{} converter {:?}", now.as_micros(), assembler.health()));
+        }
+    }
+
+    /// Follows the thermometer, and tells the meter of it.
+    fn feel(&mut self, now: Instant, reading: Option<i32>) {
+        let Sampler {
+            warmth,
+            measuring,
+            quality,
+            ..
+        } = &mut self.sampler;
+        let look = warmth.observe(reading);
+        if look.changed {
+            let parameters = self.meter.parameters(&self.board.memory).expect("the memory is sound");
+            measuring.warm(quality, &parameters, warmth.celsius());
+        }
+        match look.news {
+            Some(News::Shows(celsius)) => self.step(now, Input::Temperature(celsius)),
+            Some(News::Fails) => self.step(now, Input::Trouble(Trouble::Thermometer)),
+            None => {}
+        }
+    }
+
+    /// What the production line does: the meter gets its calibration.
+    #[inline(never)]
+    fn calibrate(&mut self, now: Instant) {
+        let parameters = drifting();
+        self.step(now, Input::Bench(meter::Bench::Manufacture(&parameters)));
+    }
+
+    /// When the sealed parameters have changed, the metrology measures on with the new ones.
+    fn follow_parameters(&mut self) {
+        let checksum = checksum(self.meter);
+        if checksum != self.sampler.checksum {
+            self.sampler.checksum = checksum;
+            let parameters = self.meter.parameters(&self.board.memory).expect("the memory is sound");
+            let model = self.meter.model();
+            self.sampler
+                .measuring
+                .adjust(
+                    self.sampler.quality,
+                    &parameters,
+                    model.led_constant(),
+                    &model.registers,
+                )
+                .expect("what came out of the sealed memory was checked there");
         }
     }
 
@@ -272,11 +331,21 @@ fn begin_quality<'m>(room: &'m mut Option<SupplyQuality>, meter: &Meter, nor: &d
 }
 
 #[inline(never)]
-fn begin_measuring<'m>(room: &'m mut Option<Measuring>, meter: &Meter, nor: &dyn Nor) -> &'m mut Measuring {
+fn begin_measuring<'m>(
+    room: &'m mut Option<Measuring>,
+    quality: &mut SupplyQuality,
+    meter: &Meter,
+    nor: &dyn Nor,
+) -> &'m mut Measuring {
     let model = meter.model();
     let parameters = meter.parameters(nor).expect("the memory is sound");
-    let measuring = Measuring::new(&setup(), &parameters, model.led_constant(), &model.registers);
+    let measuring = Measuring::new(quality, &setup(), &parameters, model.led_constant(), &model.registers);
     room.insert(measuring.expect("the setup is an ordinary one"))
+}
+
+/// Of the sealed parameters that count.
+fn checksum(meter: &Meter) -> u32 {
+    meter.model().legal.store().map_or(0, SealedStore::checksum)
 }
 
 fn setup() -> Setup {
@@ -339,6 +408,28 @@ fn trace<W: Watch>(now: Instant, told: &Told<'_>, watch: &W) {
             line.put(format_args!("{} spectrum {hash:016x}", now.as_micros()));
         }
         Told::Distortion(distortion) => line.put(format_args!("{} distortion {distortion:?}", now.as_micros())),
+    }
+}
+
+/// The parameters of sensors whose gains drift by 100 ppm/K: the curves that undo it, from -40 degrees in steps of 20.
+///
+/// # Panics
+/// Never: the temperatures rise.
+#[must_use]
+pub fn drifting() -> Parameters {
+    let mut celsius = -60.0;
+    let points = [(); N_TEMPERATURES].map(|()| {
+        celsius += 20.0;
+        TemperaturePoint {
+            celsius,
+            gain: 1.0 + (celsius - 20.0) * 1e-4,
+            lead_degrees: (celsius - 20.0) * 1e-3,
+        }
+    });
+    let curve = TemperatureCurve::new(points).expect("the temperatures rise");
+    Parameters {
+        temperature: [curve; N_CHANNELS],
+        ..Parameters::IDEAL
     }
 }
 

@@ -27,6 +27,10 @@ pub enum Event<'a> {
     Octets(Port, &'a [u8]),
     /// A contact or the button.
     Contact(Contact),
+    /// The thermometer was looked at: thousandths of a degree Celsius, none when it did not answer.
+    Warmth(Option<i32>),
+    /// The factory writes the parameters of sensors that drift, see [`rig::drifting`](crate::rig::drifting).
+    Calibration,
     /// Nothing but time.
     Time,
     /// The supply fails.
@@ -100,6 +104,11 @@ impl<'a> Entry<'a> {
                 let name = core::str::from_utf8(name).map_err(|_| Malformed)?;
                 Event::Label(u32::from_be_bytes(*units), name)
             }
+            8 => Event::Warmth(match contents {
+                [] => None,
+                octets => Some(i32::from_be_bytes(octets.try_into().map_err(|_| Malformed)?)),
+            }),
+            9 => Event::Calibration,
             _ => return Err(Malformed),
         };
         Ok(Self { at, event })
@@ -110,7 +119,7 @@ impl<'a> Entry<'a> {
     /// # Errors
     /// [`Malformed`] when it is too long to be one.
     pub fn emit(&self, out: &mut dyn FnMut(&[u8])) -> Result<(), Malformed> {
-        let (number, code, units);
+        let (number, code, units, reading);
         let (kind, first, rest): (u8, &[u8], &[u8]) = match self.event {
             Event::Frames(first, frames) => {
                 number = first.to_be_bytes();
@@ -125,6 +134,12 @@ impl<'a> Entry<'a> {
                 (3, &code, octets)
             }
             Event::Contact(contact) => (4, contact_octets(contact), &[]),
+            Event::Warmth(Some(millicelsius)) => {
+                reading = millicelsius.to_be_bytes();
+                (8, &reading, &[])
+            }
+            Event::Warmth(None) => (8, &[], &[]),
+            Event::Calibration => (9, &[], &[]),
             Event::Time => (5, &[], &[]),
             Event::PowerFailing => (6, &[], &[]),
             Event::Label(count, name) => {
@@ -212,6 +227,9 @@ mod tests {
             Event::Contact(Contact::Magnet { near: true }),
             Event::Contact(Contact::Button(Press::Short)),
             Event::Contact(Contact::Button(Press::Long)),
+            Event::Warmth(Some(-40_125)),
+            Event::Warmth(None),
+            Event::Calibration,
             Event::Time,
             Event::PowerFailing,
             Event::Label(3, "GET of a register"),
@@ -239,7 +257,9 @@ mod tests {
             (3, &[]),
             (4, &[3, 2]),
             (7, &[0; 3]),
-            (8, &[]),
+            (8, &[0; 3]),
+            (8, &[0; 5]),
+            (10, &[]),
         ] {
             assert_eq!(Entry::parse(&head(kind), contents), Err(Malformed), "kind {kind}");
         }

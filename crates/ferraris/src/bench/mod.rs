@@ -20,6 +20,7 @@ mod supply_curves;
 mod supply_plan;
 mod trial;
 mod variant;
+mod warm_supply;
 
 use core::num::NonZero;
 use core::sync::atomic::{AtomicUsize, Ordering};

@@ -19,8 +19,10 @@ pub(super) fn page(report: &Report) -> String {
     add(
         &mut html,
         format_args!(
-            "<p>Modelled meters of seed {}, {kind}.{spoilt} The truth is the closed form of the waveforms.</p><p class=\"sum {class}\">{}</p>",
-            report.seed, report.summary
+            "<p>Made by ferraris {}. Modelled meters of seed {}, {kind}.{spoilt} The truth is the closed form of the waveforms.</p>{SCOPE}<p class=\"sum {class}\">{}</p>",
+            env!("CARGO_PKG_VERSION"),
+            report.seed,
+            report.summary
         ),
     );
     for meter in &report.meters {
@@ -44,7 +46,18 @@ fn meter_part(html: &mut String, meter: &MeterReport) {
              so that errors and limits can be seen at once. Bars are two standard uncertainties."
         ),
     );
-    html.push_str("<div class=\"charts\">");
+    for (quantity, name) in [(Quantity::Active, "active"), (Quantity::Reactive, "reactive")] {
+        let tables = meter.variant.tables().iter();
+        let names: Vec<&str> = tables
+            .filter(|table| table.quantity() == quantity)
+            .map(|table| table.name())
+            .collect();
+        add(
+            html,
+            format_args!("<p class=\"key\">Bands of {name} energy: {}.</p>", names.join(", ")),
+        );
+    }
+    html.push_str("<p class=\"key\">The band of a stricter class lies within those of weaker ones. IEC 62053-21 is drawn where EN 50470-3 says nothing: PF 0.25i and 0.5c.</p><div class=\"charts\">");
     let mut begun: Vec<&Condition> = Vec::new();
     for condition in meter.lines.iter().filter_map(drawn) {
         if !begun.iter().any(|like| same_curve(like, condition)) {
@@ -57,7 +70,7 @@ fn meter_part(html: &mut String, meter: &MeterReport) {
                    by kind, residual (greatest) voltage in percent of Udin and length in cycles.</p><div class=\"charts\">");
     supply_curves::draw(html, &meter.lines);
     html.push_str("</div>");
-    html.push_str("<details><summary>The modelled sensors and what the calibration made of them</summary><table><tr><th>phase</th><th>gain V, I %</th><th>CT lead at 50 Hz</th><th>delay I against V us</th><th>offset V, I codes</th><th>calibrated gain V, I</th><th>calibrated lead at 0 Hz</th><th>calibrated delay us</th></tr>");
+    html.push_str("<details open><summary>The modelled sensors and what the calibration made of them</summary><table><tr><th>phase</th><th>gain V, I %</th><th>CT lead at 50 Hz</th><th>delay I against V us</th><th>offset V, I codes</th><th>calibrated gain V, I</th><th>calibrated lead at 0 Hz</th><th>calibrated delay us</th></tr>");
     for phase in &meter.phases {
         add(
             html,
@@ -82,7 +95,7 @@ fn meter_part(html: &mut String, meter: &MeterReport) {
         add(
             html,
             format_args!(
-                "<h3>{section}</h3><table><tr><th>point</th><th>found</th><th>1 sigma</th><th>limits</th><th>goal</th><th>verdict</th></tr>"
+                "<h3>{section}</h3><table class=\"lines\"><thead><tr><th>point</th><th>found</th><th>1 sigma</th><th>limits</th><th>goal</th><th>verdict</th></tr></thead>"
             ),
         );
         for line in lines {
@@ -221,6 +234,10 @@ const STEPS: u32 = 480;
 const MOST_PERCENT: f64 = 5.0;
 const LINEAR_PERCENT: f64 = 0.002;
 
+/// What the page is no proof of: a reader from outside must not take it for more.
+const SCOPE: &str = "<p>A computation, no test of a device: the sensors are modelled, their errors drawn from the seed; fields, surges and ageing are not \
+in it. The limits were collected from public sources and are to be compared with the texts of the standards.</p>";
+
 const HEAD: &str = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
 <title>Ferraris bench: type test of the modelled meters</title><style>\
 body{font:15px/1.45 system-ui,sans-serif;color:#1a1d21;background:#fff;margin:0}main{max-width:1260px;margin:0 auto;padding:1.5rem}\
@@ -231,5 +248,8 @@ svg .x{text-anchor:middle}svg .y{text-anchor:end}svg text.y,svg text.l,svg text.
 .c{fill:none;stroke:#1f4e9c;stroke-width:1.3}.e{stroke:#1f4e9c;stroke-width:1}circle{fill:#1f4e9c}circle.bad{fill:#b3261e}\
 table{border-collapse:collapse;width:100%;font-size:13px}th,td{text-align:left;padding:.15rem .5rem;border-bottom:1px solid #e5e8eb;vertical-align:top}\
 .n{font-variant-numeric:tabular-nums;white-space:nowrap;text-align:right}.limits span{display:inline-block;margin-right:.7rem;color:#4a5058}\
-.ok{color:#1d6b3f}.bad{color:#b3261e;font-weight:700}.sum{font-size:1.1rem;font-weight:600}details{margin:.8rem 0}\
+.ok{color:#1d6b3f}.bad{color:#b3261e;font-weight:700}.sum{font-size:1.1rem;font-weight:600}details{margin:.8rem 0}.key{margin:.2rem 0;font-size:13px;color:#4a5058}\
+.lines{table-layout:fixed}.lines th:nth-child(1){width:22%}.lines th:nth-child(2){width:10rem}.lines th:nth-child(3){width:4.5rem}.lines th:nth-child(5){width:4rem}.lines th:nth-child(6){width:8rem}\
+.lines th:nth-child(2),.lines th:nth-child(3),.lines th:nth-child(5){text-align:right}\
+@media print{body{font-size:11px}main{padding:0;max-width:none}h2{break-before:page}h3{break-after:avoid}tr,svg{break-inside:avoid}table{font-size:9px}.charts{grid-template-columns:repeat(3,1fr)}*{print-color-adjust:exact}}\
 </style></head><body><main><h1>Type test of the modelled meters</h1>";

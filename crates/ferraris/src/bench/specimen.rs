@@ -122,8 +122,23 @@ impl Specimen {
     /// The meter as it starts under `condition`, with what its thermometer says.
     pub(super) fn core(&self, condition: &Condition) -> Result<Core, SetupError> {
         let mut core = Core::new(&self.setup)?;
-        core.compensate(condition.celsius + self.sensors.thermometer_error, &self.curves);
+        let (shown, curves) = self.thermometer(condition.celsius);
+        core.compensate(shown, curves);
         Ok(core)
+    }
+
+    /// What the thermometer shows at a temperature, and what the meter knows about its drift.
+    pub(super) fn thermometer(&self, celsius: f64) -> (f64, &[TemperatureCurve; N_CHANNELS]) {
+        (celsius + self.sensors.thermometer_error, &self.curves)
+    }
+
+    /// The same meter, which knows nothing about its drift.
+    #[cfg(test)]
+    pub(super) fn without_curves(&self) -> Self {
+        Self {
+            curves: [TemperatureCurve::FLAT; N_CHANNELS],
+            ..self.clone()
+        }
     }
 
     /// The sensors at a temperature.
@@ -339,8 +354,7 @@ mod tests {
             (mean.readings[0].watts / mean.truth[0].watts - 1.0) * 100.0
         };
         let with = error(&specimen);
-        specimen.curves = [TemperatureCurve::FLAT; N_CHANNELS];
-        let without = error(&specimen);
+        let without = error(&specimen.without_curves());
         println!("with {with:+.4} %, without {without:+.4} %");
         assert!(with.abs() < 0.02 && 0.05 < without.abs());
     }

@@ -11,6 +11,7 @@ use metrology::{
 use super::source::{Converter, Course, Tone, edge};
 use super::specimen::Specimen;
 use super::trial::Outcome;
+use super::warm_supply::{self, OfWarm};
 
 /// A test of supply quality; what it finds is an error in the unit of its row.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +53,8 @@ pub(super) enum SupplyTest {
     HalfCycles { hertz: f64 },
     /// Rms voltage of an aggregate whose windows differ, in percent.
     Aggregate { seconds: f64 },
+    /// A quantity of the quality path at a temperature, in percent.
+    Warm { celsius: f64, of: OfWarm },
     /// P or Q1 of ideal sensors that only round, in percent: the energy of a minute, or the worst window.
     Ideal { amps: f64, reactive: bool, window: bool },
 }
@@ -207,6 +210,7 @@ impl SupplyTest {
                 });
                 worst
             }
+            Self::Warm { celsius, of } => warm_supply::error_at(specimen, seed, celsius, of)?,
             Self::Aggregate { seconds } => aggregate(specimen, seed, seconds)?,
             Self::Ideal { amps, reactive, window } => ideal(specimen, amps, reactive, window)?,
         };

@@ -7,6 +7,7 @@ use super::condition::{Condition, Influence, NOMINAL_VOLTS, Quantity, Side};
 use super::plan::{Limit, Planner};
 use super::supply::{Channels, OfEvent, OfSpectrum, SupplyTest};
 use super::trial::Trial;
+use super::warm_supply::OfWarm;
 
 /// Rectangular changes a minute whose Pst is 1 (IEC 61000-4-15, table 5).
 const CHANGES: [f64; 6] = [1.0, 2.0, 7.0, 39.0, 110.0, 1620.0];
@@ -459,6 +460,22 @@ impl Planner {
                 ("class A, as the voltage", 0.1),
                 goal,
             );
+        }
+        for celsius in [-40.0, 70.0] {
+            for of in OfWarm::ALL {
+                let (unit, most, goal) = match of {
+                    OfWarm::HalfCycles => ("% Udin", 0.2, 0.02),
+                    _ => ("%", 0.1, 0.01),
+                };
+                self.test(
+                    "Supply quality over temperature",
+                    format!("{celsius} C: {}", of.name()),
+                    unit,
+                    SupplyTest::Warm { celsius, of },
+                    ("IEC 61000-4-30 A", most),
+                    goal,
+                );
+            }
         }
         let seconds: &[f64] = if self.quick { &[7.0] } else { &[7.0, 600.0] };
         for seconds in seconds.iter().copied() {

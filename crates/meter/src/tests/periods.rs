@@ -282,6 +282,23 @@ fn a_critical_error_marks_the_rows_of_its_period() {
     assert_eq!(codes(&life).iter().filter(|code| **code == 16).count(), 1, "one event");
 }
 
+/// M3: a thermometer that fails is the event and the bit of the measuring system; the values stay good, so no row is marked.
+#[test]
+fn a_thermometer_that_fails_is_said_and_marks_no_row() {
+    let mut life = begin(utc(2026, 7, 1, 10, 10, 0));
+    life.wait_until(utc(2026, 7, 1, 10, 16, 0));
+    for _ in 0..3 {
+        life.step(Input::Trouble(Trouble::Thermometer)).expect("a good step");
+    }
+    life.wait_until(utc(2026, 7, 1, 10, 31, 0));
+    let rows = life.rows_of(JournalId::LoadProfile1);
+    let (_, last) = rows.last().expect("a row");
+    assert_eq!(last[15], status::DAYLIGHT_SAVING);
+    let register = life.meter.model().error_register;
+    assert_ne!(register & crate::error_bit::MEASUREMENT_SYSTEM, 0, "{register:08x}");
+    assert_eq!(codes(&life).iter().filter(|code| **code == 16).count(), 1, "one event");
+}
+
 /// L2: filters of logs and alarms outlive a power cut, and what a filter leaves out raises its alarm nevertheless.
 #[test]
 fn filters_outlive_a_power_cut() {

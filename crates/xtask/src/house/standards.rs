@@ -1,12 +1,16 @@
-//! `docs/standards.md` says which test covers which clause, `docs/registration.md` which one proves which promise; the tests that they name
-//! are there.
+//! Pages that say which test covers which clause, or proves which promise: the tests that they name are there.
 
 use std::path::Path;
 
 use super::Finding;
 use crate::workspace::Workspace;
 
-const PAGES: [&str; 3] = ["docs/standards.md", "docs/registration.md", "docs/protocol.md"];
+const PAGES: [&str; 4] = [
+    "docs/standards.md",
+    "docs/registration.md",
+    "docs/protocol.md",
+    "docs/metrology.md",
+];
 
 pub(super) fn tests_are_there(house: &Workspace) -> Result<Vec<Finding>, String> {
     let mut findings = Vec::new();
