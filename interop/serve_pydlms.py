@@ -163,6 +163,24 @@ def without_header(reader, meter, mechanism, way, options):
     meter.meter.security.general_aad = right
 
 
+def written(reader, meter, mechanism, way, options):
+    """Two attributes are written, in their unit and with their type, a method is invoked, and the simulator holds all of it."""
+    done = ["--set", "1-0:32.7.0=231.5 V", "--set", "1-0:1.8.0=double-long-unsigned:5009", "--action", "0-0:96.3.10:1"]
+    printed = json.loads(reader.read(meter, mechanism, way, options + done + DEFAULT))
+    results = [it["result"] for it in printed["written"] + printed["invoked"]]
+    expect(results == ["success"] * 3, f"results {results}")
+    got = [value["value"] for value in printed["values"]]
+    expect(got == [5009, 231.5], f"read {got}")
+    held = [meter.meter.objects[(3, ObisCode.parse(name))][2].value for name in ("1.0.1.8.0.255", "1.0.32.7.0.255")]
+    expect(held == [5009, 2315], f"the simulator holds {held}")
+    relay = meter.meter.objects[(70, ObisCode.parse("0.0.96.3.10.255"))]
+    expect(relay[2].value is False, "it is disconnected")
+    relay[2] = type(relay[2]).boolean(True)
+    # As it was, for those that read it after us.
+    back = ["--set", "1-0:1.8.0=12345678", "--set", "1-0:32.7.0=230.1", "--action", "0-0:96.3.10:2"]
+    reader.read(meter, mechanism, way, options + back)
+
+
 def refused(part):
     """The reader must end with the code of a refusal, and say why."""
 
@@ -260,6 +278,10 @@ CASES = [
     ("general-ciphering, signed", ASYMMETRIC, ECDSA, "wrapper", SIGN + GENERAL, registers, ["general-signing"]),
     ("ciphered, general blocks", SUITES, GMAC, "wrapper", GBT + ["--pdu", "256"], rows(1, 96), ["general blocks"]),
     ("ciphered, ACCESS", SUITES, GMAC, "wrapper", ["--use", "access"], registers, ["ACCESS"]),
+    ("written and invoked", (None,), 0, "wrapper", [], written, ["no mechanism"]),
+    ("written and invoked, ACCESS", (None,), 0, "wrapper", ["--use", "access"], written, ["ACCESS"]),
+    ("written and invoked, HDLC", SUITES, GMAC, "hdlc", [], written, ["HLS 5"]),
+    ("written and invoked, general-ded", SUITES, GMAC, "wrapper", ["--form", "general-ded"], written, ["general-ded"]),
     ("ciphered, profile, HDLC", SUITES, GMAC, "hdlc", [], rows(1, 96), ["profile whole"]),
     (
         "a wrong password is refused",

@@ -4,13 +4,18 @@
 //! of the command is its [`Outcome`]. Long values are assembled in, and cut from, a buffer that the caller lends.
 
 mod access;
+mod association;
 mod blocks;
 mod error;
 mod general;
 mod link;
 mod listener;
+mod protection;
 mod session;
 mod settings;
+mod transfer;
+#[cfg(test)]
+mod walk;
 
 pub use error::{ClientError, Protocol};
 pub use link::{Client, Framing, Patience};

@@ -47,7 +47,9 @@ fn settings(change: impl FnOnce(&mut StationSettings)) -> StationSettings {
         address: heapless::String::try_from("40200001").expect("short"),
         reaction: Micros::from_millis(200),
         confirms_at_new_speed: false,
+        opening: Speed::B300,
         direct_hdlc: true,
+        hdlc_alone: false,
     };
     change(&mut settings);
     settings
@@ -339,6 +341,32 @@ fn silence_after_the_sign_on_or_in_hdlc_brings_the_port_back_to_its_beginning() 
         assert_eq!(bench.link.line_mode(), LineMode::START, "connected {connected}");
         assert!(!bench.link.is_associated());
     }
+}
+
+/// Class 19, default_mode 1: HDLC at default_baud, and nobody signs on.
+#[test]
+fn a_port_of_hdlc_alone_reads_at_its_own_speed_and_answers_no_call() {
+    let mut bench = Bench::new(settings(|it| (it.opening, it.hdlc_alone) = (Speed::B2400, true)));
+    let hdlc = LineMode {
+        speed: Speed::B2400,
+        seven_even: false,
+    };
+    assert_eq!(bench.link.line_mode(), hdlc);
+    for _ in 0..2 {
+        // Even a call that is heard as it was sent is not answered.
+        bench.reader_mode = hdlc;
+        bench.send(b"/?!\r\n", false);
+        let end = bench.now + Micros::from_secs(5);
+        while bench.now < end {
+            assert_eq!(bench.step(end), None, "the port is silent");
+        }
+        read_over_hdlc(&mut bench);
+        while bench.step(bench.now + Micros::from_millis(100)).is_some() || !bench.line.is_empty() {}
+        assert_eq!(bench.link.line_mode(), hdlc, "after DISC as at the beginning");
+    }
+    let mut lent = [0; 16];
+    let mut reader = Reader::new(Goal::Hdlc, &mut lent);
+    assert_eq!(bench.sign_on(&mut reader, ""), Err(ReaderError::NoAnswer));
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! `ferraris read`: reads a meter over TCP, UDP, HDLC, an optical head, and shows what it says. See docs/read.md.
 
 mod counters;
+mod deeds;
 mod expectation;
 mod failure;
 mod keys_file;
 mod meaning;
 mod moment;
+mod notation;
 mod objects;
 mod output;
 mod profile;
@@ -23,7 +25,7 @@ use std::time::Instant;
 
 use base::Micros;
 use clap::Args;
-use cosem::{Attribute, Obis, Selection};
+use cosem::{AccessError, Attribute, Method, Obis, Selection};
 use dlms::acse::Diagnostic;
 use dlms::client::{Client, ClientError, Credentials, Framing, Patience, Settings};
 use dlms::hdlc::{Address, Limits};
@@ -31,6 +33,7 @@ use dlms::iec62056_21::Goal;
 use dlms::initiate::Conformance;
 
 use counters::Counters;
+use deeds::{AskedAction, AskedSet, Deeds};
 use expectation::{ASKED, Reply};
 use failure::{Attempt, Failure};
 use moment::{Moment, RangeDeviation};
@@ -42,7 +45,7 @@ use talk::{Broken, Talk};
 use value::{DeviationSign, Value};
 use wire::{LineMode, Place, Wire};
 
-/// Read a meter: clock and registers, single attributes, or a profile
+/// Read a meter: clock and registers, single attributes, or a profile; write attributes and invoke methods
 #[derive(Args)]
 pub(crate) struct ReadArgs {
     /// HOST:PORT, or a serial device such as /dev/ttyUSB0 (HDLC)
@@ -62,7 +65,7 @@ pub(crate) struct ReadArgs {
     mode_e: bool,
 
     /// Sign on and print the read-out of plain text (IEC 62056-21, mode C); needs no association
-    #[arg(long, conflicts_with_all = ["udp", "hdlc", "mode_e", "obis", "profile", "list", "all"])]
+    #[arg(long, conflicts_with_all = ["udp", "hdlc", "mode_e", "obis", "profile", "list", "all", "set", "action"])]
     mode_c: bool,
 
     /// Modes C and E: the address that the meter is called by [default: whoever is there]
@@ -111,6 +114,15 @@ pub(crate) struct ReadArgs {
     /// The object list
     #[arg(long, conflicts_with_all = ["obis", "profile", "all"])]
     list: bool,
+
+    /// Write an attribute before anything is read: a value with its type, such as unsigned:5, or as it is shown; @FILE has it
+    /// from a file. May be given many times
+    #[arg(long, value_name = "OBIS[/CLASS][:ATTRIBUTE]=VALUE", value_parser = AskedSet::parse, conflicts_with = "list")]
+    set: Vec<AskedSet>,
+
+    /// Invoke a method, after what is written and before what is read; without a value with integer:0, with =none without any
+    #[arg(long, value_name = "OBIS[/CLASS]:METHOD[=VALUE]", value_parser = AskedAction::parse, conflicts_with = "list")]
+    action: Vec<AskedAction>,
 
     /// A profile: 1, 2, .. for the load profiles, or its OBIS
     #[arg(long, value_name = "N|OBIS", value_parser = profile_name)]
@@ -192,6 +204,7 @@ struct AskedAttribute {
 #[derive(Default)]
 struct Haul {
     identity: Option<(String, String)>,
+    deeds: Deeds,
     replies: Vec<Shown>,
     reading: Option<Reading>,
     list: Vec<objects::Listed>,
@@ -229,7 +242,13 @@ fn read(args: &ReadArgs) -> Result<(), Failure> {
     let place = if wire::is_device(&args.target) {
         Place::Serial(PathBuf::from(&args.target))
     } else if !args.target.contains(':') {
-        let why = format!("{} is neither HOST:PORT nor a device of this machine", args.target);
+        let why = match args.target.starts_with('/') {
+            true => format!("there is no device {}", args.target),
+            false => format!(
+                "the port is missing: {0}:4059 is the usual one of the wrapper",
+                args.target
+            ),
+        };
         return Err(Failure::Usage(why));
     } else if args.udp {
         Place::Udp(args.target.clone())
@@ -272,6 +291,7 @@ impl Reader<'_> {
             let before = haul.weight();
             match self.associate_and_haul(haul) {
                 Ok(()) => return Ok(()),
+                Err(Broken { failure, .. }) if haul.deeds.undecided.is_some() => return Err(failure),
                 Err(Broken { failure, again, .. }) => {
                     if before < haul.weight() {
                         left = self.args.retries;
@@ -280,7 +300,10 @@ impl Reader<'_> {
                         Some(left) if again => left,
                         _ => return Err(failure),
                     };
-                    self.progress.say(&format!("{failure}; once more"));
+                    // What to try is said at the end.
+                    let failure = failure.to_string();
+                    let what = failure.split_once(". ").map_or(failure.as_str(), |(what, _)| what);
+                    self.progress.say(&format!("{what}; once more"));
                 }
             }
         }
@@ -320,20 +343,31 @@ impl Reader<'_> {
             counters.settle(next)?;
         }
         let Some(ClientError::Refused {
-            diagnostic, initiate, ..
+            outcome,
+            diagnostic,
+            initiate,
         }) = refusal
         else {
             return hauled;
         };
         let expected = self.expected(diagnostic);
-        Err(failure::refused(&attempted, diagnostic, initiate, expected.as_deref()).into())
+        let refusal = failure::Refusal {
+            outcome,
+            diagnostic,
+            initiate,
+            expected: expected.as_deref(),
+        };
+        Err(failure::refused(&attempted, refusal).into())
     }
 
     fn attempt(&self) -> Attempt {
         Attempt {
             place: self.place.text(),
+            server: self.args.server,
+            hdlc: self.framing() != Framing::Wrapper,
             client: self.secrets.client,
             means: self.secrets.means(),
+            suite: self.secrets.suite(),
             associating: true,
         }
     }
@@ -341,7 +375,14 @@ impl Reader<'_> {
     /// What is asked for beyond [`secrets::WANTED`].
     fn wanted(&self) -> Conformance {
         let uses = self.args.uses.iter();
-        uses.fold(secrets::WANTED, |wanted, it| {
+        let mut wanted = secrets::WANTED;
+        if !self.args.set.is_empty() {
+            wanted = wanted.with(Conformance::SET).with(Conformance::BLOCKS_WITH_SET);
+        }
+        if !self.args.action.is_empty() {
+            wanted = wanted.with(Conformance::BLOCKS_WITH_ACTION);
+        }
+        uses.fold(wanted, |wanted, it| {
             wanted.with(match it {
                 Use::Access => Conformance::ACCESS,
                 Use::GeneralBlocks => Conformance::GENERAL_BLOCK_TRANSFER,
@@ -377,13 +418,13 @@ impl Reader<'_> {
     fn accepted_counter(&mut self) -> Option<u32> {
         let mut wire = self.open(Duration::from_secs(self.args.timeout)).ok()?;
         let settings = Settings::public(16, self.args.server, secrets::WANTED);
-        let client = Client::new(settings, self.framing(), self.patience(), 1, &mut self.lent);
         let attempt = Attempt {
-            place: self.place.text(),
             client: 16,
             means: "no authentication",
-            associating: true,
+            suite: None,
+            ..self.attempt()
         };
+        let client = Client::new(settings, self.framing(), self.patience(), 1, &mut self.lent);
         let mut nothing = |_| {};
         let mut talk = Talk::new(client, &mut wire, None, attempt, &mut nothing);
         talk.associate().ok()?;
@@ -455,19 +496,22 @@ impl Reader<'_> {
             logical_device_name,
             firmware,
             client: self.secrets.client,
+            deeds: &haul.deeds,
             replies: &haul.replies,
             profile: profile.filter(|(_, reading)| !reading.columns.is_empty()),
             sign: self.args.deviation_sign,
         };
-        let something = !haul.replies.is_empty() || report.profile.is_some_and(|(_, it)| !it.rows.is_empty());
-        if let (Err(failure), false) = (&ended, something) {
-            return Err(match failure {
-                Failure::Usage(why) => Failure::Usage(why.clone()),
-                Failure::Unreachable(why) => Failure::Unreachable(why.clone()),
-                Failure::Refused(why) => Failure::Refused(why.clone()),
-                Failure::Failed(why) => Failure::Failed(why.clone()),
-                Failure::Partial(why) => Failure::Partial(why.clone()),
-            });
+        let ended = ended.map_err(|failure| match &haul.deeds.undecided {
+            Some(names) => failure.with(&format!(
+                ". {names} was sent and not answered: it may be done or not. Read what is there before you send it again"
+            )),
+            None => failure,
+        });
+        let something = 0 < haul.deeds.done()
+            || !haul.replies.is_empty()
+            || report.profile.is_some_and(|(_, it)| !it.rows.is_empty());
+        if !something && ended.is_err() {
+            return ended;
         }
         let text = match self.args.list {
             true => listing(&haul.list, self.args.format),
@@ -477,6 +521,9 @@ impl Reader<'_> {
         // Whoever closes the pipe has seen enough.
         let _reader_gone = out.write_all(text.as_bytes()).and_then(|()| out.flush());
         if let Some((name, reading)) = report.profile {
+            if let Some(remark) = &reading.remark {
+                self.progress.say(&format!("profile {name}: {remark}"));
+            }
             let missing: i64 = reading.gaps.iter().map(|gap| gap.rows).sum();
             if 0 < reading.refilled {
                 self.progress
@@ -490,19 +537,21 @@ impl Reader<'_> {
             }
         }
         if let Err(failure) = ended {
-            return Err(Failure::Partial(format!("not everything was read: {failure}")));
+            let what = if 0 < haul.deeds.done() { "done and read" } else { "read" };
+            return Err(Failure::Partial(format!("not everything was {what}: {failure}")));
         }
-        let refused = haul.replies.iter().filter(|reply| reply.value.is_err()).count();
+        let asked = haul.replies.len() + haul.deeds.done();
+        let refused = haul.replies.iter().filter(|reply| reply.value.is_err()).count() + haul.deeds.refused();
         match refused {
             0 => Ok(()),
-            _ if refused == haul.replies.len() && report.profile.is_none() => Err(Failure::Refused(format!(
+            _ if refused == asked && report.profile.is_none() => Err(Failure::Refused(format!(
                 "{place}: the meter gives client {} none of what was asked for; see the reason beside each name.{}",
                 self.secrets.client,
                 hint_at_credentials(&self.secrets),
             ))),
             _ => Err(Failure::Partial(format!(
-                "{place}: {refused} of {} attributes were refused; see the reason beside each name",
-                haul.replies.len()
+                "{place}: {refused} of {asked} {} were refused; see the reason beside each name",
+                if 0 < haul.deeds.done() { "things" } else { "attributes" },
             ))),
         }
     }
@@ -512,6 +561,7 @@ impl Haul {
     /// Grows with everything that was read.
     fn weight(&self) -> usize {
         usize::from(self.identity.is_some())
+            + self.deeds.done()
             + self.replies.len()
             + self.reading.as_ref().map_or(0, |reading| 1 + reading.rows.len())
     }
@@ -538,24 +588,25 @@ impl Haul {
             self.identity = texts.next().zip(texts.next());
         }
         let (logical_device_name, firmware) = self.identity.clone().unwrap_or_default();
-        let identity = Identity {
-            logical_device_name: &logical_device_name,
-            firmware: &firmware,
-            client: secrets.client,
-        };
         // Names with their class need no list; everything else does.
-        let listless = !args.list
-            && !args.all
-            && args.profile.is_none()
-            && !args.obis.is_empty()
-            && args.obis.iter().all(|it| it.class.is_some());
+        let needs_list = args.list || args.all || args.profile.is_some();
+        let names = args.obis.iter().map(|it| it.class);
+        let names = names.chain(args.set.iter().map(|it| it.attribute.class));
+        let mut names = names.chain(args.action.iter().map(|it| it.class)).peekable();
+        let listless = !needs_list && names.peek().is_some() && names.all(|class| class.is_some());
         let mut objects = match listless {
             true => Objects::unknown(),
-            false => Objects::of(talk, state, &identity, args.refresh)?,
+            false => {
+                let identity = Identity {
+                    logical_device_name: &logical_device_name,
+                    firmware: &firmware,
+                    state: &state_of(talk)?,
+                    client: secrets.client,
+                };
+                // Who wants the list, or everything, wants what the meter has now.
+                Objects::of(talk, state, &identity, args.refresh || args.list || args.all)?
+            }
         };
-        if objects.remembered && args.list && !args.quiet {
-            eprintln!("ferraris: the list is the one that was kept; --refresh reads it again");
-        }
         let taken = self.take_all(talk, args, secrets, &mut objects);
         objects.keep();
         taken
@@ -568,16 +619,32 @@ impl Haul {
         secrets: &Secrets,
         objects: &mut Objects,
     ) -> Result<(), Broken> {
+        // A list that lacks what is asked for may be older than the meter's.
+        let listless = args.obis.iter().map(|it| (it.name, it.class));
+        let listless = listless.chain(args.set.iter().map(|it| (it.attribute.name, it.attribute.class)));
+        let mut listless = listless.chain(args.action.iter().map(|it| (it.name, it.class)));
+        if objects.remembered && listless.any(|(name, class)| class.is_none() && objects.class_of(name).is_none()) {
+            objects.renew(talk)?;
+        }
         self.list.clone_from(&objects.known.objects);
         if args.list {
             return Ok(());
         }
-        let wanted = wanted(args, secrets, objects)?;
-        let done = self.replies.len();
-        for piece in wanted.get(done..).unwrap_or_default().chunks(16) {
+        let mut wanted = wanted(args, secrets, objects)?;
+        self.act(talk, args, secrets, objects)?;
+        while let Some(piece) = wanted.get(self.replies.len()..).filter(|piece| !piece.is_empty()) {
+            let piece = piece.get(..16).unwrap_or(piece);
             let answers = talk.get_all(piece)?;
+            if objects.remembered && answers.iter().any(is_no_object) {
+                objects.renew(talk)?;
+                self.list.clone_from(&objects.known.objects);
+                self.replies.clear();
+                wanted = self::wanted(args, secrets, objects)?;
+                continue;
+            }
             let measures = objects.measures(talk, piece)?;
             for ((attribute, answer), measure) in piece.iter().zip(answers).zip(measures) {
+                let data = answer.as_ref().ok().map(|octets| notation::typed(octets));
                 let value = match answer {
                     Ok(octets) => Ok(Value::parse(&octets).map_err(|error| {
                         Failure::Failed(format!("{}: the meter's value is none: {error}", attribute.name))
@@ -587,6 +654,7 @@ impl Haul {
                 self.replies.push(Shown {
                     attribute: *attribute,
                     value,
+                    data,
                     measure,
                 });
             }
@@ -612,6 +680,67 @@ impl Haul {
     }
 }
 
+impl Haul {
+    /// Writes and invokes what was asked for.
+    fn act(
+        &mut self,
+        talk: &mut Talk<'_, '_>,
+        args: &ReadArgs,
+        secrets: &Secrets,
+        objects: &mut Objects,
+    ) -> Result<(), Broken> {
+        let granted = talk.client.conformance();
+        let by_access = talk.by_access && granted.has(Conformance::ACCESS);
+        for (is_wanted, service, name) in [
+            (!args.set.is_empty(), Conformance::SET, "SET"),
+            (!args.action.is_empty(), Conformance::ACTION, "ACTION"),
+        ] {
+            if is_wanted && !by_access && !granted.has(service) {
+                let why = format!(
+                    "{}: the meter grants client {} no {name}; nothing was done. Try another --client, with its secrets in --keys",
+                    talk.attempt.place, secrets.client
+                );
+                return Err(Failure::Refused(why).into());
+            }
+        }
+        let mut sets = Vec::with_capacity(args.set.len());
+        for asked in &args.set {
+            let AskedAttribute { name, class, index } = asked.attribute;
+            sets.push((
+                Attribute::new(class_of(name, class, secrets, objects)?, name, index),
+                asked,
+            ));
+        }
+        let mut actions = Vec::with_capacity(args.action.len());
+        for asked in &args.action {
+            let class = class_of(asked.name, asked.class, secrets, objects)?;
+            actions.push((Method::new(class, asked.name, asked.index), asked));
+        }
+        self.deeds.plan(talk, objects, &sets, &actions, args.deviation_sign)?;
+        self.deeds.go_on(talk)
+    }
+}
+
+/// The meter does not have what its list said.
+fn is_no_object(answer: &talk::Answer) -> bool {
+    matches!(
+        answer,
+        Err(AccessError::ObjectUndefined | AccessError::ObjectClassInconsistent)
+    )
+}
+
+/// What changes when the object list may, as far as the meter has it: the second firmware, the signature of the first, how often
+/// the meter was configured.
+fn state_of(talk: &mut Talk<'_, '_>) -> Result<String, Broken> {
+    let names = ["1-1:0.2.0", "1-0:0.2.8", "0-0:96.2.0"];
+    let names: Vec<_> = names.iter().map(|name| Attribute::new(1, Obis::new(name), 2)).collect();
+    let answers = talk.get_all(&names)?.into_iter().map(|answer| {
+        let value = answer.ok().and_then(|octets| Value::parse(&octets).ok());
+        value.map_or_else(String::new, |it| it.text(None, DeviationSign::Standard))
+    });
+    Ok(answers.collect::<Vec<_>>().join("-"))
+}
+
 /// The attributes that are read beside a profile.
 fn wanted(args: &ReadArgs, secrets: &Secrets, objects: &Objects) -> Result<Vec<Attribute>, Failure> {
     if args.all {
@@ -624,6 +753,9 @@ fn wanted(args: &ReadArgs, secrets: &Secrets, objects: &Objects) -> Result<Vec<A
         return Ok(all.collect());
     }
     if args.obis.is_empty() && args.profile.is_none() {
+        if !args.set.is_empty() || !args.action.is_empty() {
+            return Ok(Vec::new());
+        }
         let usual = objects
             .known
             .objects
@@ -636,18 +768,21 @@ fn wanted(args: &ReadArgs, secrets: &Secrets, objects: &Objects) -> Result<Vec<A
     args.obis
         .iter()
         .map(|asked| {
-            let class = asked.class.or_else(|| objects.class_of(asked.name));
-            let class = class.ok_or_else(|| {
-                Failure::Refused(format!(
-                    "{name} is not in the object list of client {client}.{hint} See --list, or name its class to ask all the same: {name}/3",
-                    name = asked.name,
-                    client = secrets.client,
-                    hint = hint_at_credentials(secrets),
-                ))
-            })?;
+            let class = class_of(asked.name, asked.class, secrets, objects)?;
             Ok(Attribute::new(class, asked.name, asked.index))
         })
         .collect()
+}
+
+/// The class that was said, else that of the object list.
+fn class_of(name: Obis, said: Option<u16>, secrets: &Secrets, objects: &Objects) -> Result<u16, Failure> {
+    said.or_else(|| objects.class_of(name)).ok_or_else(|| {
+        Failure::Refused(format!(
+            "{name} is not in the object list of client {client}.{hint} See --list, or name its class to ask all the same: {name}/3",
+            client = secrets.client,
+            hint = hint_at_credentials(secrets),
+        ))
+    })
 }
 
 /// What a client that shows no secret may try.
@@ -789,7 +924,9 @@ Examples:
   ferraris read 192.0.2.7:4059 --password 12345678         clock and registers as client 1
   ferraris read 192.0.2.7:4059 --keys meter.toml --obis 1-0:1.8.0 --obis 1-0:32.7.0 --format json
   ferraris read 192.0.2.7:4060 --hdlc --physical 17 --keys meter.toml --profile 1 --from 2026-01-05 --to 2026-01-06 --format csv
+  ferraris read 192.0.2.7:4059 --keys meter.toml --set 0-0:1.0.0=2026-01-05T12:00:00+01:00 --obis 0-0:1.0.0
+  ferraris read 192.0.2.7:4059 --keys meter.toml --action 0-0:96.3.10:1            disconnect
   ferraris read /dev/ttyUSB0 --mode-e                      through an optical head
   ferraris read /dev/ttyUSB0 --mode-c                      the read-out of plain text
 
-Exit codes: 0 all was read, 1 failed, 2 wrong usage, 3 nobody answers there, 4 the meter refuses, 5 some was read and some was not";
+Exit codes: 0 all was done, 1 failed, 2 wrong usage, 3 nobody answers there, 4 the meter refuses, 5 some was done and some was not";

@@ -14,6 +14,8 @@ use crate::config::Config;
 pub struct LocalPorts {
     /// default_mode: 0 sign-on of IEC 62056-21, 1 HDLC at once.
     direct: bool,
+    /// default_baud: the speed of the sign-on, or of HDLC without one.
+    opening: Speed,
     /// prop_baud.
     proposed: Speed,
     /// response_time: 20 ms rather than 200.
@@ -37,6 +39,7 @@ impl LocalPorts {
     pub fn new(config: &Config) -> Self {
         Self {
             direct: false,
+            opening: Speed::B300,
             proposed: Speed::B9600,
             fast: false,
             address: config.serial_digits().into_iter().collect(),
@@ -58,7 +61,7 @@ impl LocalPorts {
     pub fn port_setting(&self, attribute: u8) -> u8 {
         match attribute {
             2 => u8::from(self.direct),
-            3 => Speed::B300.code(),
+            3 => self.opening.code(),
             4 => self.proposed.code(),
             _ => u8::from(!self.fast),
         }
@@ -67,14 +70,18 @@ impl LocalPorts {
     /// Sets one of them.
     ///
     /// # Errors
-    /// When the standard, or this port, has no such setting. Sign-ons begin at 300 Bd.
+    /// When the standard, or this port, has no such setting.
     pub fn set_port(&mut self, attribute: u8, setting: u8) -> Result<(), AccessError> {
         match (attribute, setting) {
             (2, 0 | 1) => self.direct = setting == 1,
-            (3, 0) => {}
-            (4, _) => {
+            (3 | 4, _) => {
                 let character = setting.checked_add(b'0').ok_or(OUT_OF_RANGE)?;
-                self.proposed = Speed::from_character(character).ok_or(OUT_OF_RANGE)?;
+                let speed = Speed::from_character(character).ok_or(OUT_OF_RANGE)?;
+                if attribute == 3 {
+                    self.opening = speed;
+                } else {
+                    self.proposed = speed;
+                }
             }
             (5, 0 | 1) => self.fast = setting == 0,
             _ => return Err(OUT_OF_RANGE),
@@ -176,7 +183,9 @@ impl LocalPorts {
             address: text(&self.address).unwrap_or_default(),
             reaction: Micros::from_millis(if self.fast { 20 } else { 200 }),
             confirms_at_new_speed: false,
+            opening: self.opening,
             direct_hdlc: true,
+            hdlc_alone: self.direct,
         }
     }
 }
@@ -210,7 +219,7 @@ mod tests {
                 "{attribute} {setting}"
             );
         }
-        for (attribute, setting) in [(2, 2), (3, 5), (4, 7), (4, 250), (5, 2)] {
+        for (attribute, setting) in [(2, 2), (3, 7), (4, 7), (4, 250), (5, 2)] {
             assert_eq!(
                 it.set_port(attribute, setting),
                 Err(OUT_OF_RANGE),
@@ -233,7 +242,10 @@ mod tests {
         assert_eq!((hdlc.limits.transmit_window, hdlc.limits.receive), (2, 2030));
         assert_eq!((hdlc.physical, hdlc.silence_patience), (16, Micros::MAX));
         assert_eq!(it.set_port(5, 0), Ok(()));
+        assert!(!it.optical(&config).hdlc_alone);
+        assert_eq!((it.set_port(2, 1), it.set_port(3, 5)), (Ok(()), Ok(())));
         let optical = it.optical(&config);
+        assert!(optical.hdlc_alone && optical.opening == Speed::B9600);
         assert_eq!((optical.proposed, optical.manufacturer), (Speed::B19200, *b"FRr"));
         assert_eq!(
             (optical.address.as_str(), optical.reaction.as_millis()),

@@ -8,10 +8,10 @@ use super::error::{ClientError, Protocol};
 use super::session::Session;
 use super::settings::{Credentials, Identity, SessionKey};
 use crate::security::{
-    Answer, CIPHERING, Challenge, Curve, GeneralCiphered, GeneralSigned, Header, Key, KeyInfo, KeyNote, KeySet, Keys,
-    Proof, Protection, PublicKey, SYMMETRIC, Scheme, Sealed, Title, derive, gmac_token_in, open_general, seal_general,
-    secret_answer, sign_general, signed_answer, signing_overhead, unwrap, verify_ephemeral, verify_gmac_token_in,
-    verify_secret_answer, verify_signed_answer, wrap,
+    Answer, CIPHERING, Challenge, Curve, GeneralCiphered, GeneralSigned, HEADROOM, Header, Key, KeyInfo, KeyNote,
+    KeySet, Keys, Proof, Protection, PublicKey, SYMMETRIC, Scheme, Sealed, Title, derive, gmac_token_in, open_general,
+    seal_general, secret_answer, sign_general, signed_answer, signing_overhead, unwrap, verify_ephemeral,
+    verify_gmac_token_in, verify_secret_answer, verify_signed_answer, wrap,
 };
 
 const APDU: ClientError = ClientError::Protocol(Protocol::Apdu);
@@ -202,6 +202,50 @@ impl Session<'_> {
         .map_err(|_| ClientError::Keys)?;
         self.general.is_said = true;
         Ok(sealed)
+    }
+
+    /// Seals the initiate request, which stands in `scratch` at `range`, under the session key: the meter may not have the key
+    /// that it would be sealed with otherwise. Answers where the sealed form stands.
+    pub(super) fn seal_initiate(
+        &mut self,
+        scratch: &mut [u8],
+        range: Range<usize>,
+        meter: Title,
+    ) -> Result<Range<usize>, ClientError> {
+        if matches!(self.settings.session_key, None | Some(SessionKey::Identified)) || !self.settings.is_sealing() {
+            return Err(ClientError::Keys);
+        }
+        self.server_title = Some(meter);
+        let initiate = scratch.get(range).unwrap_or(&[]);
+        self.pdu = HEADROOM..HEADROOM + initiate.len();
+        let place = self.outbox.get_mut(self.pdu.clone()).ok_or(ClientError::TooLong)?;
+        place.copy_from_slice(initiate);
+        let counter = self.take_counter()?;
+        let sealed = self.seal_general(counter)?;
+        let sealed = self.outbox.get(sealed).unwrap_or(&[]);
+        let place = scratch.get_mut(..sealed.len()).ok_or(ClientError::TooLong)?;
+        place.copy_from_slice(sealed);
+        Ok(0..sealed.len())
+    }
+
+    /// Opens the initiate response to that, which stands in `scratch` at `range`; answers where it stands then.
+    pub(super) fn open_initiate(
+        &mut self,
+        scratch: &mut [u8],
+        range: Range<usize>,
+    ) -> Result<Range<usize>, ClientError> {
+        let sealed = scratch.get(range).unwrap_or(&[]);
+        if sealed.first() != Some(&CIPHERING) {
+            return Err(ClientError::Unprotected);
+        }
+        let message = HEADROOM..HEADROOM + sealed.len();
+        let place = self.inbox.get_mut(message.clone()).ok_or(ClientError::TooLong)?;
+        place.copy_from_slice(sealed);
+        let opened = self.open_ciphered(message, false)?;
+        let opened = self.inbox.get(opened).unwrap_or(&[]);
+        let place = scratch.get_mut(..opened.len()).ok_or(ClientError::TooLong)?;
+        place.copy_from_slice(opened);
+        Ok(0..opened.len())
     }
 
     /// Signs what is in the outbox.

@@ -84,6 +84,10 @@ pub struct Settings<'k> {
     pub identity: Option<Identity<'k>>,
     /// With which key requests go out as general-ciphering; none and they do not.
     pub session_key: Option<SessionKey<'k>>,
+    /// For a client whose encryption key is not the meter's any more, since the answer to key_agreement or key_transfer was lost:
+    /// the meter's system title. The initiate request then goes out in general-ciphering under [`Settings::session_key`], wrapped or
+    /// agreed, so that nothing hangs on the lost key; the mechanism must be 6 or 7, or a password, since 5 needs it.
+    pub recovers_at: Option<Title>,
     /// Which of the forms that implementations differ in are spoken.
     pub dialect: Dialect,
     /// What the client can do.
@@ -111,6 +115,7 @@ impl<'k> Settings<'k> {
             protection: Protection::NONE,
             identity: None,
             session_key: None,
+            recovers_at: None,
             dialect: Dialect::STANDARD,
             conformance,
             assumed: Conformance::NONE,

@@ -38,8 +38,12 @@ pub struct StationSettings {
     pub reaction: Micros,
     /// Whether the confirmation of mode E is sent at 300 Bd, as a rule, or already at the new speed: sources differ.
     pub confirms_at_new_speed: bool,
+    /// The speed of the opening sequence (class 19, default_baud): 300 Bd for a sign-on, as a rule.
+    pub opening: Speed,
     /// Whether an HDLC flag opens HDLC without a sign-on.
     pub direct_hdlc: bool,
+    /// Whether there is no sign-on at all: HDLC at the opening speed (class 19, default_mode 1).
+    pub hdlc_alone: bool,
 }
 
 /// The meter's machine.
@@ -78,14 +82,25 @@ const CHARACTER_PATIENCE: Micros = Micros::from_millis(1_500);
 /// How long an option is awaited.
 const OPTION_PATIENCE: Micros = Micros::from_millis(2_200);
 
+impl StationSettings {
+    /// The line before anybody has spoken.
+    const fn beginning(&self) -> LineMode {
+        LineMode {
+            speed: self.opening,
+            seven_even: !self.hdlc_alone,
+        }
+    }
+}
+
 impl Station {
     /// A port that nobody uses.
     #[must_use]
     pub const fn new(settings: StationSettings) -> Self {
+        let mode = settings.beginning();
         Self {
             settings,
             state: State::Idle,
-            mode: LineMode::START,
+            mode,
             heard: Vec::new(),
             last_octet: Instant::START,
             due: None,
@@ -117,7 +132,7 @@ impl Station {
     /// Back to the beginning: HDLC is over, or nobody speaks any more.
     pub fn reset(&mut self) {
         self.state = State::Idle;
-        self.mode = LineMode::START;
+        self.mode = self.settings.beginning();
         self.heard.clear();
         self.due = None;
     }
@@ -132,13 +147,24 @@ impl Station {
         if self.due.is_some() {
             return;
         }
-        if octet == 0x7E && self.state == State::Idle && self.settings.direct_hdlc {
+        let StationSettings {
+            direct_hdlc,
+            hdlc_alone,
+            opening,
+            proposed,
+            ..
+        } = self.settings;
+        if octet == 0x7E && self.state == State::Idle && (direct_hdlc || hdlc_alone) {
             self.heard.clear();
             self.state = State::Hdlc;
             self.mode = LineMode {
-                speed: self.settings.proposed,
+                speed: if hdlc_alone { opening } else { proposed },
                 seven_even: false,
             };
+            return;
+        }
+        // Nobody signs on where HDLC is spoken at once.
+        if hdlc_alone {
             return;
         }
         let octet = octet & 0x7F;
@@ -247,7 +273,7 @@ impl Station {
                 let fits = fits.and_then(|()| text.extend_from_slice(b"\r\n"));
                 debug_assert!(fits.is_ok(), "24 octets fit into 32");
                 out(&text);
-                let took = LineMode::START.duration(text.len());
+                let took = self.settings.beginning().duration(text.len());
                 self.state = State::Named(now + took + OPTION_PATIENCE);
             }
             Due::Confirmation(speed) => {
@@ -309,7 +335,9 @@ mod tests {
             address: String::try_from("40200001").expect("short"),
             reaction: Micros::from_millis(200),
             confirms_at_new_speed: false,
+            opening: Speed::B300,
             direct_hdlc: true,
+            hdlc_alone: false,
         };
         change(&mut settings);
         Station::new(settings)

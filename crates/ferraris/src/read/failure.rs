@@ -3,9 +3,9 @@
 use core::fmt;
 use std::process::ExitCode;
 
-use dlms::acse::Diagnostic;
+use dlms::acse::{Diagnostic, Outcome};
 use dlms::apdu::{Exception, ServiceFault};
-use dlms::client::ClientError;
+use dlms::client::{ClientError, Protocol};
 use dlms::initiate::InitiateError;
 
 /// Why a reading did not come to its end.
@@ -35,6 +35,18 @@ impl Failure {
         })
     }
 
+    /// The same kind with more behind it.
+    #[must_use]
+    pub(crate) fn with(mut self, more: &str) -> Self {
+        let (Self::Usage(text)
+        | Self::Unreachable(text)
+        | Self::Refused(text)
+        | Self::Failed(text)
+        | Self::Partial(text)) = &mut self;
+        text.push_str(more);
+        self
+    }
+
     /// A file or a device of this machine.
     pub(crate) fn file(path: &std::path::Path, error: &dyn fmt::Display) -> Self {
         Self::Failed(format!("{}: {error}", path.display()))
@@ -57,12 +69,39 @@ impl fmt::Display for Failure {
 pub(crate) struct Attempt {
     /// Where the meter is.
     pub(crate) place: String,
+    /// The logical device.
+    pub(crate) server: u16,
+    /// True for HDLC, false for the wrapper.
+    pub(crate) hdlc: bool,
     /// The client's number.
     pub(crate) client: u16,
     /// How it showed who it is.
     pub(crate) means: &'static str,
+    /// The security suite, where keys are used.
+    pub(crate) suite: Option<u8>,
     /// True while the association is being asked for.
     pub(crate) associating: bool,
+}
+
+/// A refusal of an association, and what was found out about it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refusal<'a> {
+    pub(crate) outcome: Outcome,
+    pub(crate) diagnostic: Diagnostic,
+    pub(crate) initiate: Option<InitiateError>,
+    /// The mechanisms that the meter knows for this client.
+    pub(crate) expected: Option<&'a str>,
+}
+
+impl Attempt {
+    /// What to check where the other side does not speak as a meter does.
+    const fn framing_hint(&self) -> &'static str {
+        if self.hdlc {
+            "Is this a port for HDLC? Without --hdlc the framing is the wrapper, as is usual over TCP; an optical port wants --mode-e"
+        } else {
+            "Is this a meter's port for the wrapper (usually 4059)? Behind a serial server it is HDLC, which needs --hdlc, or --mode-e"
+        }
+    }
 }
 
 /// Whether it is worth to connect again and to go on: the transfer broke, but nobody said no.
@@ -91,14 +130,29 @@ pub(crate) fn explain(error: &ClientError, attempt: &Attempt) -> Failure {
              a slow line needs a longer --timeout"
         )),
         ClientError::Disconnected if *associating => Failure::Unreachable(format!(
-            "{place}: the meter ended the connection before it answered. Is it the port with this framing? HDLC needs --hdlc"
+            "{place}: the connection was ended before anybody answered. {}",
+            attempt.framing_hint()
+        )),
+        ClientError::Protocol(Protocol::Framing | Protocol::Apdu) if *associating => Failure::Failed(format!(
+            "{place}: {error}: this is no DLMS meter, or another framing. {}",
+            attempt.framing_hint()
         )),
         ClientError::Disconnected => Failure::Unreachable(format!(
             "{place}: {error}. What is between may cut long transfers: try a smaller --pdu, or ask for less at once"
         )),
         ClientError::Refused {
-            diagnostic, initiate, ..
-        } => refused(attempt, *diagnostic, *initiate, None),
+            outcome,
+            diagnostic,
+            initiate,
+        } => {
+            let refusal = Refusal {
+                outcome: *outcome,
+                diagnostic: *diagnostic,
+                initiate: *initiate,
+                expected: None,
+            };
+            refused(attempt, refusal)
+        }
         ClientError::Exception(exception) => Failure::Refused(format!("{place}: {error}. {}", hint(*exception, means))),
         ClientError::Impostor => Failure::Refused(format!(
             "{place}: {error}. Wrong keys, or not the meter that they are for; nothing was read"
@@ -115,36 +169,61 @@ pub(crate) fn explain(error: &ClientError, attempt: &Attempt) -> Failure {
 }
 
 /// A refused association: why, and what the meter expects of this client as far as it was found out.
-pub(crate) fn refused(
-    attempt: &Attempt,
-    diagnostic: Diagnostic,
-    initiate: Option<InitiateError>,
-    expected: Option<&str>,
-) -> Failure {
+pub(crate) fn refused(attempt: &Attempt, refusal: Refusal<'_>) -> Failure {
     let Attempt {
         place, client, means, ..
     } = attempt;
+    let Refusal {
+        outcome,
+        diagnostic,
+        initiate,
+        expected,
+    } = refusal;
     let initiate = initiate.map_or_else(String::new, |error| format!("; initiate request: {error:?}"));
     let who = match expected {
         // It may be the secret alone that is wrong.
         Some(expected) if diagnostic == Diagnostic::AuthenticationFailure => {
             format!("Client {client} may use {expected} there; you used {means}")
         }
-        Some(expected) => format!("The meter expects {expected} on client {client}; you used {means}"),
-        None => format!("You are client {client} and used {means}"),
+        Some(expected) if !expected.contains(means) => {
+            format!("The meter expects {expected} on client {client}; you used {means}")
+        }
+        _ => format!("You are client {client}; you used {means}"),
+    };
+    let for_now = match outcome {
+        Outcome::RejectedTransient => " The meter says that this is for now: it may be busy, try again later.",
+        _ => "",
     };
     Failure::Refused(format!(
-        "{place}: AARE rejected: {diagnostic}{initiate}. {who}. {}",
-        advice(diagnostic, *client, means)
+        "{place}: AARE rejected: {diagnostic}{initiate}. {who}. {}{for_now}",
+        advice(diagnostic, attempt, expected)
     ))
 }
 
 /// What to try after a refused association.
-fn advice(diagnostic: Diagnostic, client: u16, means: &str) -> String {
+fn advice(diagnostic: Diagnostic, attempt: &Attempt, expected: Option<&str>) -> String {
+    let Attempt {
+        server,
+        client,
+        means,
+        suite,
+        ..
+    } = attempt;
+    let secret = match suite {
+        Some(suite) => format!(
+            "check encryption_key and authentication_key in --keys, and their suite (you used {suite}; \
+             --client 16 --obis 0-0:43.0.0/64:3 may tell the meter's)"
+        ),
+        None if *means == "LLS" => "check --password".to_owned(),
+        None => "check the secret in --keys".to_owned(),
+    };
     match diagnostic {
+        Diagnostic::AuthenticationFailure if expected.is_some_and(|expected| expected.contains(means)) => format!(
+            "So it is the secret that is wrong: {secret}. After several wrong ones a meter may refuse the right one, too, for some minutes"
+        ),
         Diagnostic::AuthenticationFailure => format!(
-            "The meter knows client {client} but does not accept this secret, or expects another mechanism than {means}: check --password or \
-             --keys, and --auth"
+            "The meter knows client {client} but does not accept this secret, or expects another mechanism than {means}: {secret}, and --auth. \
+             After several wrong ones a meter may refuse the right one, too, for some minutes"
         ),
         Diagnostic::MechanismNotRecognised => format!(
             "The meter expects another mechanism than {means} on client {client}: try --keys FILE with --auth, --password (LLS), or --client 16 \
@@ -156,9 +235,15 @@ fn advice(diagnostic: Diagnostic, client: u16, means: &str) -> String {
             )
         }
         Diagnostic::ContextNotSupported => format!(
-            "Client {client} is not served in this context: with keys it is ciphered, without it is plain; try the other one"
+            "Client {client} is not served in this context: with keys it is ciphered, without it is plain; --context changes it"
         ),
         Diagnostic::CallingTitleNotRecognised => "The meter expects another client_system_title in --keys".to_owned(),
+        _ if *server != 1 => format!(
+            "The meter may not have client {client} on logical device {server}: try --server 1, or another --client"
+        ),
+        _ if *client == 16 => {
+            "The meter may have no public client: try --password TEXT (LLS) or --keys FILE (HLS) with the --client that they are for".to_owned()
+        }
         _ => format!("The meter may not have client {client}: try --client 16 for what is public, or another number"),
     }
 }

@@ -42,6 +42,8 @@ pub(crate) struct Objects {
 pub(crate) struct Identity<'a> {
     pub(crate) logical_device_name: &'a str,
     pub(crate) firmware: &'a str,
+    /// What else tells one state of the meter from another.
+    pub(crate) state: &'a str,
     pub(crate) client: u16,
 }
 
@@ -67,9 +69,10 @@ impl Objects {
         refresh: bool,
     ) -> Result<Self, Broken> {
         let name = format!(
-            "objects-{}-{}-{}.json",
+            "objects-{}-{}-{}-{}.json",
             file_name(identity.logical_device_name),
             file_name(identity.firmware),
+            file_name(identity.state),
             identity.client
         );
         let path = state.join(name);
@@ -85,20 +88,22 @@ impl Objects {
                 changed: false,
             });
         }
-        let list = talk.get(Attribute::new(15, ASSOCIATION, 2), Selection::Whole)?;
-        let octets = list.map_err(|error| Failure::Refused(format!("the object list cannot be read: {error}")))?;
-        let wrong = || Failure::Failed("the object list is not of the form of class 15".to_owned());
-        let value = Value::parse(&octets).map_err(|_| wrong())?;
-        let objects: Option<Vec<_>> = value.fields().iter().map(listed).collect();
         Ok(Self {
-            known: Known {
-                objects: objects.ok_or_else(wrong)?,
-                measures: BTreeMap::new(),
-            },
+            known: read(talk)?,
             path,
             remembered: false,
             changed: true,
         })
+    }
+
+    /// Reads the list again: what was remembered is not what the meter has now.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) fn renew(&mut self, talk: &mut Talk<'_, '_>) -> Result<(), Broken> {
+        self.known = read(talk)?;
+        (self.remembered, self.changed) = (false, true);
+        Ok(())
     }
 
     /// Of a meter that is not asked for its list.
@@ -159,6 +164,23 @@ impl Objects {
         let found = self.known.objects.iter().find(|it| it.obis() == name);
         found.map(|it| it.class)
     }
+}
+
+fn read(talk: &mut Talk<'_, '_>) -> Result<Known, Broken> {
+    let list = talk.get(Attribute::new(15, ASSOCIATION, 2), Selection::Whole)?;
+    let place = &talk.attempt.place;
+    let octets = list.map_err(|error| {
+        Failure::Refused(format!(
+            "{place}: the object list cannot be read: {error}. Name what you want with its class, such as --obis 1-0:1.8.0/3: that needs no list"
+        ))
+    })?;
+    let wrong = || Failure::Failed(format!("{place}: the object list is not of the form of class 15"));
+    let value = Value::parse(&octets).map_err(|_| wrong())?;
+    let objects: Option<Vec<_>> = value.fields().iter().map(listed).collect();
+    Ok(Known {
+        objects: objects.ok_or_else(wrong)?,
+        measures: BTreeMap::new(),
+    })
 }
 
 /// Where scaler and unit of an attribute stand, for classes that have them.

@@ -5,7 +5,9 @@ use core::fmt::Write as _;
 use cosem::{AccessError, Attribute};
 use serde_json::{Value as Json, json};
 
+use super::deeds::{Deeds, Invoked};
 use super::meaning::meaning;
+use super::notation::typed;
 use super::profile::Reading;
 use super::value::{DeviationSign, Measure, Value};
 
@@ -25,6 +27,8 @@ pub(crate) enum Format {
 pub(crate) struct Reply {
     pub(crate) attribute: Attribute,
     pub(crate) value: Result<Value, AccessError>,
+    /// The value with its types.
+    pub(crate) data: Option<String>,
     pub(crate) measure: Option<Measure>,
 }
 
@@ -34,6 +38,7 @@ pub(crate) struct Report<'a> {
     pub(crate) logical_device_name: &'a str,
     pub(crate) firmware: &'a str,
     pub(crate) client: u16,
+    pub(crate) deeds: &'a Deeds,
     pub(crate) replies: &'a [Reply],
     pub(crate) profile: Option<(&'a cosem::Obis, &'a Reading)>,
     pub(crate) sign: DeviationSign,
@@ -70,7 +75,23 @@ impl Report<'_> {
             "{} at {}, firmware {}\n",
             self.logical_device_name, self.place, self.firmware
         );
-        let lines: Vec<[String; 3]> = self.replies.iter().map(|it| self.line(it)).collect();
+        let written = self.deeds.written.iter().map(|it| {
+            let result = it
+                .result
+                .map_or_else(|error| format!("({error})"), |()| "written".to_owned());
+            [label(it.attribute), result, meaning(it.attribute.name)]
+        });
+        let invoked = self.deeds.invoked.iter().map(|it| {
+            let result = match it.result {
+                Ok(()) => self
+                    .returned(it)
+                    .map_or_else(|| "done".to_owned(), |it| format!("done: {it}")),
+                Err(error) => format!("({error})"),
+            };
+            [method(it), result, meaning(it.method.name)]
+        });
+        let read = self.replies.iter().map(|it| self.line(it));
+        let lines: Vec<[String; 3]> = written.chain(invoked).chain(read).collect();
         if !lines.is_empty() {
             text.push('\n');
             text += &aligned(&lines, &[false, true, false]);
@@ -100,6 +121,14 @@ impl Report<'_> {
             text += &aligned(&lines, &right);
         }
         text
+    }
+
+    /// What a method returned, if anything.
+    fn returned(&self, invoked: &Invoked) -> Option<String> {
+        Some(match invoked.returned.as_ref()? {
+            Ok(octets) => Value::parse(octets).map_or_else(|error| format!("({error})"), |it| it.text(None, self.sign)),
+            Err(error) => format!("({error})"),
+        })
     }
 
     /// Name, value, meaning.
@@ -136,6 +165,9 @@ impl Report<'_> {
                 Ok(value) => json["value"] = value.json(reply.measure, self.sign),
                 Err(error) => json["error"] = json!({ "code": error.code(), "text": error.to_string() }),
             }
+            if let Some(data) = &reply.data {
+                json["data"] = json!(data);
+            }
             if let Some(measure) = reply.measure {
                 json["unit"] = json!(measure.symbol());
             }
@@ -150,6 +182,41 @@ impl Report<'_> {
             },
             "values": values.collect::<Vec<_>>(),
         });
+        if 0 < self.deeds.done() {
+            let written = self.deeds.written.iter().map(|it| {
+                let mut json = json!({
+                    "obis": it.attribute.name.to_string(),
+                    "class": it.attribute.class_id,
+                    "attribute": it.attribute.index,
+                });
+                match it.result {
+                    Ok(()) => json["result"] = json!("success"),
+                    Err(error) => json["error"] = json!({ "code": error.code(), "text": error.to_string() }),
+                }
+                json
+            });
+            json["written"] = written.collect();
+            let invoked = self.deeds.invoked.iter().map(|it| {
+                let mut json = json!({
+                    "obis": it.method.name.to_string(),
+                    "class": it.method.class_id,
+                    "method": it.method.index,
+                });
+                match it.result {
+                    Ok(()) => json["result"] = json!("success"),
+                    Err(error) => json["error"] = json!({ "code": error.code(), "text": error.to_string() }),
+                }
+                match &it.returned {
+                    Some(Ok(octets)) => json["returned"] = json!(typed(octets)),
+                    Some(Err(error)) => {
+                        json["returned_error"] = json!({ "code": error.code(), "text": error.to_string() });
+                    }
+                    None => {}
+                }
+                json
+            });
+            json["invoked"] = invoked.collect();
+        }
         if let Some((name, reading)) = self.profile {
             let columns = reading.columns.iter().map(|column| {
                 json!({
@@ -178,6 +245,7 @@ impl Report<'_> {
                 "columns": columns.collect::<Vec<_>>(),
                 "rows": rows.collect::<Vec<_>>(),
                 "gaps": gaps.collect::<Vec<_>>(),
+                "remark": reading.remark,
             });
         }
         json
@@ -197,6 +265,34 @@ impl Report<'_> {
             (Value::Integer(number), Some(measure)) => measure.decimal(*number),
             _ => value.text(None, sign),
         };
+        if 0 < self.deeds.done() {
+            put(["obis", "class", "done", "result", "returned", "meaning", "error"]
+                .map(str::to_owned)
+                .to_vec());
+        }
+        let success = |is_ok| if is_ok { "success".to_owned() } else { String::new() };
+        for it in &self.deeds.written {
+            put(vec![
+                it.attribute.name.to_string(),
+                it.attribute.class_id.to_string(),
+                format!("set {}", it.attribute.index),
+                success(it.result.is_ok()),
+                String::new(),
+                meaning(it.attribute.name),
+                it.result.err().map(|error| error.to_string()).unwrap_or_default(),
+            ]);
+        }
+        for it in &self.deeds.invoked {
+            put(vec![
+                it.method.name.to_string(),
+                it.method.class_id.to_string(),
+                format!("action {}", it.method.index),
+                success(it.result.is_ok()),
+                self.returned(it).unwrap_or_default(),
+                meaning(it.method.name),
+                it.result.err().map(|error| error.to_string()).unwrap_or_default(),
+            ]);
+        }
         if !self.replies.is_empty() {
             put(["obis", "class", "attribute", "value", "unit", "meaning", "error"]
                 .map(str::to_owned)
@@ -237,6 +333,11 @@ fn label(attribute: Attribute) -> String {
         2 => attribute.name.to_string(),
         index => format!("{}/{}:{index}", attribute.name, attribute.class_id),
     }
+}
+
+/// `0-0:96.3.10/70 method 1`.
+fn method(it: &Invoked) -> String {
+    format!("{}/{} method {}", it.method.name, it.method.class_id, it.method.index)
 }
 
 /// The head of a column: name and unit.

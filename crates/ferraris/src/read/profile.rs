@@ -57,6 +57,10 @@ pub(crate) struct Reading {
     asked: HashSet<(i64, i64)>,
     pub(crate) gaps: Vec<Gap>,
     pub(crate) refilled: usize,
+    /// What is otherwise than was asked for.
+    pub(crate) remark: Option<String>,
+    /// The range, where this side picks the rows since the meter cannot.
+    picked: Option<(Moment, Moment)>,
 }
 
 /// A part of a profile that is read in one request.
@@ -87,6 +91,8 @@ impl Reading {
             asked: HashSet::new(),
             gaps: Vec::new(),
             refilled: 0,
+            remark: None,
+            picked: None,
         }
     }
 
@@ -104,7 +110,13 @@ impl Reading {
             self.plan(talk, objects)?;
         }
         while let Some(piece) = self.pieces.as_ref().and_then(|pieces| pieces.front().copied()) {
-            let rows = self.fetch(talk, piece)?;
+            let rows = match (self.fetch(talk, piece), piece) {
+                (Err(broken), Piece::Range(..)) if self.may_pick(&broken) => {
+                    self.pick(talk, broken)?;
+                    continue;
+                }
+                (rows, _) => rows?,
+            };
             self.take(rows);
             if let Some(pieces) = &mut self.pieces {
                 pieces.pop_front();
@@ -118,9 +130,10 @@ impl Reading {
     fn plan(&mut self, talk: &mut Talk<'_, '_>, objects: &mut Objects) -> Result<(), Broken> {
         let attribute = |index| Attribute::new(7, self.wanted.name, index);
         let heads = talk.get_all(&[attribute(3), attribute(4), attribute(7)])?;
+        let place = &talk.attempt.place;
         let refused = |what: &str, error: AccessError| {
             Failure::Refused(format!(
-                "profile {}: {what} cannot be read: {error}. Is there such a profile, and may this client read it?",
+                "{place}: profile {}: {what} cannot be read: {error}. Is there such a profile, and may this client read it?",
                 self.wanted.name
             ))
         };
@@ -153,18 +166,14 @@ impl Reading {
 
     fn cut(&mut self, talk: &mut Talk<'_, '_>) -> Result<VecDeque<Piece>, Broken> {
         if self.wanted.from.is_none() && self.wanted.to.is_none() {
-            let last = self.wanted.last.unwrap_or(u32::MAX).min(self.entries_in_use);
-            let first = self.entries_in_use - last + 1;
-            let firsts = (first..=self.entries_in_use).step_by(PIECE_ROWS as usize);
-            let piece = |from: u32| Piece::Entries(from, self.entries_in_use.min(from + PIECE_ROWS - 1));
-            return Ok(firsts.map(piece).collect());
+            return Ok(self.entries(self.wanted.last.unwrap_or(u32::MAX)));
         }
         if self.clock_column().is_none() {
-            let why = format!(
-                "profile {} has no clock among its columns, so it has no ranges; read it with --last N, or whole",
-                self.wanted.name
-            );
-            return Err(Failure::Usage(why).into());
+            self.remark = Some(format!(
+                "it has no clock among its columns, so --from and --to say nothing; all {} entries were read",
+                self.entries_in_use
+            ));
+            return Ok(self.entries(u32::MAX));
         }
         let clock = talk.get(CLOCK, Selection::Whole)?;
         let clock = clock.ok().and_then(|octets| Value::parse(&octets).ok()?.date_time());
@@ -206,6 +215,55 @@ impl Reading {
             begin = stop + 1;
         }
         Ok(pieces)
+    }
+
+    /// The last so many entries.
+    fn entries(&self, last: u32) -> VecDeque<Piece> {
+        let first = self.entries_in_use - last.min(self.entries_in_use) + 1;
+        let firsts = (first..=self.entries_in_use).step_by(PIECE_ROWS as usize);
+        let piece = |from: u32| Piece::Entries(from, self.entries_in_use.min(from + PIECE_ROWS - 1));
+        firsts.map(piece).collect()
+    }
+
+    /// Whether the meter refused a range before it gave any row.
+    fn may_pick(&self, broken: &Broken) -> bool {
+        let refused = matches!(broken.failure, Failure::Refused(_)) && broken.error.is_none();
+        refused && self.rows.is_empty() && self.picked.is_none()
+    }
+
+    /// Reads by entries what the meter does not give by range; this side picks the rows. Where the meter refuses entries too, it is the
+    /// refusal of the range that is told.
+    fn pick(&mut self, talk: &mut Talk<'_, '_>, refused: Broken) -> Result<(), Broken> {
+        let ranges = self.pieces.iter().flatten().filter_map(|piece| match piece {
+            Piece::Range(from, to) => Some((*from, *to)),
+            Piece::Entries(..) => None,
+        });
+        let ranges: Vec<_> = ranges.collect();
+        let (Some((from, _)), Some((_, to))) = (ranges.first(), ranges.last()) else {
+            return Err(refused);
+        };
+        if 0 < self.entries_in_use && self.fetch(talk, Piece::Entries(1, 1)).is_err() {
+            return Err(refused);
+        }
+        self.picked = Some((*from, *to));
+        self.remark = Some(format!(
+            "the meter gives no rows by range ({}); all {} entries were read, and the rows picked here",
+            refused.failure, self.entries_in_use
+        ));
+        self.pieces = Some(self.entries(u32::MAX));
+        Ok(())
+    }
+
+    /// Whether a row was asked for, where this side picks.
+    fn is_wanted(&self, row: &[Value]) -> bool {
+        let Some((from, to)) = self.picked else { return true };
+        let stamp = self
+            .clock_column()
+            .and_then(|column| Moment::of(row.get(column)?.date_time()?));
+        stamp.is_some_and(|stamp| {
+            let at = stamp.utc(self.meter_deviation);
+            from.utc(self.meter_deviation) <= at && at <= to.utc(self.meter_deviation)
+        })
     }
 
     /// The column that a range restricts, wherever it stands.
@@ -296,7 +354,7 @@ impl Reading {
     fn take(&mut self, rows: Vec<(Vec<u8>, Vec<Value>)>) -> usize {
         let before = self.rows.len();
         for (octets, row) in rows {
-            if self.seen.insert(octets) {
+            if self.is_wanted(&row) && self.seen.insert(octets) {
                 self.rows.push(row);
             }
         }
@@ -314,7 +372,7 @@ impl Reading {
     /// while the ring turned, is there now. What is still missing the meter does not have.
     fn fill_gaps(&mut self, talk: &mut Talk<'_, '_>) -> Result<(), Broken> {
         self.gaps.clear();
-        if self.period_seconds == 0 || self.clock_column().is_none() {
+        if self.period_seconds == 0 || self.clock_column().is_none() || self.picked.is_some() {
             return Ok(());
         }
         let mut row = 0;

@@ -204,6 +204,11 @@ impl Authentication {
 }
 
 impl Secrets {
+    /// The suite, where keys show who it is.
+    pub(crate) fn suite(&self) -> Option<u8> {
+        matches!(self.authentication, Authentication::Hls5).then(|| self.material.suite.id())
+    }
+
     /// Reads the keys file and decides. `state` is the folder of what is remembered.
     ///
     /// # Errors

@@ -4,8 +4,9 @@ use core::time::Duration;
 use std::time::Instant as RealInstant;
 
 use base::{Instant, Micros};
-use cosem::{AccessError, Attribute, Selection};
-use dlms::apdu::{AccessSpec, Item};
+use cosem::axdr::Reader;
+use cosem::{AccessError, ActionError, Attribute, Method, Selection};
+use dlms::apdu::{AccessSpec, ActionResult, Item};
 use dlms::client::{Client, ClientError, Command, Outcome};
 use dlms::initiate::Conformance;
 
@@ -15,6 +16,9 @@ use super::wire::Wire;
 
 /// An attribute's value in A-XDR, or why the meter gives none.
 pub(crate) type Answer = Result<Vec<u8>, AccessError>;
+
+/// How it went with a method, and what it returned in A-XDR.
+pub(crate) type Done = (Result<(), ActionError>, Option<Answer>);
 
 /// A broken conversation: what happened, and whether to begin anew is worth it.
 #[derive(Debug)]
@@ -31,6 +35,25 @@ impl From<Failure> for Broken {
             failure,
             again: false,
             error: None,
+        }
+    }
+}
+
+impl Broken {
+    /// Whether a request may have been served although no answer to it has come that can be used.
+    pub(crate) const fn may_have_been_done(&self) -> bool {
+        match &self.error {
+            Some(error) => matches!(
+                error,
+                ClientError::NoAnswer
+                    | ClientError::Disconnected
+                    | ClientError::Protocol(_)
+                    | ClientError::Replayed
+                    | ClientError::Deciphering
+                    | ClientError::Unprotected
+            ),
+            // The wire broke.
+            None => self.again,
         }
     }
 }
@@ -93,10 +116,6 @@ impl<'b, 'w> Talk<'b, 'w> {
 
     /// Reads several attributes, in one request where the meter takes such.
     pub(crate) fn get_all(&mut self, attributes: &[Attribute]) -> Result<Vec<Answer>, Broken> {
-        let whole = |attribute: &Attribute| Item {
-            attribute: *attribute,
-            selection: Selection::Whole,
-        };
         let mut answers = Vec::with_capacity(attributes.len());
         if self.by_access && self.client.conformance().has(Conformance::ACCESS) {
             for piece in attributes.chunks(LIST_MOST) {
@@ -112,7 +131,7 @@ impl<'b, 'w> Talk<'b, 'w> {
             return Ok(answers);
         }
         for piece in attributes.chunks(LIST_MOST) {
-            let items: Vec<_> = piece.iter().map(whole).collect();
+            let items: Vec<_> = piece.iter().map(|it| whole(*it)).collect();
             match self.run(Command::GetList(&items)) {
                 Ok(()) => {}
                 // Lists were granted, but not of these: one by one then.
@@ -141,30 +160,117 @@ impl<'b, 'w> Talk<'b, 'w> {
 
     /// Reads a few attributes by one ACCESS.
     fn access(&mut self, attributes: &[Attribute], answers: &mut Vec<Answer>) -> Result<(), Broken> {
-        const NULL: &[u8] = &[0];
         let wanted: Vec<_> = attributes
             .iter()
-            .map(|&attribute| {
-                let selection = Selection::Whole;
-                (AccessSpec::Get(Item { attribute, selection }), NULL)
-            })
+            .map(|&attribute| (AccessSpec::Get(whole(attribute)), NULL))
             .collect();
-        let before = answers.len();
+        answers.extend(self.accessed(&wanted)?.into_iter().map(|(value, code)| match code {
+            0 => Ok(value),
+            code => Err(access_error(code)),
+        }));
+        Ok(())
+    }
+
+    /// Asks for all of this by one ACCESS; answers each value and the code of its result.
+    fn accessed(&mut self, wanted: &[(AccessSpec<'_>, &[u8])]) -> Result<Vec<(Vec<u8>, u8)>, Broken> {
         self.run(Command::Access {
-            wanted: &wanted,
+            wanted,
             break_on_error: false,
         })?;
-        match self.client.outcome() {
-            Some(Outcome::Accessed(response)) => answers.extend(response.iter().map(|(value, _, code)| match code {
-                0 => Ok(value.to_vec()),
-                code => Err(AccessError::from_code(code).unwrap_or(AccessError::OtherReason)),
-            })),
+        let answers: Vec<_> = match self.client.outcome() {
+            Some(Outcome::Accessed(response)) => {
+                response.iter().map(|(value, _, code)| (value.to_vec(), code)).collect()
+            }
             other => return Err(self.unexpected(&format!("{other:?}"))),
+        };
+        if answers.len() != wanted.len() {
+            return Err(self.unexpected("another number of results than was asked for"));
         }
-        if answers.len() != before + attributes.len() {
-            return Err(self.unexpected("another number of values than was asked for"));
+        Ok(answers)
+    }
+
+    /// Writes attributes, several in one request where the meter takes such; answers how it went with each.
+    pub(crate) fn set_all(&mut self, pairs: &[(Attribute, Vec<u8>)]) -> Result<Vec<Result<(), AccessError>>, Broken> {
+        if self.by_access && self.client.conformance().has(Conformance::ACCESS) {
+            let wanted: Vec<_> = pairs
+                .iter()
+                .map(|(attribute, value)| (AccessSpec::Set(whole(*attribute)), value.as_slice()))
+                .collect();
+            let answers = self.accessed(&wanted)?.into_iter();
+            return Ok(answers.map(|(_, code)| success_or(code)).collect());
         }
-        Ok(())
+        if let [(attribute, value)] = pairs {
+            self.run(Command::Set(whole(*attribute), value))?;
+            return match self.client.outcome() {
+                Some(Outcome::Written(result)) => Ok(vec![result]),
+                other => Err(self.unexpected(&format!("{other:?}"))),
+            };
+        }
+        if !self.client.conformance().has(Conformance::MULTIPLE_REFERENCES) {
+            let each = pairs.iter().map(|pair| self.set_all(core::slice::from_ref(pair)));
+            return Ok(each.collect::<Result<Vec<_>, _>>()?.concat());
+        }
+        let list: Vec<_> = pairs
+            .iter()
+            .map(|(attribute, value)| (whole(*attribute), value.as_slice()))
+            .collect();
+        self.run(Command::SetList(&list))?;
+        match self.client.outcome() {
+            Some(Outcome::WrittenEach(codes)) if codes.len() == pairs.len() => {
+                Ok(codes.iter().map(|code| success_or(*code)).collect())
+            }
+            // The list as a whole was refused.
+            Some(Outcome::Written(Err(error))) => Ok(vec![Err(error); pairs.len()]),
+            other => Err(self.unexpected(&format!("{other:?}"))),
+        }
+    }
+
+    /// Invokes methods, several in one request where the meter takes such; answers how it went with each.
+    pub(crate) fn act_all(&mut self, pairs: &[(Method, Option<Vec<u8>>)]) -> Result<Vec<Done>, Broken> {
+        let parameters = |it: &'_ Option<Vec<u8>>| it.clone().unwrap_or_else(|| NULL.to_vec());
+        if self.by_access && self.client.conformance().has(Conformance::ACCESS) {
+            let values: Vec<_> = pairs.iter().map(|(_, value)| parameters(value)).collect();
+            let wanted: Vec<_> = pairs
+                .iter()
+                .zip(&values)
+                .map(|((method, _), value)| (AccessSpec::Act(*method), value.as_slice()))
+                .collect();
+            let answers = self.accessed(&wanted)?.into_iter();
+            return Ok(answers
+                .map(|(value, code)| {
+                    (
+                        ActionError::from_code(code).map_or(Ok(()), Err),
+                        Some(Ok(value)).filter(|it| *it != Ok(NULL.to_vec())),
+                    )
+                })
+                .collect());
+        }
+        if let [(method, value)] = pairs {
+            self.run(Command::Act(*method, value.as_deref()))?;
+            return match self.client.outcome() {
+                Some(Outcome::Done(result)) => Ok(vec![done(result)]),
+                other => Err(self.unexpected(&format!("{other:?}"))),
+            };
+        }
+        if !self.client.conformance().has(Conformance::MULTIPLE_REFERENCES) {
+            let each = pairs.iter().map(|pair| self.act_all(core::slice::from_ref(pair)));
+            return Ok(each.collect::<Result<Vec<_>, _>>()?.concat());
+        }
+        let values: Vec<_> = pairs.iter().map(|(_, value)| parameters(value)).collect();
+        let list: Vec<_> = pairs
+            .iter()
+            .zip(&values)
+            .map(|((method, _), value)| (*method, value.as_slice()))
+            .collect();
+        self.run(Command::ActList(&list))?;
+        match self.client.outcome() {
+            Some(Outcome::DoneEach(octets)) => {
+                let results = results(octets).filter(|results| results.len() == pairs.len());
+                results.ok_or_else(|| self.unexpected("results that are none, or another number of them"))
+            }
+            Some(Outcome::Done(refused)) => Ok(vec![done(refused); pairs.len()]),
+            other => Err(self.unexpected(&format!("{other:?}"))),
+        }
     }
 
     fn unexpected(&self, what: &str) -> Broken {
@@ -250,6 +356,42 @@ fn gone(attempt: &Attempt, error: &std::io::Error) -> Broken {
         error: None,
     }
 }
+
+fn whole(attribute: Attribute) -> Item<'static> {
+    Item {
+        attribute,
+        selection: Selection::Whole,
+    }
+}
+
+fn access_error(code: u8) -> AccessError {
+    AccessError::from_code(code).unwrap_or(AccessError::OtherReason)
+}
+
+fn success_or(code: u8) -> Result<(), AccessError> {
+    match code {
+        0 => Ok(()),
+        code => Err(access_error(code)),
+    }
+}
+
+fn done(result: ActionResult<'_>) -> Done {
+    (result.result, result.returned.map(|it| it.map(<[u8]>::to_vec)))
+}
+
+/// Results of methods behind their count.
+fn results(octets: &[u8]) -> Option<Vec<Done>> {
+    let mut reader = Reader::new(octets);
+    let count = reader.length().ok()?;
+    let mut each = Vec::new();
+    for _ in 0..count {
+        each.push(done(ActionResult::take(&mut reader).ok()?));
+    }
+    reader.end().ok().map(|()| each)
+}
+
+/// null-data: where a value must stand and there is none.
+const NULL: &[u8] = &[0];
 
 /// Attributes in one request: more than that some meters refuse.
 const LIST_MOST: usize = 16;

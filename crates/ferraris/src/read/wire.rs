@@ -93,7 +93,8 @@ impl Wire {
                     .open(path)
                     .map_err(|error| unreachable(&error))?;
                 let wire = Self::Serial(file);
-                wire.set_mode(mode)?;
+                let not_serial = |failure| unreachable_line(failure, &place.text());
+                wire.set_mode(mode).map_err(not_serial)?;
                 Ok(wire)
             }
         }
@@ -187,4 +188,10 @@ impl Wire {
 /// Whether a target names a device of this machine rather than an address.
 pub(crate) fn is_device(target: &str) -> bool {
     target.starts_with('/') && Path::new(target).exists()
+}
+/// A device that cannot be set as a line.
+fn unreachable_line(failure: Failure, device: &str) -> Failure {
+    Failure::Unreachable(format!(
+        "{device}: {failure}. Is it a serial device, and does it know this --baud?"
+    ))
 }

@@ -1,6 +1,7 @@
 //! `ferraris read` as its users have it: the built command against running meters, over every way there is, and against ways that break.
 
 mod command;
+mod deeds;
 mod failures;
 mod party;
 mod profiles;

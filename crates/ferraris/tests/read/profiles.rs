@@ -172,3 +172,43 @@ fn a_range_is_read_wherever_the_clock_stands() {
     let rows = range.json()["profile"]["rows"].clone();
     assert_eq!(rows, json!([whole[1]]), "{range:#?}");
 }
+
+/// A range restricts the clock wherever it stands among the columns; without one everything is read, and that is told.
+#[test]
+fn the_clock_may_be_any_column_or_none() {
+    let bench = Bench::begin(&[]);
+    let said = bench.read(
+        "wrapper",
+        &[
+            "KEYS",
+            "--set",
+            "1-0:99.1.0:3=[{3, 1-0:1.8.0, 2, 0}, {8, 0-0:1.0.0, 2, 0}]",
+            "--set",
+            "1-0:99.2.0:3=[{3, 1-0:1.8.0, 2, 0}]",
+            "--set",
+            "1-0:99.2.0:4=900",
+        ],
+    );
+    assert_eq!(said.code, Some(0), "{said:#?}");
+    for _ in 0..3 {
+        grow(&bench, "demo-password");
+    }
+    let read = |profile: &str, args: &[&str]| {
+        let asked = ["KEYS", "--profile", profile, "--format", "json"];
+        let said = bench.read("wrapper", &[&asked[..], args].concat());
+        assert_eq!(said.code, Some(0), "{said:#?}");
+        said.json()["profile"].clone()
+    };
+    let whole = read("1", &[]);
+    let rows = whole["rows"].as_array().expect("rows");
+    assert!(3 <= rows.len(), "{whole:#}");
+    let stamp = |row: &Value| row[1].as_str().expect("a stamp").to_owned();
+    let (from, to) = (stamp(&rows[1]), stamp(&rows[rows.len() - 1]));
+    let range = read("1", &["--from", &from, "--to", &to]);
+    assert_eq!(range["rows"].as_array().expect("rows"), &rows[1..]);
+    assert_eq!(range["remark"], Value::Null);
+    let clockless = read("2", &["--from", &from, "--to", &from]);
+    let remark = clockless["remark"].as_str().expect("it is told");
+    assert!(remark.contains("no clock among its columns"), "{remark}");
+    assert_eq!(clockless["rows"], read("2", &[])["rows"]);
+}

@@ -142,7 +142,10 @@ fn a_refused_reader_hears_what_the_meter_expects() {
     fails(
         &said,
         4,
-        &["You are client 77 and used no authentication", "may not have client 77"],
+        &[
+            "You are client 77; you used no authentication",
+            "may not have client 77",
+        ],
     );
     // The questions were no attempts: the meter counts the three wrong passwords of this test and no more.
     let said = bench.read("wrapper", &["--password", PASSWORD, "--obis", "0-0:42.0.0/1"]);

@@ -105,18 +105,27 @@ fn the_object_list_is_read_once_in_a_meters_life() {
         written,
         "nothing was learned"
     );
-    // What the file says is believed: a list without the object is a refusal, until it is read anew.
-    let text = std::fs::read_to_string(list().path()).expect("text");
-    let mut known: Value = serde_json::from_str(&text).expect("JSON");
-    known["objects"]
-        .as_array_mut()
-        .expect("a list")
-        .retain(|it| it["name"] != serde_json::json!([1, 0, 1, 8, 0, 255]));
-    std::fs::write(list().path(), known.to_string()).expect("written");
-    let said = bench.read("wrapper", &["--password", "demo-password", "--obis", "1-0:1.8.0"]);
+    // What is not in the file may be in the meter: the list is read anew before anybody is refused.
+    let forget = || {
+        let text = std::fs::read_to_string(list().path()).expect("text");
+        let mut known: Value = serde_json::from_str(&text).expect("JSON");
+        let objects = known["objects"].as_array_mut().expect("a list");
+        objects.retain(|it| it["name"] != serde_json::json!([1, 0, 1, 8, 0, 255]));
+        std::fs::write(list().path(), known.to_string()).expect("written");
+    };
+    forget();
+    assert_eq!(octets(&[]), first);
+    forget();
+    assert_eq!(octets(&["--refresh"]), first);
+    let said = bench.read("wrapper", &["--password", "demo-password", "--obis", "9-9:9.9.9"]);
     assert_eq!(said.code, Some(4), "{said:#?}");
     assert!(said.err.contains("not in the object list"), "{}", said.err);
-    assert_eq!(octets(&["--refresh"]), first);
+    // What is in the file and not in the meter: the list is read anew, too.
+    let text = std::fs::read_to_string(list().path()).expect("text");
+    std::fs::write(list().path(), text.replacen("[1,0,1,8,0,255]", "[9,0,1,8,0,255]", 1)).expect("written");
+    let said = bench.read("wrapper", &["--password", "demo-password", "--format", "json"]);
+    assert_eq!(said.code, Some(0), "{said:#?}");
+    assert_eq!(said.value("1-0:1.8.0")["value"], first);
     // A damaged file is read anew.
     std::fs::write(list().path(), "{").expect("written");
     assert_eq!(octets(&[]), first);

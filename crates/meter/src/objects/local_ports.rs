@@ -17,7 +17,7 @@ pub(super) const OBJECTS: &[Object<Model>] = &[
         },
         &LOCAL_PORT,
     )
-    .kept(&[2, 4, 5, 6]),
+    .kept(&[2, 3, 4, 5, 6]),
     Object::new(
         "0-0:22.0.0",
         &HdlcSetup {

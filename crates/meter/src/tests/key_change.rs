@@ -11,18 +11,15 @@ use std::{format, println, vec};
 use base::{Civil, Utc};
 use cosem::axdr::{Enumerated, Octets, Reader, Writer};
 use cosem::{Method, Obis};
-use dlms::acse::{AssociationRequest, AssociationResponse, Context, Mechanism, Outcome};
-use dlms::apdu::{ActionRequest, Invoke};
-use dlms::client::{Command, Credentials, Identity, Settings};
-use dlms::initiate::{InitiateRequest, VERSION};
+use dlms::acse::Mechanism;
+use dlms::client::{Command, Credentials, Identity, SessionKey, Settings};
 use dlms::security::{
-    ASYMMETRIC, CERTIFICATE_MAX, CIPHERING, Certificate, Challenge, Curve, Dialect, Header, Issue, Key, KeyNote, Keys,
-    PrivateKey, Proof, Protection, PublicKey, Purpose, Scheme, Suite, Title, derive, generate, seal_general,
-    signed_answer, wrap,
+    ASYMMETRIC, CERTIFICATE_MAX, Certificate, Challenge, Curve, Issue, Key, PrivateKey, PublicKey, Purpose, Scheme,
+    Secret, Suite, Title, derive, generate, wrap,
 };
 use flash::model::{Cut, How, Model as Flash, Timing};
 
-use super::talker::{CLIENT, Known, SERVICES, Talker, item, wrapped};
+use super::talker::{CLIENT, Known, Talker, item};
 use super::{Bench, Life, TEST_SECTORS, config, start};
 use crate::config::test_secrets;
 use crate::keys::KeyId;
@@ -88,6 +85,7 @@ impl Chest {
         let secrets = Secrets {
             suite: Suite::One,
             master_key: Some(key(5)),
+            hls_secret: Secret::new(b"recovery-secret"),
             private_keys: [Some(meter_signing), Some(pair(4).0), None],
             ..test_secrets()
         };
@@ -352,107 +350,80 @@ fn agreed_keys_are_old_or_new_after_a_cut() {
     cut_everywhere(&chest, &|_| {}, &act);
 }
 
-/// The answer to key_agreement is lost, so the client never hears the meter's half of the new key. It shows who it is by its signature,
-/// under a key of its own that it wraps under the master key (general-ciphering), and hands over a key that both know.
+/// The answer to key_agreement is lost, so the client never hears the meter's half of the new key. It comes back without any: under a key
+/// that it wraps under the master key, or agrees on in one pass or from static keys, initiate request and all; it shows who it is by its
+/// signature, or by a secret, and hands over a key that both know.
 #[test]
-fn a_client_that_lost_the_answer_comes_back_under_the_master_key() {
-    let chest = Chest::new();
-    let mut life = chest.boot(virgin());
-    life.idle(1);
-    let known = factory();
-    let settings = Settings {
-        identity: Some(chest.identity()),
-        ..known.settings()
-    };
-    let mut talker = Talker::new(&life, settings, 10);
-    talker.ask(&mut life, Command::Associate).expect("it is let in");
-    let parameters = agreement(&chest, &pair(9).1);
-    let lost = talker.ask(&mut life, Command::Act(setup(3), Some(&parameters)));
-    drop(lost.expect("the meter has agreed"));
-    assert!(!opens(&mut life, &factory()), "the old key is gone");
-
-    let (session, meter) = (key(0x77), config().system_title());
-    let (own, dialect) = (Challenge::new(&[0x5A; 32]).expect("32 octets"), Dialect::STANDARD);
-    let note = wrap(&key(5), &session).expect("a key wraps");
-    let authentication = key(0);
-    let keys = Keys {
-        suite: Suite::One,
-        encryption: &session,
-        authentication: &authentication,
-    };
-    let mut counter = life.meter.model().security.received.last() + 10;
-    let mut sealed = |apdu: &[u8]| {
-        counter += 1;
-        let mut buffer = [0; 600];
-        let range = 200..200 + apdu.len();
-        buffer[range.clone()].copy_from_slice(apdu);
-        let header = Header {
-            transaction: &counter.to_be_bytes(),
-            originator: &CLIENT,
-            recipient: &meter,
-            dialect,
+fn a_client_that_lost_the_answer_comes_back_without_the_key() {
+    let (client_agreement, meter_agreement) = (pair(6), pair(4).1);
+    let (master, session, ephemeral) = (key(5), key(0x77), pair(12).0);
+    for (number, session_key) in [
+        SessionKey::Wrapped {
+            master: &master,
+            key: &session,
+        },
+        SessionKey::OnePass,
+        SessionKey::Static,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let chest = Chest::new();
+        let mut life = chest.boot(virgin());
+        life.idle(1);
+        let known = factory();
+        let identity = Identity {
+            agreement: Some(&client_agreement.0),
+            ephemeral: Some(&ephemeral),
+            meter_agreement: Some(meter_agreement),
+            ..chest.identity()
         };
-        let note = KeyNote::Wrapped(&note);
-        let range = seal_general(&mut buffer, range, header, note, Protection::BOTH, keys, counter).expect("it seals");
-        buffer[range].to_vec()
-    };
-    let mut link = life.connect();
-    let mut say = |life: &mut Life, apdu: &[u8]| {
-        let (frames, _) = life.hand(&mut link, &wrapped(apdu));
-        frames.concat()[8..].to_vec()
-    };
+        let settings = Settings {
+            identity: Some(identity),
+            ..known.settings()
+        };
+        let mut talker = Talker::new(&life, settings.clone(), 10);
+        talker.ask(&mut life, Command::Associate).expect("it is let in");
+        let certificate = issue(&digits(CLIENT), &client_agreement.1, Some(Purpose::Agreement), 7);
+        let imported = talker.ask(&mut life, Command::Act(setup(6), Some(&octet_string(&certificate))));
+        drop(imported.expect("the meter knows the key of the client's agreements"));
+        let parameters = agreement(&chest, &pair(9).1);
+        let lost = talker.ask(&mut life, Command::Act(setup(3), Some(&parameters)));
+        drop(lost.expect("the meter has agreed"));
+        assert!(!opens(&mut life, &factory()), "the old key is gone");
 
-    let mut buffer = [0; 100];
-    let mut out = Writer::new(&mut buffer);
-    let initiate = InitiateRequest {
-        dedicated_key: None,
-        response_allowed: true,
-        quality: None,
-        version: VERSION,
-        conformance: SERVICES,
-        receive_max: 0,
-    };
-    initiate.emit(&mut out).expect("it fits");
-    let initiate = sealed(out.written());
-    let request = AssociationRequest {
-        calling_title: Some(&CLIENT),
-        mechanism: Some(Some(Mechanism::Ecdsa)),
-        authentication: Some(own.octets()),
-        ..AssociationRequest::new(Context::Ciphered, &initiate)
-    };
-    let mut buffer = [0; 400];
-    let mut out = Writer::new(&mut buffer);
-    request.emit(&mut out).expect("it fits");
-    let answer = say(&mut life, out.written());
-    let response = AssociationResponse::parse(&answer).expect("an AARE");
-    assert_eq!(response.outcome, Outcome::Accepted, "{:?}", response.diagnostic);
-    let challenge = response.authentication.and_then(Challenge::new).expect("a challenge");
-    let proof = Proof {
-        prover: CLIENT,
-        verifier: meter,
-        challenge: &challenge,
-        own: &own,
-    };
-    let proof = signed_answer(ASYMMETRIC, &chest.client_signing, proof).expect("it signs");
-    let reply = Method::new(15, Obis::new("0-0:40.0.0"), 1);
-    for (method, parameters) in [
-        (reply, octet_string(&proof)),
-        (setup(2), transfer(&[(KeyId::Unicast, 0x11)])),
-    ] {
-        let mut buffer = [0; 200];
-        let mut out = Writer::new(&mut buffer);
-        let invoke = Invoke::confirmed(1);
-        ActionRequest::Normal(invoke, method, Some(&parameters))
-            .emit(&mut out)
-            .expect("it fits");
-        let answer = say(&mut life, &sealed(out.written()));
-        assert_eq!(answer[0], CIPHERING, "{method:?}: {answer:02X?}");
+        let own = Challenge::new(&[0x5A; 32]).expect("32 octets");
+        let settings = Settings {
+            session_key: Some(session_key),
+            recovers_at: Some(config().system_title()),
+            credentials: match number {
+                1 => Credentials::Secret(Mechanism::Sha256, b"recovery-secret", own),
+                _ => Credentials::Signature(own),
+            },
+            ..settings
+        };
+        let counter = life.meter.model().security.received.last() + 10;
+        // Somebody else's title is not that of this meter.
+        let stranger = Settings {
+            recovers_at: Some(CLIENT),
+            ..settings.clone()
+        };
+        assert!(life.serves(stranger, counter).is_err(), "another meter is meant");
+        let mut talker = Talker::new(&life, settings, counter + 10);
+        talker
+            .ask(&mut life, Command::Associate)
+            .unwrap_or_else(|why| panic!("{number}: {why}"));
+        let transferred = talker.ask(
+            &mut life,
+            Command::Act(setup(2), Some(&transfer(&[(KeyId::Unicast, 0x11)]))),
+        );
+        drop(transferred.unwrap_or_else(|why| panic!("{number}: {why}")));
+        let new = Known {
+            encryption: key(0x11),
+            ..factory()
+        };
+        assert!(opens(&mut life, &new), "{number}: both know a key again");
     }
-    let new = Known {
-        encryption: key(0x11),
-        ..factory()
-    };
-    assert!(opens(&mut life, &new), "both know a key again");
 }
 
 fn octet_string(octets: &[u8]) -> Vec<u8> {

@@ -1,0 +1,165 @@
+//! How a client comes into an association: the request, the meter's answer, the proof of both sides.
+
+use core::ops::Range;
+
+use cosem::axdr::{Octets, Reader, Writer};
+
+use super::error::{ClientError, Protocol};
+use super::general::General;
+use super::session::{Kind, Next, Session, State, Work};
+use super::settings::Credentials;
+use crate::acse::{AssociationRequest, AssociationResponse, Context, Mechanism, Outcome as Granted};
+use crate::apdu::{ActionRequest, ActionResponse, ActionResult, Exception, tag};
+use crate::initiate::{self, InitiateError, InitiateRequest, InitiateResponse};
+use crate::security::{Challenge, HEADROOM, Sealed, Title, open, seal};
+use crate::server::PDU_MAX;
+
+/// Octets of an initiate request or response, with a key said and two signatures around it at most.
+const INITIATE_MAX: usize = 480;
+
+const APDU: ClientError = ClientError::Protocol(Protocol::Apdu);
+const VALUE: ClientError = ClientError::Protocol(Protocol::Value);
+
+impl Session<'_> {
+    pub(super) fn associate(&mut self) -> Result<(), ClientError> {
+        self.state = State::Associating;
+        self.work = Work::Nothing;
+        self.general = General::new();
+        self.received = None;
+        (self.dedicated_sent, self.dedicated_received) = (0, None);
+        self.send_max = PDU_MAX;
+        let settings = self.settings.clone();
+        let mut scratch = [0; HEADROOM + INITIATE_MAX];
+        let mut out = Writer::new(scratch.get_mut(HEADROOM..).unwrap_or_default());
+        let request = InitiateRequest {
+            dedicated_key: settings.dedicated.map(|key| key.octets()),
+            response_allowed: true,
+            quality: None,
+            version: initiate::VERSION,
+            conformance: settings.conformance,
+            receive_max: settings.receive_max,
+        };
+        request.emit(&mut out).map_err(|_| ClientError::TooLong)?;
+        let mut range = HEADROOM..HEADROOM + out.len();
+        if let Some(meter) = settings.recovers_at {
+            range = self.seal_initiate(&mut scratch, range, meter)?;
+        } else if settings.is_sealing() {
+            let keys = settings.keys.ok_or(ClientError::Keys)?;
+            let counter = self.take_counter()?;
+            range = seal(
+                &mut scratch,
+                range,
+                settings.envelope(true),
+                settings.protection.ciphered(),
+                keys,
+                settings.title,
+                counter,
+            )
+            .map_err(|_| ClientError::Keys)?;
+        }
+        let signs = settings.mechanism() == Mechanism::Ecdsa;
+        let titled = settings.context == Context::Ciphered || settings.mechanism().is_high();
+        let request = AssociationRequest {
+            calling_title: titled.then_some(&settings.title),
+            mechanism: Some(Some(settings.mechanism())),
+            authentication: match &settings.credentials {
+                Credentials::None => None,
+                Credentials::Password(password) => Some(password),
+                _ => settings.challenge().map(Challenge::octets),
+            },
+            calling_qualifier: settings.identity.and_then(|it| it.certificate).filter(|_| signs),
+            ..AssociationRequest::new(settings.context, scratch.get(range).unwrap_or(&[]))
+        };
+        self.plain(|out| request.emit(out))
+    }
+
+    pub(super) fn associated(&mut self, range: Range<usize>) -> Result<Next, ClientError> {
+        let octets = self.inbox.get(range).unwrap_or(&[]);
+        if octets.first() == Some(&tag::EXCEPTION) {
+            return Err(Exception::parse(octets).map_or(APDU, ClientError::Exception));
+        }
+        let response = AssociationResponse::parse(octets).map_err(|_| APDU)?;
+        if response.outcome != Granted::Accepted {
+            let initiate = response.information.and_then(InitiateError::parse);
+            let (outcome, diagnostic) = (response.outcome, response.diagnostic);
+            return Err(ClientError::Refused {
+                outcome,
+                diagnostic,
+                initiate,
+            });
+        }
+        let title = response.responding_title.and_then(|title| Title::try_from(title).ok());
+        // The meter with our own title, or with our own challenge, would be ourselves in a mirror.
+        if title == Some(self.settings.title) {
+            return Err(ClientError::Impostor);
+        }
+        let challenge = response.authentication.and_then(Challenge::new);
+        let information = response.information.ok_or(APDU)?;
+        let mut scratch = [0; HEADROOM + INITIATE_MAX];
+        let place = HEADROOM..HEADROOM + information.len();
+        scratch.get_mut(place.clone()).ok_or(APDU)?.copy_from_slice(information);
+        let mut plain = place;
+        let mut received = None;
+        if let Some(meter) = self.settings.recovers_at {
+            if title.is_some_and(|title| title != meter) {
+                return Err(ClientError::Impostor);
+            }
+            plain = self.open_initiate(&mut scratch, plain)?;
+            received = self.received;
+        } else if self.settings.is_sealing() {
+            let sealed = Sealed::parse(information).map_err(|_| ClientError::Unprotected)?;
+            if !sealed.protection().covers(self.settings.protection.ciphered()) {
+                return Err(ClientError::Unprotected);
+            }
+            let keys = self.settings.keys.ok_or(ClientError::Keys)?;
+            let title = title.ok_or(ClientError::Deciphering)?;
+            plain = open(&mut scratch, HEADROOM, &sealed, keys, title).map_err(|_| ClientError::Deciphering)?;
+            received = Some(sealed.counter);
+        }
+        let granted = InitiateResponse::parse(scratch.get(plain).unwrap_or(&[])).map_err(|_| APDU)?;
+        self.received = received;
+        self.server_title = title.or(self.settings.recovers_at);
+        self.conformance = granted.conformance & self.settings.conformance | self.settings.assumed;
+        self.send_max = match usize::from(granted.receive_max) {
+            0 => PDU_MAX,
+            limit => limit.min(PDU_MAX),
+        };
+        let Some(own) = self.settings.challenge().cloned() else {
+            self.state = State::Open;
+            return self.finished(Kind::Associated);
+        };
+        let challenge = challenge.filter(|it| *it != own).ok_or(ClientError::Impostor)?;
+        let token = self.prove(&challenge, &own)?;
+        self.from_server = Some(challenge);
+        self.state = State::Proving;
+        let invoke = self.invoke;
+        self.request(|out| {
+            ActionRequest::Normal(invoke, crate::server::REPLY_TO_CHALLENGE, Some(&[])).emit(out)?;
+            out.value(Octets(&token))
+        })?;
+        Ok(Next::Send)
+    }
+
+    /// The meter's answer to our challenge.
+    pub(super) fn proven(&mut self, apdu: Range<usize>) -> Result<Next, ClientError> {
+        let octets = self.inbox.get(apdu).unwrap_or(&[]);
+        let response = ActionResponse::parse(octets).map_err(|_| APDU)?;
+        let ActionResponse::Normal(
+            _,
+            ActionResult {
+                result: Ok(()),
+                returned: Some(Ok(token)),
+            },
+        ) = response
+        else {
+            return Err(ClientError::Impostor);
+        };
+        let mut reader = Reader::new(token);
+        let Octets(token) = reader.value().map_err(|_| VALUE)?;
+        if !self.believes(token) {
+            return Err(ClientError::Impostor);
+        }
+        self.state = State::Open;
+        self.finished(Kind::Associated)
+    }
+}
