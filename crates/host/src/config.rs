@@ -497,6 +497,31 @@ mod tests {
         );
     }
 
+    /// V3: an ST402C comes with the household's 100/5 A, or with what is ordered; a direct meter with none.
+    #[test]
+    fn transformers_are_ordered() {
+        let ratio = |text: &str| {
+            let order = Order::parse("meter.toml", text, None).expect("nothing is wrong");
+            order.config.transformers
+        };
+        assert_eq!(ratio(""), Ratio::UNITY);
+        assert_eq!(ratio("variant = \"ST402C\""), USUAL_RATIO);
+        let text =
+            "variant = \"ST402C\"\n[transformers]\nprimary_amperes = 400\nprimary_volts = 20000\nsecondary_volts = 100";
+        let ordered = Ratio {
+            current: (400, 5),
+            voltage: (20_000, 100),
+        };
+        assert_eq!(ratio(text), ordered);
+        for text in [
+            "variant = \"ST402C\"\n[transformers]\nprimary_amperes = 4",
+            "variant = \"ST402C\"\n[transformers]\nsecondary_amperes = 0",
+            "[transformers]\nprimary_amperes = 200",
+        ] {
+            assert!(Order::parse("meter.toml", text, None).is_err(), "{text}");
+        }
+    }
+
     #[test]
     fn a_variant_from_outside_stands_above_the_file() {
         let Order { config, .. } =
