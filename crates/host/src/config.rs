@@ -567,7 +567,7 @@ mod tests {
             "meter.toml:1:1: colour is not known here; allowed are client_system_title, clock_reserve, clock_reserve_hours, \
              constant, crystal, crystal_ppm, daylight_saving, differences, flash, management, mbus_1, mbus_2, mbus_3, mbus_4, nominal_hertz, nominal_volts, read_out, room_celsius, row_form, \
              sensors, serial, switching_module, \
-             time_zone_minutes, variant",
+             time_zone_minutes, transformers, variant",
         );
     }
 }
