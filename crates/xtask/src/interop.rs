@@ -23,25 +23,22 @@ pub(crate) fn check(house: &Workspace) -> Result<Passed, Failure> {
         .and_then(|()| std::fs::write(&cells, ""))
         .map_err(|why| format!("{}: {why}", cells.display()))?;
     let interop = Interop { house, cells };
-    let mut passed = 0;
-    for part in [
-        Interop::hear_notifications,
-        Interop::read_meters,
-        Interop::compare_xml,
-        Interop::read_capacity,
-        Interop::check_suites,
-        Interop::read_foreign_meters,
-    ] {
-        match part(&interop) {
-            Ok(Passed(tests)) => passed += tests,
-            Err(failure) => {
-                return Err(Failure {
-                    passed: passed + failure.passed,
-                    ..failure
-                });
-            }
+    // The longest part leaves a core idle.
+    let (others, capacity) = std::thread::scope(|scope| {
+        let capacity = scope.spawn(|| interop.read_capacity());
+        (interop.others(), capacity.join())
+    });
+    let capacity = capacity.map_err(|_| "the part that reads a full meter panicked")?;
+    let (Passed(read), Passed(other)) = match (capacity, others) {
+        (Ok(read), Ok(other)) => (read, other),
+        (Err(failure), Ok(Passed(more)) | Err(Failure { passed: more, .. })) | (Ok(Passed(more)), Err(failure)) => {
+            return Err(Failure {
+                passed: more + failure.passed,
+                ..failure
+            });
         }
-    }
+    };
+    let mut passed = read + other;
     passed += matrix::check(house, &interop.cells)?;
     Ok(Passed(passed))
 }
@@ -65,6 +62,29 @@ impl Interop<'_> {
             .env("FERRARIS_CELLS", &self.cells)
             .current_dir(&self.house.root);
         Ok(command)
+    }
+
+    /// All parts but the one at a full meter.
+    fn others(&self) -> Result<Passed, Failure> {
+        let mut passed = 0;
+        for part in [
+            Self::hear_notifications,
+            Self::read_meters,
+            Self::compare_xml,
+            Self::check_suites,
+            Self::read_foreign_meters,
+        ] {
+            match part(self) {
+                Ok(Passed(tests)) => passed += tests,
+                Err(failure) => {
+                    return Err(Failure {
+                        passed: passed + failure.passed,
+                        ..failure
+                    });
+                }
+            }
+        }
+        Ok(Passed(passed))
     }
 
     /// What our server pushes, decoded by others.
