@@ -137,8 +137,8 @@ pub(super) fn error_at(specimen: &Specimen, seed: u64, celsius: f64, of: OfWarm)
     Ok(worst * scale)
 }
 
-/// Two aggregates of 150 cycles behind the warm-up.
-const SECONDS: f64 = 10.0;
+/// An aggregate of 150 cycles behind the warm-up.
+const SECONDS: f64 = 7.0;
 /// Transformers and filters of the model settle.
 const SETTLED_SECONDS: f64 = 3.0;
 
