@@ -1,7 +1,7 @@
 //! A client that we did not write: the crate `dlms-cosem-rs` over TCP.
 
 use core::time::Duration;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 
 use dlms_cosem_rs::acse::AuthMechanism;
@@ -85,7 +85,7 @@ impl ForeignClient {
     fn new(address: &str, config: ClientConfig, keys: KeyRing) -> Self {
         let stream = TcpStream::connect(address).expect("the meter listens");
         stream
-            .set_read_timeout(Some(Duration::from_secs(60)))
+            .set_read_timeout(Some(Duration::from_secs(180)))
             .expect("a socket");
         let client = u16::from(config.client_sap);
         let session = ClientSession::new(config, RustCryptoProvider::with_rng(keys, Counting));
@@ -114,7 +114,11 @@ impl ForeignClient {
                 return Some(answer);
             }
             match self.stream.read(&mut piece) {
-                Ok(0) | Err(_) => return None,
+                Ok(0) => return None,
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                    panic!("the meter does not answer: {error}")
+                }
+                Err(_) => return None,
                 Ok(count) => self.buffered.extend_from_slice(&piece[..count]),
             }
         }
