@@ -6,14 +6,16 @@ use std::vec::Vec;
 use std::{format, vec};
 
 use base::Micros;
+use dlms::acse::Mechanism;
 use dlms::client::{Command, Credentials, Settings};
-use dlms::security::{Envelope, HEADROOM, Key, Keys, Protection, Suite, Title, seal};
+
+use dlms::security::{Challenge, Envelope, HEADROOM, Key, Keys, Protection, Secret, Suite, Title, seal};
 use dlms::server::Link;
 
 use super::talker::{CLIENT, ENERGY, Known, SERVICES, Talker, wrapped};
 use super::{AARQ_LLS, Bench, Life, PASSWORD, config, hex, start};
 use crate::profile::JournalId;
-use crate::{Config, Fault, Input, Meter};
+use crate::{Config, Fault, Input, Meter, Secrets};
 
 const AUTHENTICATION: u8 = 46;
 const DECRYPTION: u8 = 49;
@@ -35,13 +37,16 @@ fn known() -> Known {
 
 /// A meter that knows its client's title.
 fn begin() -> Life {
-    let order = Config {
+    begin_as(&Config {
         client_system_title: Some(CLIENT),
         ..config()
-    };
+    })
+}
+
+fn begin_as(order: &Config) -> Life {
     let (mut life, _) = Life::begin(Bench::new(), Some(start()));
     let mut bench = Bench::new();
-    let (meter, _) = Meter::boot(&order, Some(start()), [7; 32], &mut bench).expect("this flash works");
+    let (meter, _) = Meter::boot(order, Some(start()), [7; 32], &mut bench).expect("this flash works");
     (life.meter, life.bench) = (meter, bench);
     life.idle(1);
     life
@@ -287,6 +292,47 @@ fn guessed_passwords_lock_the_port() {
     );
     assert!(let_in(&say(&mut life, &mut link, AARQ_LLS)));
     life.serves(known().settings(), 1).expect("it is let in");
+}
+
+/// Whether client 1 is let in with a secret of HLS 6, sealed with the right keys.
+fn shows(life: &mut Life, secret: &[u8]) -> bool {
+    let known = known();
+    let own = Challenge::new(&[0x5A; 32]).expect("32 octets");
+    let settings = Settings {
+        credentials: Credentials::Secret(Mechanism::Sha256, secret, own),
+        ..known.settings()
+    };
+    let counter = fresh(life);
+    Talker::new(life, settings, counter)
+        .ask(life, Command::Associate)
+        .is_ok()
+}
+
+/// The same for the secret of HLS: who comes with the right keys and answers the challenge wrongly guesses, too.
+#[test]
+fn guessed_secrets_of_hls_lock_the_port() {
+    let mut life = begin_as(&Config {
+        client_system_title: Some(CLIENT),
+        secrets: Secrets {
+            hls_secret: Secret::new(b"right-secret"),
+            ..config().secrets
+        },
+        ..config()
+    });
+    assert!(shows(&mut life, b"right-secret"));
+    for guess in 0..200_u32 {
+        let secret = [b"wrong-se".as_slice(), &guess.to_be_bytes()].concat();
+        assert!(!shows(&mut life, &secret), "guess {guess}");
+    }
+    assert!(!shows(&mut life, b"right-secret"), "the port is locked");
+    assert_eq!(life.log(JournalId::SecurityLog), [AUTHENTICATION, LOCKED_OUT]);
+    assert_eq!(life.log(JournalId::FraudLog), [AUTHENTICATION]);
+    life.idle(61);
+    assert!(shows(&mut life, b"right-secret"));
+    assert_eq!(
+        life.log(JournalId::SecurityLog),
+        [AUTHENTICATION, LOCKED_OUT, LOCK_OUT_ENDED]
+    );
 }
 
 /// Nothing, cut, nested without end, lengths and counts that lie, and what no tag begins.
