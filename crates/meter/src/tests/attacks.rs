@@ -8,7 +8,6 @@ use std::{format, vec};
 use base::Micros;
 use dlms::acse::Mechanism;
 use dlms::client::{Command, Credentials, Settings};
-
 use dlms::security::{Challenge, Envelope, HEADROOM, Key, Keys, Protection, Secret, Suite, Title, seal};
 use dlms::server::Link;
 
