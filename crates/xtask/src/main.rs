@@ -64,12 +64,12 @@ const STEPS: &[Step] = &[
     Step::new("tests", |house| {
         steps::command(house, "cargo", &["test", "--workspace", "--locked"])
     }),
+    Step::beside("firmware", firmware::check),
     Step::new("portable", portable::check),
     Step::new("web", browser::check_built_files),
     Step::new("release", |house| {
         steps::command(house, "cargo", &["build", "--release", "--locked"])
     }),
-    Step::beside("firmware", firmware::check),
     Step::new("life", campaigns::first_days),
     Step::new("interop", interop::check),
     Step::new("fuzz", fuzz::check),
