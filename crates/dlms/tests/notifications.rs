@@ -20,7 +20,7 @@ use ferraris_dlms::apdu::{Exception, LongInvoke, Notification};
 use ferraris_dlms::client::{ClientError, Command, Listener, Outcome, Settings, Trust};
 use ferraris_dlms::hdlc::Deframer;
 use ferraris_dlms::initiate::Conformance;
-use ferraris_dlms::security::{Dialect, Envelope, HEADROOM, Key, Keys, Policy, Protection, Suite, seal};
+use ferraris_dlms::security::{Dialect, Envelope, HEADROOM, Key, Keys, Policy, Protection, Suite, Title, seal};
 use ferraris_dlms::server::{
     HdlcLink, HdlcSettings, Peer, PreEstablished, Profile, SecurityEvent, Session, WrapperLink,
 };
@@ -215,6 +215,30 @@ fn a_listener_is_not_fooled() {
     assert_eq!(heard, 1);
 }
 
+/// The one notification that a meter pushed in these frames, sealed with these keys, and the meter's title.
+fn pushed(frames: &[u8], encryption: &Key, authentication: &Key) -> (Vec<u8>, Option<Title>) {
+    let trust = Trust {
+        title: CLIENT_TITLE,
+        keys: Some(Keys {
+            suite: Suite::Zero,
+            encryption,
+            authentication,
+        }),
+        protection: Protection::BOTH,
+    };
+    let mut buffer = vec![0; 1_024];
+    let mut listener = Listener::new(trust, &mut buffer);
+    let (mut deframer, mut heard) = (Deframer::new(), Vec::new());
+    for octet in frames {
+        if let Some(Ok(frame)) = deframer.take(*octet) {
+            let mut tell = |it: Notification<'_>| heard.push(it.value().to_vec());
+            listener.hear(frame.information, &mut tell).expect("it is a push");
+        }
+    }
+    assert_eq!(heard.len(), 1, "one notification");
+    (heard.remove(0), listener.meter())
+}
+
 /// gbt/e450-push of the vectors: a real meter, UI frames with LLC in the first alone, blocks with STR in the last one.
 /// suite0/general-glo-kamstrup: a Kamstrup Omnipower, one frame of 491 octets with flag octets inside.
 #[test]
@@ -232,33 +256,12 @@ fn a_real_push_in_one_long_frame_is_heard() {
     ));
     let encryption = key(&octets("00112233445566778899AABBCCDDEEFF"));
     let authentication = key(&octets("FFEEDDCCBBAA99887766554433221100"));
-    let keys = Keys {
-        suite: Suite::Zero,
-        encryption: &encryption,
-        authentication: &authentication,
-    };
-    let trust = Trust {
-        title: CLIENT_TITLE,
-        keys: Some(keys),
-        protection: Protection::BOTH,
-    };
-    let mut buffer = vec![0; 1_024];
-    let mut listener = Listener::new(trust, &mut buffer);
-    let (mut deframer, mut heard) = (Deframer::new(), Vec::new());
-    for octet in frame {
-        if let Some(Ok(frame)) = deframer.take(octet) {
-            let mut tell = |it: Notification<'_>| heard.push(it.value().to_vec());
-            listener.hear(frame.information, &mut tell).expect("it is a push");
-        }
-    }
-    let [body] = &heard[..] else {
-        panic!("one notification, not {}", heard.len())
-    };
-    let mut reader = Reader::new(body);
+    let (body, meter) = pushed(&frame, &encryption, &authentication);
+    let mut reader = Reader::new(&body);
     assert_eq!(reader.skip_value().map(<[u8]>::len), Ok(body.len()));
     assert!(body.windows(8).any(|it| it == b"Kamstrup"), "{body:02X?}");
     assert_eq!(
-        listener.meter().as_ref().map(<[u8; 8]>::as_slice),
+        meter.as_ref().map(<[u8; 8]>::as_slice),
         Some(&octets("4B414D4501349083")[..])
     );
 }
@@ -275,33 +278,12 @@ fn a_real_push_in_general_blocks_is_heard() {
     ));
     let encryption = key(&octets("5C316162209EBB790B52EB0E7FC5B11C"));
     let authentication = key(&octets("92705C5C97286064EABAE38D190F87A4"));
-    let keys = Keys {
-        suite: Suite::Zero,
-        encryption: &encryption,
-        authentication: &authentication,
-    };
-    let trust = Trust {
-        title: CLIENT_TITLE,
-        keys: Some(keys),
-        protection: Protection::BOTH,
-    };
-    let mut buffer = vec![0; 1_024];
-    let mut listener = Listener::new(trust, &mut buffer);
-    let (mut deframer, mut heard) = (Deframer::new(), Vec::new());
-    for octet in frames {
-        if let Some(Ok(frame)) = deframer.take(octet) {
-            let mut tell = |it: Notification<'_>| heard.push(it.value().to_vec());
-            listener.hear(frame.information, &mut tell).expect("it is a push");
-        }
-    }
-    let [body] = &heard[..] else {
-        panic!("one notification, not {}", heard.len())
-    };
-    let mut reader = Reader::new(body);
+    let (body, meter) = pushed(&frames, &encryption, &authentication);
+    let mut reader = Reader::new(&body);
     assert_eq!(reader.structure(33), Ok(()));
     assert_eq!(reader.skip_value(), Ok(&octets("090C07E602150111251EFF800000")[..]));
     assert_eq!(
-        listener.meter().as_ref().map(<[u8; 8]>::as_slice),
+        meter.as_ref().map(<[u8; 8]>::as_slice),
         Some(&octets("4C475A677370B177")[..])
     );
 }

@@ -9,7 +9,7 @@ use device::{Device, SERVICES, register};
 use ferraris_dlms::client::{Client, Command, Framing, Outcome, Settings};
 use ferraris_dlms::hdlc::{Address, Limits};
 use ferraris_dlms::iec62056_21::{Goal, LineMode, Reader, ReaderError, Sign, Speed, StationSettings};
-use ferraris_dlms::server::{DataLink, DatagramLink, HdlcSettings, OpticalLink};
+use ferraris_dlms::server::{DataLink, DatagramLink, HdlcSettings, OpticalLink, Standing};
 use pair::{PATIENCE, whole};
 
 /// An octet on the line: when it has arrived whole, how it was sent, by whom.
@@ -327,7 +327,7 @@ fn silence_after_the_sign_on_or_in_hdlc_brings_the_port_back_to_its_beginning() 
             let framing = Framing::Hdlc(Address::One(1), Limits::DEFAULT);
             let mut client = Client::new(Settings::public(16, 1, SERVICES), framing, PATIENCE, 1, &mut lent);
             bench.talk(&mut client, Command::Associate);
-            assert!(bench.link.is_associated());
+            assert_ne!(bench.link.standing(), Standing::Stranger);
         }
         let end = bench.now + Micros::from_secs(119);
         while bench.now < end {
@@ -339,7 +339,7 @@ fn silence_after_the_sign_on_or_in_hdlc_brings_the_port_back_to_its_beginning() 
             bench.step(end);
         }
         assert_eq!(bench.link.line_mode(), LineMode::START, "connected {connected}");
-        assert!(!bench.link.is_associated());
+        assert_eq!(bench.link.standing(), Standing::Stranger);
     }
 }
 
@@ -383,7 +383,7 @@ fn datagrams_hold_several_pdus_or_are_passed_over() {
         said
     };
     assert_eq!(ask(&mut link, &aarq).len(), 1);
-    assert!(link.is_associated());
+    assert_ne!(link.standing(), Standing::Stranger);
     assert_eq!(
         ask(&mut link, &[&get[..], &get, &get].concat()),
         vec![answer.clone(); 3]
@@ -404,5 +404,5 @@ fn datagrams_hold_several_pdus_or_are_passed_over() {
     }
     assert_eq!(ask(&mut link, &get), vec![answer]);
     assert!(link.elapse(link.deadline(), &mut Device::new()).is_err());
-    assert!(!link.is_associated());
+    assert_eq!(link.standing(), Standing::Stranger);
 }

@@ -10,6 +10,7 @@ use crate::legal::LegalAct;
 use crate::limits::EFFECTS;
 use crate::profile::JournalId;
 use crate::tariff::Wanted;
+use crate::transformers::Ratio;
 
 /// One thing to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub enum Effect {
     /// Do something about the sealed parameters.
     Legal(LegalAct),
     /// Let another ratio of the transformers hold.
-    Transform,
+    Transform(Ratio),
     /// Save what always moves, without waiting for the next checkpoint.
     Save,
     /// Make a kept attribute durable that the meter itself has changed.

@@ -1,7 +1,7 @@
 //! The meter as numbers: a field per feature, and the order in which they live through a step.
 
 use base::{Instant, Utc};
-use cosem::{AccessError, ActionError, Attribute, DateTime, Method, ScalerUnit, Unit};
+use cosem::{AccessError, ActionError, Attribute, DateTime, Method};
 use dlms::security::CertificateFault;
 use heapless::Vec;
 use metrology::{Condition, ConnectionThresholds, ConnectionWatch, Direction, Measurement, Phase, Registers};
@@ -337,12 +337,6 @@ impl Model {
     #[must_use]
     pub const fn is_client_connected(&self) -> bool {
         self.partner.is_some()
-    }
-
-    /// The scaler of energies and powers, which are secondary on a CT meter.
-    #[must_use]
-    pub const fn scaled(&self, unit: Unit) -> ScalerUnit {
-        ScalerUnit::new(0, unit)
     }
 
     /// Books one finished window.

@@ -221,7 +221,7 @@ impl Core {
             Effect::Capture(journal, stamp) => memory.capture(board.flash(), model, journal, stamp),
             Effect::Keep(record) => memory.keep(board.flash(), model, record),
             Effect::Legal(act) => self.legal_act(act, board).map_err(|_refusal| MemoryError::Bound),
-            Effect::Transform => self.transform(board),
+            Effect::Transform(ratio) => self.transform(ratio, board),
             Effect::Save => memory.checkpoint(board.flash(), model, Save::Changes),
             Effect::Change(change) => {
                 model.last_change = (change, actor.code());

@@ -145,6 +145,16 @@ impl Life {
         )
     }
 
+    /// A meter of this order, a second old.
+    fn ordered(order: &Config) -> Self {
+        let (mut it, _) = Self::begin(Bench::new(), Some(start()));
+        let mut bench = Bench::new();
+        let (meter, _) = Meter::boot(order, Some(start()), [7; 32], &mut bench).expect("this flash works");
+        (it.meter, it.bench) = (meter, bench);
+        it.idle(1);
+        it
+    }
+
     fn step(&mut self, input: Input<'_>) -> Result<(), Fault> {
         self.bench.flash.pass(Micros::from_millis(1));
         self.meter.step(self.now, input, &mut self.bench)

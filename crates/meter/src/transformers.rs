@@ -9,7 +9,7 @@
 //! ```
 //! The ratio stands behind the seal, since who multiplies by it makes a bill with it.
 
-use cosem::axdr::{Reader, Writer};
+use cosem::axdr::Reader;
 use cosem::{AccessError, Attribute, Obis};
 use metrology::{Element, Quantity, Registers};
 
@@ -137,8 +137,6 @@ impl Ratio {
 pub struct Transformers {
     ratio: Ratio,
     anchors: [Anchor; ENERGIES.len()],
-    /// What a client asks for, until the step carries it out.
-    wanted: Option<Ratio>,
 }
 
 /// One energy when the ratio began to hold, in micro units.
@@ -189,7 +187,6 @@ impl Transformers {
         Self {
             ratio,
             anchors: [NOTHING; ENERGIES.len()],
-            wanted: None,
         }
     }
 
@@ -239,17 +236,14 @@ impl Transformers {
 
     /// The record in flash: the four parts, and primary and secondary energy of each anchor, all with the highest octet first.
     pub(crate) fn save(&self) -> [u8; Self::OCTETS] {
-        let mut octets = [0; Self::OCTETS];
-        let mut out = Writer::new(&mut octets);
         let Ratio { current, voltage } = self.ratio;
-        let parts = [current.0, current.1, voltage.0, voltage.1];
-        let mut written = parts.iter().try_for_each(|part| out.put(&part.to_be_bytes()));
-        for Anchor { primary, secondary } in self.anchors {
-            written = written
-                .and_then(|()| out.put(&primary.to_be_bytes()))
-                .and_then(|()| out.put(&secondary.to_be_bytes()));
+        let parts = [current.0, current.1, voltage.0, voltage.1].map(u32::to_be_bytes);
+        let energies = self.anchors.iter().flat_map(|it| [it.primary, it.secondary]);
+        let written = parts.into_iter().flatten().chain(energies.flat_map(u128::to_be_bytes));
+        let mut octets = [0; Self::OCTETS];
+        for (octet, written) in octets.iter_mut().zip(written) {
+            *octet = written;
         }
-        assert!(written.is_ok(), "the record is as long as its parts");
         octets
     }
 
@@ -289,8 +283,7 @@ impl Model {
             return Err(AccessError::OtherReason);
         }
         if wanted != self.transformers.ratio {
-            self.transformers.wanted = Some(wanted);
-            self.effects.push(Effect::Transform);
+            self.effects.push(Effect::Transform(wanted));
         }
         Ok(())
     }
@@ -298,11 +291,8 @@ impl Model {
 
 impl Core {
     /// Lets the ratio hold that a client asked for. The registers are made durable first: they never come back with less than the change knows.
-    pub(crate) fn transform(&mut self, board: &mut dyn Board) -> Result<(), MemoryError> {
+    pub(crate) fn transform(&mut self, wanted: Ratio, board: &mut dyn Board) -> Result<(), MemoryError> {
         let Self { model, memory, .. } = self;
-        let Some(wanted) = model.transformers.wanted.take() else {
-            return Ok(());
-        };
         memory.checkpoint(board.flash(), model, Save::Changes)?;
         let after = model.transformers.changed(wanted, &model.registers);
         let before = core::mem::replace(&mut model.transformers, after);

@@ -66,11 +66,6 @@ pub trait DataLink {
 
     /// What the client on it that has shown most has shown: when there are more connections than places, that of the least gives way.
     fn standing(&self) -> Standing;
-
-    /// Whether a client has an association on it, or has begun one.
-    fn is_associated(&self) -> bool {
-        self.standing() != Standing::Stranger
-    }
 }
 
 impl<const CLIENTS: usize> DataLink for WrapperLink<CLIENTS> {

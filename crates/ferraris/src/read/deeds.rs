@@ -224,12 +224,8 @@ impl Deeds {
         let sets = self.sets.clone().unwrap_or_default();
         while let Some(piece) = piece(sets.get(self.written.len()..), |(_, octets)| octets.len()) {
             let results = talk.set_all(piece).inspect_err(|broken| {
-                self.undecided = undecided(
-                    broken,
-                    piece
-                        .iter()
-                        .map(|(it, _)| format!("{}/{}:{}", it.name, it.class_id, it.index)),
-                );
+                let names = piece.iter().map(|(it, _)| (it.name, it.class_id, it.index));
+                self.undecided = undecided(broken, names);
             })?;
             let each = piece.iter().zip(results);
             self.written.extend(each.map(|((attribute, _), result)| Written {
@@ -242,12 +238,8 @@ impl Deeds {
             octets.as_ref().map_or(0, Vec::len)
         }) {
             let results = talk.act_all(piece).inspect_err(|broken| {
-                self.undecided = undecided(
-                    broken,
-                    piece
-                        .iter()
-                        .map(|(it, _)| format!("{}/{}:{}", it.name, it.class_id, it.index)),
-                );
+                let names = piece.iter().map(|(it, _)| (it.name, it.class_id, it.index));
+                self.undecided = undecided(broken, names);
             })?;
             self.invoked.extend(
                 piece
@@ -276,7 +268,8 @@ fn piece<T>(left: Option<&[T]>, length: impl Fn(&T) -> usize) -> Option<&[T]> {
     left.get(..count)
 }
 
-fn undecided(broken: &Broken, names: impl Iterator<Item = String>) -> Option<String> {
+fn undecided(broken: &Broken, each: impl Iterator<Item = (Obis, u16, i8)>) -> Option<String> {
+    let names = each.map(|(name, class_id, index)| format!("{name}/{class_id}:{index}"));
     broken
         .may_have_been_done()
         .then(|| names.collect::<Vec<_>>().join(", "))

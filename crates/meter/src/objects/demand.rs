@@ -206,13 +206,13 @@ fn time_of(it: &Model, peak: Peak) -> DateTime {
     peak.at().map_or(DateTime::UNSPECIFIED, |at| it.clock.date_time(at))
 }
 
-fn scaler_unit(it: &Model, which: u16) -> ScalerUnit {
+fn scaler_unit(_it: &Model, which: u16) -> ScalerUnit {
     let unit = match QUANTITIES.get(quantity(which)) {
         Some((_, Quantity::ReactiveImport | Quantity::ReactiveExport)) => Unit::Var,
         Some((_, Quantity::ApparentImport | Quantity::ApparentExport)) => Unit::VoltAmpere,
         _ => Unit::Watt,
     };
-    it.scaled(unit)
+    ScalerUnit::new(0, unit)
 }
 
 impl Class<Model> for Cumulative {

@@ -2,7 +2,7 @@
 
 use cosem::axdr::{Reader, Writer};
 use cosem::class::{Class, Returned};
-use cosem::{AccessError, ActionError, Attributes, Obis, Object, Unit};
+use cosem::{AccessError, ActionError, Attributes, Obis, Object, ScalerUnit, Unit};
 use metrology::{Element, Phase, Quantity, Tariff};
 
 use super::policy::MEASURED;
@@ -137,7 +137,7 @@ impl Class<Model> for EnergyRegister {
                 out.value(i32::try_from(self.value(it)).map_err(|_| AccessError::OtherReason)?)
             }
             (2, _) => out.value(u32::try_from(self.value(it)).map_err(|_| AccessError::OtherReason)?),
-            _ => out.value(it.scaled(self.unit())),
+            _ => out.value(ScalerUnit::new(0, self.unit())),
         }?;
         Ok(())
     }

@@ -8,13 +8,13 @@ use std::{format, vec};
 use base::Micros;
 use dlms::acse::Mechanism;
 use dlms::client::{Command, Credentials, Settings};
-use dlms::security::{Challenge, Envelope, HEADROOM, Key, Keys, Protection, Secret, Suite, Title, seal};
+use dlms::security::{Challenge, Envelope, HEADROOM, Key, Keys, Protection, Secret, Title, seal};
 use dlms::server::Link;
 
 use super::talker::{CLIENT, ENERGY, Known, SERVICES, Talker, wrapped};
-use super::{AARQ_LLS, Bench, Life, PASSWORD, config, hex, start};
+use super::{AARQ_LLS, Life, PASSWORD, config, hex, start};
 use crate::profile::JournalId;
-use crate::{Config, Fault, Input, Meter, Secrets};
+use crate::{Config, Fault, Input, Secrets};
 
 const AUTHENTICATION: u8 = 46;
 const DECRYPTION: u8 = 49;
@@ -25,30 +25,12 @@ const DOWNGRADE: u8 = 229;
 const MALFORMED: u8 = 230;
 const FLOOD: u8 = 231;
 
-fn known() -> Known {
-    let key = || Key::new(&[0; 16]).expect("16 octets");
-    Known {
-        suite: Suite::Zero,
-        encryption: key(),
-        authentication: key(),
-    }
-}
-
 /// A meter that knows its client's title.
 fn begin() -> Life {
-    begin_as(&Config {
+    Life::ordered(&Config {
         client_system_title: Some(CLIENT),
         ..config()
     })
-}
-
-fn begin_as(order: &Config) -> Life {
-    let (mut life, _) = Life::begin(Bench::new(), Some(start()));
-    let mut bench = Bench::new();
-    let (meter, _) = Meter::boot(order, Some(start()), [7; 32], &mut bench).expect("this flash works");
-    (life.meter, life.bench) = (meter, bench);
-    life.idle(1);
-    life
 }
 
 /// Carries an attack out `times` times; it is told once in the logs, and a good client is served before, meanwhile and behind.
@@ -58,7 +40,7 @@ fn attack(name: &str, codes: &[u8], times: u32, mut act: impl FnMut(&mut Life, u
         act(&mut life, number);
         if number == times / 2 {
             let counter = fresh(&life);
-            life.serves(known().settings(), counter)
+            life.serves(Known::of_tests().settings(), counter)
                 .unwrap_or_else(|why| panic!("{name}: meanwhile: {why}"));
         }
     }
@@ -67,13 +49,13 @@ fn attack(name: &str, codes: &[u8], times: u32, mut act: impl FnMut(&mut Life, u
     assert_eq!(life.log(JournalId::FraudLog), fraud, "{name}: fraud log");
     life.idle(1);
     let counter = fresh(&life);
-    life.serves(known().settings(), counter)
+    life.serves(Known::of_tests().settings(), counter)
         .unwrap_or_else(|why| panic!("{name}: behind it: {why}"));
     let (mut again, report) = Life::begin(life.bench.revived(), Some(start()));
     assert!(!report.has_loss(), "{name}: {report:?}");
     let counter = fresh(&again);
     again
-        .serves(known().settings(), counter)
+        .serves(Known::of_tests().settings(), counter)
         .unwrap_or_else(|why| panic!("{name}: after a boot: {why}"));
 }
 
@@ -97,7 +79,7 @@ fn refused(life: &mut Life, settings: Settings<'_>, why: &str) {
 
 #[test]
 fn wrong_system_titles_are_refused() {
-    let known = known();
+    let known = Known::of_tests();
     let own = config().system_title();
     attack("titles", &[DECRYPTION], 20, |life, number| {
         // A stranger's, and the meter's own.
@@ -112,7 +94,7 @@ fn wrong_system_titles_are_refused() {
 
 #[test]
 fn associations_with_less_than_must_be_shown_are_refused() {
-    let known = known();
+    let known = Known::of_tests();
     attack("less shown", &[DOWNGRADE], 20, |life, number| {
         let public = Settings::public(1, 1, SERVICES);
         match number % 3 {
@@ -142,7 +124,7 @@ fn associations_with_less_than_must_be_shown_are_refused() {
 
 /// A sealed message of client 1 with this number.
 fn sealed(apdu: &[u8], protection: Protection, title: Title, counter: u32) -> Vec<u8> {
-    let known = known();
+    let known = Known::of_tests();
     let keys = Keys {
         suite: known.suite,
         encryption: &known.encryption,
@@ -157,7 +139,7 @@ fn sealed(apdu: &[u8], protection: Protection, title: Title, counter: u32) -> Ve
 
 #[test]
 fn requests_with_less_protection_than_the_policy_are_refused() {
-    let known = known();
+    let known = Known::of_tests();
     let get = hex("C001C1 0003 0100010800FF 02 00");
     attack("downgrade", &[DOWNGRADE], 20, |life, number| {
         let mut talker = Talker::new(life, known.settings(), fresh(life));
@@ -176,7 +158,7 @@ fn requests_with_less_protection_than_the_policy_are_refused() {
 
 #[test]
 fn replayed_messages_are_refused() {
-    let known = known();
+    let known = Known::of_tests();
     attack("replay", &[REPLAY], 20, |life, _| {
         let mut talker = Talker::new(life, known.settings(), fresh(life));
         talker.ask(life, Command::Associate).expect("it is let in");
@@ -191,7 +173,7 @@ fn replayed_messages_are_refused() {
 
 #[test]
 fn a_recorded_association_does_not_open_again() {
-    let known = known();
+    let known = Known::of_tests();
     let mut recorded = Vec::new();
     attack("recorded AARQ", &[REPLAY], 20, |life, number| {
         if number == 0 {
@@ -222,7 +204,7 @@ fn a_recorded_association_does_not_open_again() {
 
 #[test]
 fn reflected_messages_are_refused() {
-    let known = known();
+    let known = Known::of_tests();
     attack("reflected", &[DECRYPTION], 20, |life, number| {
         let mut talker = Talker::new(life, known.settings(), fresh(life));
         talker.ask(life, Command::Associate).expect("it is let in");
@@ -239,7 +221,7 @@ fn reflected_messages_are_refused() {
 
 #[test]
 fn messages_under_a_wrong_key_are_refused() {
-    let known = known();
+    let known = Known::of_tests();
     attack("wrong key", &[DECRYPTION], 20, |life, _| {
         let other = Known {
             encryption: Key::new(&[9; 16]).expect("16 octets"),
@@ -290,12 +272,12 @@ fn guessed_passwords_lock_the_port() {
         [AUTHENTICATION, LOCKED_OUT, LOCK_OUT_ENDED]
     );
     assert!(let_in(&say(&mut life, &mut link, AARQ_LLS)));
-    life.serves(known().settings(), 1).expect("it is let in");
+    life.serves(Known::of_tests().settings(), 1).expect("it is let in");
 }
 
 /// Whether client 1 is let in with a secret of HLS 6, sealed with the right keys.
 fn shows(life: &mut Life, secret: &[u8]) -> bool {
-    let known = known();
+    let known = Known::of_tests();
     let own = Challenge::new(&[0x5A; 32]).expect("32 octets");
     let settings = Settings {
         credentials: Credentials::Secret(Mechanism::Sha256, secret, own),
@@ -310,7 +292,7 @@ fn shows(life: &mut Life, secret: &[u8]) -> bool {
 /// The same for the secret of HLS: who comes with the right keys and answers the challenge wrongly guesses, too.
 #[test]
 fn guessed_secrets_of_hls_lock_the_port() {
-    let mut life = begin_as(&Config {
+    let mut life = Life::ordered(&Config {
         client_system_title: Some(CLIENT),
         secrets: Secrets {
             hls_secret: Secret::new(b"right-secret"),
@@ -457,7 +439,7 @@ fn floods_of_blocks_are_refused() {
 
 #[test]
 fn floods_of_general_blocks_are_refused() {
-    let known = known();
+    let known = Known::of_tests();
     attack("flood of general blocks", &[MALFORMED], 6, |life, number| {
         let mut talker = Talker::new(life, known.settings(), fresh(life));
         talker.ask(life, Command::Associate).expect("it is let in");
@@ -479,7 +461,7 @@ fn floods_of_general_blocks_are_refused() {
 /// Handshakes that nobody finishes hold nothing: each new one takes the place of the one before.
 #[test]
 fn half_open_associations_give_way() {
-    let known = known();
+    let known = Known::of_tests();
     for cuts in [false, true] {
         attack(&format!("half open, cut {cuts}"), &[FLOOD], 40, |life, _| {
             let mut talker = Talker::new(life, known.settings(), fresh(life));

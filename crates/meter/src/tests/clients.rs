@@ -18,27 +18,9 @@ use dlms::server::{HdlcLink, HdlcSettings, Link};
 use super::talker::{CLIENT, ENERGY, Known, Talker};
 use super::{AARQ_LLS, Bench, Life, config, hex, start};
 use crate::profile::JournalId;
-use crate::{Config, Differences, Input, Meter};
+use crate::{Config, Differences, Input};
 
 const AARQ_PUBLIC: &str = "601DA109060760857405080101BE10040E01000000065F1F0400FFFFFF04B0";
-
-fn known() -> Known {
-    let key = || Key::new(&[0; 16]).expect("16 octets");
-    Known {
-        suite: Suite::Zero,
-        encryption: key(),
-        authentication: key(),
-    }
-}
-
-fn ordered(order: &Config) -> Life {
-    let (mut life, _) = Life::begin(Bench::new(), Some(start()));
-    let mut bench = Bench::new();
-    let (meter, _) = Meter::boot(order, Some(start()), [7; 32], &mut bench).expect("this flash works");
-    (life.meter, life.bench) = (meter, bench);
-    life.idle(1);
-    life
-}
 
 /// What the meter answers a client on a link, without the wrapper.
 fn say(life: &mut Life, link: &mut Link, client: u8, apdu: &[u8]) -> Vec<u8> {
@@ -143,7 +125,7 @@ fn the_manager_is_denied_secrets_and_what_nobody_may_set() {
 #[test]
 fn rows_are_denied_in_every_form_and_what_is_withheld_is_not_served() {
     for row_form in [RowForm::Plain, RowForm::NullData, RowForm::CompactArray, RowForm::Delta] {
-        let mut life = ordered(&Config { row_form, ..config() });
+        let mut life = Life::ordered(&Config { row_form, ..config() });
         let mut link = life.connect();
         let mut other = life.connect();
         say(&mut life, &mut link, 16, &hex(AARQ_PUBLIC));
@@ -175,7 +157,7 @@ fn rows_are_denied_in_every_form_and_what_is_withheld_is_not_served() {
         withheld,
         ..Differences::NONE
     };
-    let mut life = ordered(&order);
+    let mut life = Life::ordered(&order);
     let mut link = life.connect();
     let aare = say(&mut life, &mut link, 16, &hex(AARQ_PUBLIC));
     let granted = aare.windows(3).position(|it| it == hex("5F1F04")).expect("a response") + 4;
@@ -204,7 +186,7 @@ fn services_that_were_not_negotiated_are_tolerated_when_ordered() {
     for tolerated in [Conformance::NONE, Conformance::ACCESS] {
         let mut order = config();
         order.differences.tolerated = tolerated;
-        let mut life = ordered(&order);
+        let mut life = Life::ordered(&order);
         let mut link = life.connect();
         let plain = AARQ_PUBLIC.replace("FFFFFF", "007E1F");
         assert_eq!(say(&mut life, &mut link, 16, &hex(&plain))[0], 0x61);
@@ -218,8 +200,8 @@ fn services_that_were_not_negotiated_are_tolerated_when_ordered() {
 fn the_deviation_has_the_other_sign_when_ordered() {
     let mut order = config();
     order.differences.deviation_reversed = true;
-    let mut reversed = ordered(&order);
-    let mut standard = ordered(&config());
+    let mut reversed = Life::ordered(&order);
+    let mut standard = Life::ordered(&config());
     // 2026-07-01 in summer: two hours ahead of UTC.
     assert_eq!(standard.read(8, "0-0:1.0.0", 2)[11..13], (-120_i16).to_be_bytes());
     assert_eq!(reversed.read(8, "0-0:1.0.0", 2)[11..13], 120_i16.to_be_bytes());
@@ -245,7 +227,7 @@ fn the_deviation_has_the_other_sign_when_ordered() {
 
 /// A message of client 1 or 102 under this key.
 fn sealed(apdu: &[u8], envelope: Envelope, encryption: &Key, counter: u32) -> Vec<u8> {
-    let known = known();
+    let known = Known::of_tests();
     let keys = Keys {
         suite: Suite::Zero,
         encryption,
@@ -262,7 +244,7 @@ fn sealed(apdu: &[u8], envelope: Envelope, encryption: &Key, counter: u32) -> Ve
 /// was recorded under it opens nothing in another association.
 #[test]
 fn numbers_under_a_dedicated_key_never_repeat_over_power_cuts() {
-    let known = known();
+    let known = Known::of_tests();
     let dedicated =
         [Key::new(&[0x44; 16]), Key::new(&[0x44; 16]), Key::new(&[0x45; 16])].map(|key| key.expect("16 octets"));
     let (mut life, _) = Life::begin(Bench::new(), Some(start()));
@@ -303,8 +285,8 @@ fn numbers_under_a_dedicated_key_never_repeat_over_power_cuts() {
 /// its rows grant and nothing else; nothing is answered, and nobody who is connected is disturbed.
 #[test]
 fn what_is_said_in_ui_frames_is_done_and_never_answered() {
-    let known = known();
-    let mut life = ordered(&Config {
+    let known = Known::of_tests();
+    let mut life = Life::ordered(&Config {
         client_system_title: Some(CLIENT),
         ..config()
     });
@@ -384,8 +366,8 @@ fn what_is_said_in_ui_frames_is_done_and_never_answered() {
 /// The object list of each association says what its client may do.
 #[test]
 fn the_pre_established_client_has_something_to_do() {
-    let known = known();
-    let mut life = ordered(&Config {
+    let known = Known::of_tests();
+    let mut life = Life::ordered(&Config {
         client_system_title: Some(CLIENT),
         ..config()
     });

@@ -116,12 +116,7 @@ pub(super) fn selection(walk: &mut Walk<'_>) -> Result<(), Stop> {
     walk.begin_at(from, "access-selection", Xml::Element("access-selection"));
     let at = walk.at();
     let selector = walk.u8()?;
-    walk.leaf(
-        "access-selector",
-        at,
-        selector.to_string(),
-        Xml::Text("access-selector", selector.to_string()),
-    );
+    shown(walk, "access-selector", at, selector);
     walk.begin("access-parameters", Xml::Element("access-parameters"));
     data(walk)?;
     walk.end();
@@ -170,13 +165,14 @@ pub(super) fn data_or_result(walk: &mut Walk<'_>) -> Result<(), Stop> {
 pub(super) fn block_number(walk: &mut Walk<'_>) -> Result<u32, Stop> {
     let from = walk.at();
     let number = walk.u32()?;
-    walk.leaf(
-        "block-number",
-        from,
-        number.to_string(),
-        Xml::Text("block-number", number.to_string()),
-    );
+    shown(walk, "block-number", from, number);
     Ok(number)
+}
+
+/// A number that stands for itself, with its octets from `from` on.
+pub(super) fn shown(walk: &mut Walk<'_>, name: &'static str, from: usize, number: impl ToString) {
+    let text = number.to_string();
+    walk.leaf(name, from, text.clone(), Xml::Text(name, text));
 }
 
 pub(super) fn last_block(walk: &mut Walk<'_>) -> Result<bool, Stop> {
@@ -192,17 +188,13 @@ pub(super) fn last_block(walk: &mut Walk<'_>) -> Result<bool, Stop> {
     Ok(last)
 }
 
-pub(super) fn raw_data(walk: &mut Walk<'_>) -> Result<Range<usize>, Stop> {
+/// Octets behind their length; answers where they stand.
+pub(super) fn sized(walk: &mut Walk<'_>, name: &'static str) -> Result<Range<usize>, Stop> {
     let from = walk.at();
     let length = walk.length()?;
     let start = walk.at();
     let octets = walk.take(length)?;
-    walk.leaf(
-        "raw-data",
-        from,
-        format!("{length} octets"),
-        Xml::Text("raw-data", hex(octets)),
-    );
+    walk.leaf(name, from, format!("{length} octets"), Xml::Text(name, hex(octets)));
     Ok(start..walk.at())
 }
 
@@ -211,7 +203,7 @@ pub(super) fn data_block(walk: &mut Walk<'_>, name: &'static str, stream: Stream
     walk.begin(name, Xml::Element(name));
     let last = last_block(walk)?;
     let number = block_number(walk)?;
-    let raw = raw_data(walk)?;
+    let raw = sized(walk, "raw-data")?;
     walk.end();
     Ok(Carried::Block {
         stream,

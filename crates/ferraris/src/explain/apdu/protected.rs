@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::fields::{moment, present, tag};
+use super::fields::{moment, present, shown, sized, tag};
 use super::initiate::octet;
 use super::{Carried, Ciphered, Form, KeyInfo};
 use crate::explain::acse::system_title;
@@ -273,15 +273,7 @@ pub(super) fn general_signing(walk: &mut Walk<'_>) -> Result<Carried, Stop> {
         format!("an APDU of {length} octets, below"),
         Xml::Text("content", hex(content)),
     );
-    let from = walk.at();
-    let length = walk.length()?;
-    let signature = walk.take(length)?;
-    walk.leaf(
-        "signature",
-        from,
-        format!("{length} octets"),
-        Xml::Text("signature", hex(signature)),
-    );
+    sized(walk, "signature")?;
     walk.end();
     Ok(Carried::Plain(inside))
 }
@@ -306,36 +298,13 @@ pub(super) fn general_block(walk: &mut Walk<'_>) -> Result<Carried, Stop> {
     );
     let from = walk.at();
     let number = walk.u16()?;
-    walk.leaf(
-        "block-number",
-        from,
-        number.to_string(),
-        Xml::Text("block-number", number.to_string()),
-    );
+    shown(walk, "block-number", from, number);
     let from = walk.at();
     let acknowledged = walk.u16()?;
-    walk.leaf(
-        "block-number-ack",
-        from,
-        acknowledged.to_string(),
-        Xml::Text("block-number-ack", acknowledged.to_string()),
-    );
-    let from = walk.at();
-    let length = walk.length()?;
-    let start = walk.at();
-    let octets = walk.take(length)?;
-    walk.leaf(
-        "block-data",
-        from,
-        format!("{length} octets"),
-        Xml::Text("block-data", hex(octets)),
-    );
+    shown(walk, "block-number-ack", from, acknowledged);
+    let raw = sized(walk, "block-data")?;
     walk.end();
-    Ok(Carried::GeneralBlock {
-        number,
-        last,
-        raw: start..start + length,
-    })
+    Ok(Carried::GeneralBlock { number, last, raw })
 }
 
 pub(super) fn gateway(walk: &mut Walk<'_>, octet: u8) -> Result<Carried, Stop> {

@@ -1,8 +1,8 @@
 //! GET, SET and ACTION in all their forms.
 
 use super::fields::{
-    block_number, choice, data_block, data_or_result, descriptor, invoke_id, last_block, list, present, raw_data,
-    result, selection, tag, within,
+    block_number, choice, data_block, data_or_result, descriptor, invoke_id, last_block, list, present, result,
+    selection, sized, tag, within,
 };
 use super::{Carried, Stream};
 use crate::explain::data::data;
@@ -65,7 +65,7 @@ pub(super) fn get_response(walk: &mut Walk<'_>) -> Result<Carried, Stop> {
                     stream: Stream::Get,
                     number,
                     last,
-                    raw: raw_data(walk)?,
+                    raw: sized(walk, "raw-data")?,
                 };
             }
             walk.end();
