@@ -397,7 +397,10 @@ fn unfinished(octets: &[u8]) -> Framed {
     node.fault = Some(match *octets {
         [0x7E, high, low, ..] if high & 0xF0 == 0xA0 => {
             let due = usize::from(u16::from_be_bytes([high & 0x07, low])) + 2;
-            format!("{due} octets are due, but only {} are there", octets.len())
+            match octets.get(due - 1) {
+                Some(last) => format!("{last:02X} where the flag 7E must close its {due} octets"),
+                None => format!("{due} octets are due, but only {} are there", octets.len()),
+            }
         }
         [0, 1, _, _, _, _, high, low, ..] => {
             let due = usize::from(u16::from_be_bytes([high, low])) + HEADER_LENGTH;

@@ -239,6 +239,11 @@ fn what_is_wrong_is_said_with_its_place() {
     // octets
     check(&["7EA00802232193BD657E"], 1, "the frame check is wrong");
     check(&["7EA00802232193BD"], 1, "10 octets are due, but only 8 are there");
+    check(
+        &["7EA00802232193BD647F"],
+        1,
+        "7F where the flag 7E must close its 10 octets",
+    );
     check(&["C001C100010000800000FF"], 1, "1 octets should follow at 000B");
     check(&["C001C100010000800000FF020042"], 1, "1 octets are left over at 000D");
     check(&["C401C100 0102 0600"], 1, "4 octets should follow at 0007");
