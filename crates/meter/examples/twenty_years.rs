@@ -2,7 +2,7 @@
 //! fails each day. At the end the registers hold every microjoule, and the most worn sector is printed.
 //!
 //! `cargo xtask twenty-years [YEARS | DAYSd]`; a window of measurement is a minute long here instead of a fifth of a second. A shorter life must wear
-//! no faster than twenty years allow; `cargo xtask test life` lives such a one.
+//! no faster than twenty years allow; the tests live such a one.
 
 use std::time::Instant as Stopwatch;
 
@@ -257,4 +257,22 @@ fn hex(text: &str) -> Vec<u8> {
             .and_then(|pair| u8::from_str_radix(pair, 16).ok())
     };
     digits.chunks(2).filter_map(octet).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FlashSize, live};
+
+    /// Two ends of a month, and sixty cuts of the supply.
+    const DAYS: u64 = 60;
+
+    #[test]
+    fn sixty_days_on_16_mb_wear_no_faster_than_twenty_years_allow_and_lose_no_microjoule() {
+        assert!(live(FlashSize::Megabytes16, DAYS), "what was lost or worn is printed above");
+    }
+
+    #[test]
+    fn sixty_days_on_4_mb_wear_no_faster_than_twenty_years_allow_and_lose_no_microjoule() {
+        assert!(live(FlashSize::Megabytes4, DAYS), "what was lost or worn is printed above");
+    }
 }

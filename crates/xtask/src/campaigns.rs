@@ -41,11 +41,6 @@ pub(crate) fn power_cuts(house: &Workspace) -> Result<Passed, Failure> {
     Ok(Passed(shapes.0 + meter.0))
 }
 
-/// The first sixty days of twenty years, on both parts: their wear must last that long, their energies be whole.
-pub(crate) fn first_days(house: &Workspace) -> Result<Passed, Failure> {
-    twenty_years(house, &["60d".to_owned()])
-}
-
 /// Lives twenty years, or as much as is said.
 pub(crate) fn twenty_years(house: &Workspace, years: &[String]) -> Result<Passed, Failure> {
     let mut words = vec![

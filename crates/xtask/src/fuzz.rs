@@ -13,7 +13,7 @@ use crate::workspace::Workspace;
 /// How long each target runs in continuous integration.
 const SHORT_SECONDS: u64 = 30;
 /// Targets that run at once.
-const AT_ONCE: usize = 2;
+const AT_ONCE: usize = 4;
 /// Address space of one fuzzer; an allocation beyond it fails, and the target breaks.
 const MEMORY_KILOBYTES: u32 = 2 << 20;
 /// Counters of edges and comparisons, as libFuzzer reads them; nothing of it needs a nightly compiler.

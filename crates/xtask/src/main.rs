@@ -70,7 +70,6 @@ const STEPS: &[Step] = &[
     Step::new("release", |house| {
         steps::command(house, "cargo", &["build", "--release", "--locked"])
     }),
-    Step::new("life", campaigns::first_days),
     Step::new("interop", interop::check),
     Step::new("fuzz", fuzz::check),
     Step::new("browser", browser::check_page),

@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -101,12 +102,17 @@ impl Qemu {
             .arg(board.image());
         let ports = match pace {
             Pace::Real | Pace::CountedWithLines => {
-                let ports = (free_port(), free_port());
-                // Without nodelay each round trip waits 40 ms for Nagle.
-                for port in [ports.0, ports.1] {
+                // A port that is only looked up may be another's before QEMU takes it, so QEMU gets the sockets that listen already: as its
+                // standard input and output, which it needs for nothing else. Without nodelay each round trip waits 40 ms for Nagle.
+                let (hdlc, wrapper) = (listen(), listen());
+                let ports = (port(&hdlc), port(&wrapper));
+                command.stdin(OwnedFd::from(hdlc)).stdout(OwnedFd::from(wrapper));
+                for (line, descriptor) in [("hdlc", 0), ("wrapper", 1)] {
                     command
+                        .arg("-chardev")
+                        .arg(format!("socket,id={line},fd={descriptor},server=on,wait=off,nodelay=on"))
                         .arg("-serial")
-                        .arg(format!("tcp:{port},server=on,wait=off,nodelay=on"));
+                        .arg(format!("chardev:{line}"));
                 }
                 if pace == Pace::CountedWithLines {
                     command.args(["-icount", "shift=4"]);
@@ -114,13 +120,14 @@ impl Qemu {
                 Some(ports)
             }
             Pace::Counted => {
-                command.args(["-serial", "null", "-serial", "null", "-icount", "shift=4,sleep=off"]);
+                command
+                    .stdin(Stdio::null())
+                    .stdout(Stdio::null())
+                    .args(["-serial", "null", "-serial", "null", "-icount", "shift=4,sleep=off"]);
                 None
             }
         };
         let mut process = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .expect("qemu-system-arm is installed; scripts/setup.sh emulator does it");
@@ -214,6 +221,12 @@ impl Qemu {
         }
     }
 
+    /// Every line that was waited for.
+    #[must_use]
+    pub fn said(&self) -> &[String] {
+        &self.said
+    }
+
     /// Whether it has ended by itself, and how.
     pub fn has_ended(&mut self) -> Option<i32> {
         self.process.try_wait().ok().flatten().and_then(|status| status.code())
@@ -290,9 +303,11 @@ pub fn words(line: &str) -> HashMap<String, String> {
     pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
-/// A port that nobody listens on now.
-fn free_port() -> SocketAddr {
-    let socket = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
+fn listen() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").expect("loopback has free ports")
+}
+
+fn port(socket: &TcpListener) -> SocketAddr {
     socket.local_addr().expect("a bound socket has an address")
 }
 

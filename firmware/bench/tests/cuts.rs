@@ -158,7 +158,8 @@ fn assert_cut(qemu: &mut Qemu, cut: Option<Cut>, number: u32) {
         }
         std::thread::sleep(Duration::from_millis(2));
     };
-    assert_eq!(code, Some(99), "cut {number} {cut:?}: it ended otherwise");
+    let said = qemu.said();
+    assert_eq!(code, Some(99), "cut {number} {cut:?}: it ended otherwise: {said:#?}");
 }
 
 /// Every acknowledged value is there, or the one that was asked for after it; no counter goes back.
