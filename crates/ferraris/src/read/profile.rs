@@ -52,7 +52,8 @@ pub(crate) struct Reading {
     meter_deviation: i16,
     pieces: Option<VecDeque<Piece>>,
     pub(crate) rows: Vec<Vec<Value>>,
-    seen: HashSet<Vec<u8>>,
+    /// The rows with a stamp that came, as text.
+    seen: HashSet<String>,
     /// Holes that were asked for once more already, by the seconds of both ends.
     asked: HashSet<(i64, i64)>,
     pub(crate) gaps: Vec<Gap>,
@@ -72,6 +73,10 @@ enum Piece {
 
 /// Rows that are asked for at once.
 const PIECE_ROWS: u32 = 500;
+/// Entries that are read of one profile: 19 years of minutes. A meter that speaks of more is not believed.
+const ENTRIES_MOST: u32 = 10_000_000;
+/// Values in the rows of one answer: ten years of quarters of an hour have less. null-data would make many of few octets.
+const VALUES_MOST: usize = 10_000_000;
 /// Octets of the longest row that a meter may shorten to less.
 const LONGEST_ROW: usize = 64 << 10;
 /// Pieces of a range; when it would be more, the pieces are longer.
@@ -117,11 +122,8 @@ impl Reading {
                 }
                 (rows, _) => rows?,
             };
-            self.take(rows);
-            if let Some(pieces) = &mut self.pieces {
-                pieces.pop_front();
-                told(self.rows.len(), pieces.len());
-            }
+            let left = self.accept(piece, rows);
+            told(self.rows.len(), left);
         }
         self.fill_gaps(talk)
     }
@@ -153,7 +155,9 @@ impl Reading {
             let octets = answer.as_ref().ok()?;
             Value::parse(octets).ok()?.integer()
         };
-        self.period_seconds = number(period).and_then(|it| i64::try_from(it).ok()).unwrap_or(0);
+        self.period_seconds = number(period)
+            .and_then(|it| u32::try_from(it).ok())
+            .map_or(0, i64::from);
         self.entries_in_use = number(in_use).and_then(|it| u32::try_from(it).ok()).unwrap_or(0);
         let measures = objects.measures(talk, &columns)?;
         let with_measure = columns.into_iter().zip(measures);
@@ -166,14 +170,14 @@ impl Reading {
 
     fn cut(&mut self, talk: &mut Talk<'_, '_>) -> Result<VecDeque<Piece>, Broken> {
         if self.wanted.from.is_none() && self.wanted.to.is_none() {
-            return Ok(self.entries(self.wanted.last.unwrap_or(u32::MAX)));
+            return Ok(self.entries(self.wanted.last.unwrap_or(u32::MAX))?);
         }
         if self.clock_column().is_none() {
             self.remark = Some(format!(
                 "it has no clock among its columns, so --from and --to say nothing; all {} entries were read",
                 self.entries_in_use
             ));
-            return Ok(self.entries(u32::MAX));
+            return Ok(self.entries(u32::MAX)?);
         }
         let clock = talk.get(CLOCK, Selection::Whole)?;
         let clock = clock.ok().and_then(|octets| Value::parse(&octets).ok()?.date_time());
@@ -218,11 +222,19 @@ impl Reading {
     }
 
     /// The last so many entries.
-    fn entries(&self, last: u32) -> VecDeque<Piece> {
-        let first = self.entries_in_use - last.min(self.entries_in_use) + 1;
-        let firsts = (first..=self.entries_in_use).step_by(PIECE_ROWS as usize);
-        let piece = |from: u32| Piece::Entries(from, self.entries_in_use.min(from + PIECE_ROWS - 1));
-        firsts.map(piece).collect()
+    fn entries(&self, last: u32) -> Result<VecDeque<Piece>, Failure> {
+        let (all, name) = (self.entries_in_use, self.wanted.name);
+        let count = last.min(all);
+        if ENTRIES_MOST < count {
+            return Err(Failure::Failed(format!(
+                "profile {name}: the meter speaks of {all} entries, of which {count} were to be read; that is more than a profile has. \
+                 Ask for fewer with --last, or for a time with --from and --to"
+            )));
+        }
+        let first = (all - count).saturating_add(1);
+        let firsts = (first..=all).step_by(PIECE_ROWS as usize);
+        let piece = |from: u32| Piece::Entries(from, all.min(from.saturating_add(PIECE_ROWS - 1)));
+        Ok(firsts.map(piece).collect())
     }
 
     /// Whether the meter refused a range before it gave any row.
@@ -250,20 +262,15 @@ impl Reading {
             "the meter gives no rows by range ({}); all {} entries were read, and the rows picked here",
             refused.failure, self.entries_in_use
         ));
-        self.pieces = Some(self.entries(u32::MAX));
+        self.pieces = Some(self.entries(u32::MAX)?);
         Ok(())
     }
 
     /// Whether a row was asked for, where this side picks.
     fn is_wanted(&self, row: &[Value]) -> bool {
         let Some((from, to)) = self.picked else { return true };
-        let stamp = self
-            .clock_column()
-            .and_then(|column| Moment::of(row.get(column)?.date_time()?));
-        stamp.is_some_and(|stamp| {
-            let at = stamp.utc(self.meter_deviation);
-            from.utc(self.meter_deviation) <= at && at <= to.utc(self.meter_deviation)
-        })
+        self.stamp(row)
+            .is_some_and(|(_, at)| from.utc(self.meter_deviation) <= at && at <= to.utc(self.meter_deviation))
     }
 
     /// The column that a range restricts, wherever it stands.
@@ -275,7 +282,7 @@ impl Reading {
     }
 
     /// Asks for one piece.
-    fn fetch(&self, talk: &mut Talk<'_, '_>, piece: Piece) -> Result<Vec<(Vec<u8>, Vec<Value>)>, Broken> {
+    fn fetch(&self, talk: &mut Talk<'_, '_>, piece: Piece) -> Result<Vec<Vec<Value>>, Broken> {
         let mut buffer = [0; 128];
         let mut out = Writer::new(&mut buffer);
         let (selector, written) = match piece {
@@ -303,11 +310,11 @@ impl Reading {
     }
 
     /// The rows of a buffer in any form: what null-data, differences and compact arrays stand for is put in.
-    fn rows_of(&self, octets: &[u8]) -> Result<Vec<(Vec<u8>, Vec<Value>)>, String> {
+    fn rows_of(&self, octets: &[u8]) -> Result<Vec<Vec<Value>>, String> {
         let seconds = u32::try_from(self.period_seconds).unwrap_or(0);
         let pace = self.clock_column().map(|column| Pace { column, seconds });
         let mut buffer = Rows::new(octets, pace).map_err(|error| error.to_string())?;
-        let mut rows: Vec<(Vec<u8>, Vec<Value>)> = Vec::new();
+        let mut rows: Vec<Vec<Value>> = Vec::new();
         // A row is no longer than the buffer that it came in, and the row before it.
         let (mut before, mut scratch) = (Vec::new(), vec![0; octets.len() + LONGEST_ROW]);
         loop {
@@ -330,7 +337,12 @@ impl Reading {
                     self.columns.len()
                 ));
             }
-            rows.push((format!("{values:?}").into_bytes(), values));
+            if VALUES_MOST < (rows.len() + 1) * values.len() {
+                return Err(format!(
+                    "more than {VALUES_MOST} values in one answer; ask for less at once (--from, --to)"
+                ));
+            }
+            rows.push(values);
         }
     }
 
@@ -350,20 +362,54 @@ impl Reading {
         out.array(0)
     }
 
-    /// Takes rows that were not there yet, in the order they came; answers how many.
-    fn take(&mut self, rows: Vec<(Vec<u8>, Vec<Value>)>) -> usize {
+    /// Takes the rows of the piece that was due; answers how many pieces are left.
+    fn accept(&mut self, piece: Piece, rows: Vec<Vec<Value>>) -> usize {
+        // Who gives more entries than were asked for gives them all, and would again for each piece.
+        let asked = match piece {
+            Piece::Entries(from, to) => usize::try_from(to - from).ok(),
+            Piece::Range(..) => None,
+        };
+        let is_whole = asked.is_some_and(|asked| asked < rows.len().saturating_sub(1));
+        if is_whole {
+            self.rows.clear();
+        }
+        self.take(piece, rows);
+        let pieces = self.pieces.get_or_insert_default();
+        pieces.pop_front();
+        if is_whole {
+            pieces.clear();
+            let last = self.wanted.last.and_then(|last| usize::try_from(last).ok());
+            let surplus = self.rows.len().saturating_sub(last.unwrap_or(usize::MAX));
+            self.rows.drain(..surplus);
+        }
+        pieces.len()
+    }
+
+    /// Takes the rows of one piece, in the order they came; answers how many.
+    ///
+    /// Rows that are equal stay: two events may be. All rows of one second lie in one range, so those that another range brought
+    /// before were fetched twice, by a meter that rounds the bounds.
+    fn take(&mut self, piece: Piece, rows: Vec<Vec<Value>>) -> usize {
+        let is_range = matches!(piece, Piece::Range(..));
         let before = self.rows.len();
-        for (octets, row) in rows {
-            if self.is_wanted(&row) && self.seen.insert(octets) {
+        let mut brought = Vec::new();
+        for row in rows {
+            let text = self.stamp(&row).map(|_| format!("{row:?}"));
+            if is_range && text.as_ref().is_some_and(|text| self.seen.contains(text)) {
+                continue;
+            }
+            brought.extend(text);
+            if self.is_wanted(&row) {
                 self.rows.push(row);
             }
         }
+        self.seen.extend(brought);
         self.rows.len() - before
     }
 
-    fn stamp(&self, row: usize) -> Option<(Moment, Utc)> {
-        let column = self.clock_column()?;
-        let at = self.rows.get(row)?.get(column)?.date_time()?;
+    /// When a row was captured.
+    fn stamp(&self, row: &[Value]) -> Option<(Moment, Utc)> {
+        let at = row.get(self.clock_column()?)?.date_time()?;
         let moment = Moment::of(self.wanted.sign.converted(at))?;
         Some((moment, moment.utc(self.meter_deviation)))
     }
@@ -377,16 +423,18 @@ impl Reading {
         }
         let mut row = 0;
         while row + 1 < self.rows.len() {
-            if let (Some((before, begin)), Some((_, end))) = (self.stamp(row), self.stamp(row + 1)) {
+            let stamp = |row: usize| self.stamp(self.rows.get(row)?);
+            if let (Some((before, begin)), Some((_, end))) = (stamp(row), stamp(row + 1)) {
                 let hole = end.seconds_since(begin);
                 if self.period_seconds < hole {
                     if self.asked.len() < GAPS_MOST && !self.asked.contains(&(begin.unix(), end.unix())) {
                         let first = before.at(before.seconds() + 1);
                         let last = before.at(before.seconds() + hole - 1);
-                        let rows = self.fetch(talk, Piece::Range(first, last))?;
+                        let piece = Piece::Range(first, last);
+                        let rows = self.fetch(talk, piece)?;
                         self.asked.insert((begin.unix(), end.unix()));
                         let behind = self.rows.split_off(row + 1);
-                        self.refilled += self.take(rows);
+                        self.refilled += self.take(piece, rows);
                         self.rows.extend(behind);
                         continue;
                     }
@@ -425,4 +473,128 @@ fn capture_object(value: &Value) -> Option<Attribute> {
         name.name()?,
         i8::try_from(index.integer()?).ok()?,
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A reading of clock and energy, of which the meter says that it holds so many entries.
+    fn reading(entries_in_use: u32, last: Option<u32>, sign: DeviationSign) -> Reading {
+        let column = |class, name| Column {
+            attribute: Attribute::new(class, Obis::new(name), 2),
+            measure: None,
+        };
+        let wanted = Wanted {
+            name: Obis::new("1-0:99.1.0"),
+            from: None,
+            to: None,
+            last,
+            deviation: RangeDeviation::AsWritten,
+            sign,
+        };
+        Reading {
+            columns: vec![column(8, "0-0:1.0.0"), column(3, "1-0:1.8.0")],
+            entries_in_use,
+            meter_deviation: -60,
+            ..Reading::new(wanted)
+        }
+    }
+
+    /// A row at this time of a meter of Central Europe.
+    fn row(time: &str, energy: i128) -> Vec<Value> {
+        let at = Moment::parse(time).expect("a time").bound(-60, RangeDeviation::Present);
+        vec![Value::DateTime(at), Value::Integer(energy)]
+    }
+
+    fn range() -> Piece {
+        let bound = |text| Moment::parse(text).expect("a time");
+        Piece::Range(bound("2026-01-05"), bound("2026-01-06"))
+    }
+
+    #[test]
+    fn rows_that_are_equal_stay_and_what_was_fetched_twice_does_not() {
+        let (first, second) = (row("2026-01-05T12:00", 7), row("2026-01-05T12:15", 7));
+        let lost = vec![Value::Null, Value::Null];
+        // By entries everything stays, within a piece and over its end.
+        let mut it = reading(1000, None, DeviationSign::Standard);
+        it.pieces = Some(it.entries(u32::MAX).expect("few"));
+        let events = vec![first.clone(), first.clone(), lost.clone(), lost.clone(), second.clone()];
+        assert_eq!(it.accept(Piece::Entries(1, 500), events.clone()), 1);
+        assert_eq!(it.accept(Piece::Entries(501, 1000), vec![second.clone(); 2]), 0);
+        assert_eq!(it.rows, [&events[..], &[second.clone(), second.clone()]].concat());
+        // A range that brings what another brought, and a hole between two entries, too.
+        assert_eq!(it.take(range(), vec![first.clone(), first.clone(), second.clone()]), 0);
+        let mut it = reading(1000, None, DeviationSign::Standard);
+        assert_eq!(it.take(range(), vec![first.clone(), first.clone(), lost.clone()]), 3);
+        assert_eq!(it.take(range(), vec![first, second, lost]), 2);
+    }
+
+    /// A meter that knows no selection gives all its rows for every piece.
+    #[test]
+    fn who_gives_all_entries_whatever_is_asked_is_asked_once() {
+        let all: Vec<_> = (0..600).map(|energy| row("2026-01-05T12:00", energy)).collect();
+        for (last, expected) in [(None, &all[..]), (Some(550), &all[50..]), (Some(3), &all[597..])] {
+            let mut it = reading(600, last, DeviationSign::Standard);
+            let pieces = it.entries(last.unwrap_or(u32::MAX)).expect("few");
+            let first = pieces[0];
+            it.pieces = Some(pieces);
+            assert_eq!(it.accept(first, all.clone()), 0, "{last:?}");
+            assert_eq!(it.rows, expected, "{last:?}");
+        }
+    }
+
+    #[test]
+    fn picked_rows_are_those_that_were_asked_for_whatever_the_sign() {
+        for sign in [DeviationSign::Standard, DeviationSign::Reversed] {
+            let mut it = reading(3, None, sign);
+            let bound = |text| Moment::parse(text).expect("a time");
+            it.picked = Some((bound("2026-01-05T12:00:00+01:00"), bound("2026-01-05T12:15:00+01:00")));
+            let rows = [
+                "2026-01-05T11:45",
+                "2026-01-05T12:00",
+                "2026-01-05T12:15",
+                "2026-01-05T12:30",
+            ]
+            .map(|time| {
+                let mut row = row(time, 7);
+                if let Some(Value::DateTime(at)) = row.first_mut() {
+                    *at = sign.converted(*at);
+                }
+                row
+            });
+            it.take(Piece::Entries(1, 4), rows.to_vec());
+            assert_eq!(it.rows, rows[1..3], "{sign:?}");
+        }
+    }
+
+    #[test]
+    fn no_number_of_entries_is_too_many_to_be_told() {
+        let pieces = |entries, last| reading(entries, last, DeviationSign::Standard).entries(last.unwrap_or(u32::MAX));
+        assert_eq!(pieces(0, None).expect("none"), []);
+        assert_eq!(
+            pieces(501, None).expect("few"),
+            [Piece::Entries(1, 500), Piece::Entries(501, 501)]
+        );
+        let newest = [Piece::Entries(u32::MAX - 2, u32::MAX)];
+        assert_eq!(pieces(u32::MAX, Some(3)).expect("few"), newest);
+        let Err(Failure::Failed(text)) = pieces(u32::MAX, None) else {
+            panic!("nobody has so many")
+        };
+        assert!(text.contains("4294967295 entries") && text.contains("--last"), "{text}");
+    }
+
+    #[test]
+    fn null_data_makes_no_more_values_than_are_bearable() {
+        let it = reading(3, None, DeviationSign::Standard);
+        // Rows of two octets and two values.
+        let count = u32::try_from(VALUES_MOST / 2 + 1).expect("some millions");
+        let mut octets = vec![1, 0x84];
+        octets.extend(count.to_be_bytes());
+        for _ in 0..count {
+            octets.extend([2, 2, 0, 0]);
+        }
+        let why = it.rows_of(&octets).expect_err("too many");
+        assert!(why.contains("more than 10000000 values"), "{why}");
+    }
 }

@@ -61,6 +61,9 @@ pub(crate) struct Measure {
     pub(crate) unit: u8,
 }
 
+/// Values in one, with all that it holds. A list of all objects has some ten thousand; an array of null-data could have as many as octets.
+const VALUES_MOST: u32 = 1_000_000;
+
 impl Value {
     /// The one value in `octets`.
     ///
@@ -71,16 +74,20 @@ impl Value {
         // The depth is bounded by this.
         let whole = reader.skip_value()?;
         reader.end()?;
-        Self::take(&mut Reader::new(whole))
+        Self::take(&mut Reader::new(whole), &mut { VALUES_MOST })
     }
 
-    fn take(reader: &mut Reader<'_>) -> Result<Self, AxdrError> {
+    /// One of the values of which `left` may still come.
+    fn take(reader: &mut Reader<'_>, left: &mut u32) -> Result<Self, AxdrError> {
         let tagged = reader.octet()?;
-        Self::contents(reader, tagged)
+        Self::contents(reader, tagged, left)
     }
 
     /// The contents of a value with this tag.
-    fn contents(reader: &mut Reader<'_>, tagged: u8) -> Result<Self, AxdrError> {
+    fn contents(reader: &mut Reader<'_>, tagged: u8, left: &mut u32) -> Result<Self, AxdrError> {
+        *left = left
+            .checked_sub(1)
+            .ok_or_else(|| reader.error("more values in one than are read here"))?;
         Ok(match tagged {
             // don't-care stands where a value is lost.
             tag::NULL | tag::DONT_CARE => Self::Null,
@@ -116,7 +123,7 @@ impl Value {
             tag::TIME => Self::Octets(reader.take(4)?.to_vec()),
             tag::ARRAY | tag::STRUCTURE => {
                 let count = reader.length()?;
-                let fields: Result<Vec<_>, _> = (0..count).map(|_| Self::take(reader)).collect();
+                let fields: Result<Vec<_>, _> = (0..count).map(|_| Self::take(reader, left)).collect();
                 if tagged == tag::ARRAY {
                     Self::Array(fields?)
                 } else {
@@ -124,12 +131,12 @@ impl Value {
                 }
             }
             tag::COMPACT_ARRAY => {
-                let kind = Kind::take(reader)?;
+                let kind = Kind::take(reader, left)?;
                 let count = reader.length()?;
                 let mut contents = Reader::new(reader.take(count)?);
                 let mut elements = Vec::new();
                 while !contents.is_at_end() {
-                    elements.push(kind.of_octets(&mut contents)?);
+                    elements.push(kind.of_octets(&mut contents, left)?);
                 }
                 Self::Array(elements)
             }
@@ -223,15 +230,18 @@ enum Kind {
 }
 
 impl Kind {
-    fn take(reader: &mut Reader<'_>) -> Result<Self, AxdrError> {
+    fn take(reader: &mut Reader<'_>, left: &mut u32) -> Result<Self, AxdrError> {
+        *left = left
+            .checked_sub(1)
+            .ok_or_else(|| reader.error("more values in one than are read here"))?;
         Ok(match reader.octet()? {
             tag::ARRAY => {
                 let count = u16::from_be_bytes(reader.array_of()?);
-                Self::Array(count.into(), Box::new(Self::take(reader)?))
+                Self::Array(count.into(), Box::new(Self::take(reader, left)?))
             }
             tag::STRUCTURE => {
                 let count = reader.length()?;
-                let kinds: Result<Vec<_>, _> = (0..count).map(|_| Self::take(reader)).collect();
+                let kinds: Result<Vec<_>, _> = (0..count).map(|_| Self::take(reader, left)).collect();
                 Self::Structure(kinds?)
             }
             tag::COMPACT_ARRAY => return Err(reader.error("a compact array in a compact array is none")),
@@ -240,27 +250,27 @@ impl Kind {
     }
 
     /// An element that takes octets: of others a few octets could promise any number.
-    fn of_octets(&self, contents: &mut Reader<'_>) -> Result<Value, AxdrError> {
+    fn of_octets(&self, contents: &mut Reader<'_>, left: &mut u32) -> Result<Value, AxdrError> {
         let before = contents.offset();
-        let element = self.element(contents)?;
+        let element = self.element(contents, left)?;
         if contents.offset() == before {
             return Err(contents.error("elements without octets have no number"));
         }
         Ok(element)
     }
 
-    fn element(&self, contents: &mut Reader<'_>) -> Result<Value, AxdrError> {
+    fn element(&self, contents: &mut Reader<'_>, left: &mut u32) -> Result<Value, AxdrError> {
         Ok(match self {
-            Self::Scalar(tagged) => Value::contents(contents, *tagged)?,
+            Self::Scalar(tagged) => Value::contents(contents, *tagged, left)?,
             Self::Array(count, kind) => {
                 let mut elements = Vec::new();
                 for _ in 0..*count {
-                    elements.push(kind.of_octets(contents)?);
+                    elements.push(kind.of_octets(contents, left)?);
                 }
                 Value::Array(elements)
             }
             Self::Structure(kinds) => {
-                let fields: Result<Vec<_>, _> = kinds.iter().map(|kind| kind.element(contents)).collect();
+                let fields: Result<Vec<_>, _> = kinds.iter().map(|kind| kind.element(contents, left)).collect();
                 Value::Structure(fields?)
             }
         })
@@ -390,6 +400,25 @@ mod tests {
             scaler,
             unit: unit.code(),
         })
+    }
+
+    #[test]
+    fn a_value_holds_no_more_than_is_bearable() {
+        // An array of null-data, and a compact array whose octets are structures of much null-data each.
+        let array = |count: u32| [&[1, 0x84][..], &count.to_be_bytes(), &vec![0; count as usize]].concat();
+        let Value::Array(elements) = Value::parse(&array(999_999)).expect("a value") else {
+            panic!("an array")
+        };
+        assert_eq!(elements.len(), 999_999);
+        assert!(Value::parse(&array(1_000_000)).is_err());
+        let kinds = [
+            &[0x13, 2, 0x82, 0x27, 0x10][..],
+            &[0; 9_999],
+            &[0x11, 0x82, 0x27, 0x10],
+            &[7; 10_000],
+        ]
+        .concat();
+        assert!(Value::parse(&kinds).is_err());
     }
 
     #[test]
