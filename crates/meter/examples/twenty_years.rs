@@ -268,11 +268,17 @@ mod tests {
 
     #[test]
     fn sixty_days_on_16_mb_wear_no_faster_than_twenty_years_allow_and_lose_no_microjoule() {
-        assert!(live(FlashSize::Megabytes16, DAYS), "what was lost or worn is printed above");
+        assert!(
+            live(FlashSize::Megabytes16, DAYS),
+            "what was lost or worn is printed above"
+        );
     }
 
     #[test]
     fn sixty_days_on_4_mb_wear_no_faster_than_twenty_years_allow_and_lose_no_microjoule() {
-        assert!(live(FlashSize::Megabytes4, DAYS), "what was lost or worn is printed above");
+        assert!(
+            live(FlashSize::Megabytes4, DAYS),
+            "what was lost or worn is printed above"
+        );
     }
 }

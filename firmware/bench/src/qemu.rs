@@ -110,7 +110,9 @@ impl Qemu {
                 for (line, descriptor) in [("hdlc", 0), ("wrapper", 1)] {
                     command
                         .arg("-chardev")
-                        .arg(format!("socket,id={line},fd={descriptor},server=on,wait=off,nodelay=on"))
+                        .arg(format!(
+                            "socket,id={line},fd={descriptor},server=on,wait=off,nodelay=on"
+                        ))
                         .arg("-serial")
                         .arg(format!("chardev:{line}"));
                 }
@@ -120,10 +122,14 @@ impl Qemu {
                 Some(ports)
             }
             Pace::Counted => {
-                command
-                    .stdin(Stdio::null())
-                    .stdout(Stdio::null())
-                    .args(["-serial", "null", "-serial", "null", "-icount", "shift=4,sleep=off"]);
+                command.stdin(Stdio::null()).stdout(Stdio::null()).args([
+                    "-serial",
+                    "null",
+                    "-serial",
+                    "null",
+                    "-icount",
+                    "shift=4,sleep=off",
+                ]);
                 None
             }
         };
