@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 use super::deeds::{Deeds, Invoked};
 use super::meaning::meaning;
 use super::notation::typed;
+use super::objects::Listed;
 use super::profile::Reading;
 use super::value::{DeviationSign, Measure, Value};
 
@@ -325,6 +326,39 @@ impl Report<'_> {
         }
         text
     }
+}
+
+/// The object list for people and programs.
+pub(crate) fn listing(list: &[Listed], format: Format) -> String {
+    let mut text = String::new();
+    if format == Format::Json {
+        let list = list.iter().map(|it| {
+            json!({ "obis": it.obis().to_string(), "class": it.class, "version": it.version, "readable": it.readable,
+                "meaning": meaning(it.obis()) })
+        });
+        return format!("{:#}\n", Json::from_iter(list));
+    }
+    for it in list {
+        let readable: Vec<_> = it.readable.iter().map(ToString::to_string).collect();
+        let (name, meaning) = (it.obis().to_string(), meaning(it.obis()));
+        let line = match format {
+            Format::Csv => format!(
+                "{name},{},{},{},\"{meaning}\"",
+                it.class,
+                it.version,
+                readable.join(" ")
+            ),
+            _ => format!(
+                "{name:<16} {:>4}/{} {:<24} {meaning}",
+                it.class,
+                it.version,
+                readable.join(" ")
+            ),
+        };
+        text += line.trim_end();
+        text.push('\n');
+    }
+    text
 }
 
 /// `1-0:1.8.0`, with class and attribute where the attribute is not the usual one.
