@@ -33,7 +33,7 @@ use dlms::hdlc::{Address, Limits};
 use dlms::iec62056_21::Goal;
 use dlms::initiate::Conformance;
 
-use counters::Counters;
+use counters::{Counters, Start};
 use deeds::{AskedAction, AskedSet};
 use expectation::{ASKED, Reply};
 use failure::{Attempt, Failure};
@@ -103,6 +103,11 @@ pub(crate) struct ReadArgs {
     /// The object whose value is the last counter that the meter accepted [default: 0-0:43.1.0]
     #[arg(long, value_name = "OBIS", value_parser = obis, default_value = "0-0:43.1.0")]
     counter: Obis,
+
+    /// The first counter to use, where the public client does not tell the last one, or tells one that is far away. Those that were used
+    /// here are passed over all the same
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    first_counter: Option<u32>,
 
     /// An attribute: OBIS, with /CLASS and :ATTRIBUTE where they are not as listed and 2; may be given many times
     #[arg(long, value_name = "OBIS[/CLASS][:ATTRIBUTE]", value_parser = asked_attribute)]
@@ -282,7 +287,7 @@ impl Reader<'_> {
             let before = haul.weight();
             match self.associate_and_haul(haul) {
                 Ok(()) => return Ok(()),
-                Err(Broken { failure, .. }) if haul.deeds.undecided.is_some() => return Err(failure),
+                Err(Broken { failure, .. }) if haul.deeds.is_undecided() => return Err(failure),
                 Err(Broken { failure, again, .. }) => {
                     if before < haul.weight() {
                         left = self.args.retries;
@@ -292,9 +297,7 @@ impl Reader<'_> {
                         _ => return Err(failure),
                     };
                     // What to try is said at the end.
-                    let failure = failure.to_string();
-                    let what = failure.split_once(". ").map_or(failure.as_str(), |(what, _)| what);
-                    self.progress.say(&format!("{what}; once more"));
+                    self.progress.say(&format!("{}; once more", failure.what()));
                 }
             }
         }
@@ -302,21 +305,17 @@ impl Reader<'_> {
 
     fn associate_and_haul(&mut self, haul: &mut Haul) -> Result<(), Broken> {
         let patience = Duration::from_secs(self.args.timeout);
-        let accepted = match self.counters.is_some() {
-            true => self.accepted_counter(),
-            false => None,
-        };
-        let mut counter = 1;
-        if let Some(counters) = &mut self.counters {
-            counter = counters.reserve(accepted)?;
-        }
+        let (counter, is_told) = self.first_counter()?;
         let mut wire = self.open(patience)?;
         let (framing, patience) = (self.framing(), self.patience());
         let fresh = self.secrets.fresh()?;
         let settings = self
             .secrets
             .settings(&fresh, self.args.server, self.wanted(), self.args.pdu)?;
-        let attempted = self.attempt();
+        let attempted = Attempt {
+            untold: (!is_told).then_some(counter),
+            ..self.attempt()
+        };
         let progress = &mut self.progress;
         let mut tell = |received| progress.octets(received);
         let client = Client::new(settings, framing, patience, counter, &mut self.lent);
@@ -360,6 +359,7 @@ impl Reader<'_> {
             means: self.secrets.means(),
             suite: self.secrets.suite(),
             associating: true,
+            untold: None,
         }
     }
 
@@ -405,9 +405,35 @@ impl Reader<'_> {
         expectation::text(&replies)
     }
 
-    /// The greatest counter that the meter has accepted, read through its public client; none where it does not say.
-    fn accepted_counter(&mut self) -> Option<u32> {
-        let mut wire = self.open(Duration::from_secs(self.args.timeout)).ok()?;
+    /// The first number for what this association protects, and whether the meter told where they begin.
+    fn first_counter(&mut self) -> Result<(u32, bool), Broken> {
+        let is_new = match &self.counters {
+            None => return Ok((1, true)),
+            Some(counters) => counters.is_new(),
+        };
+        let start = match self.args.first_counter {
+            Some(first) => Start::Ordered(first),
+            None => match self.accepted_counter() {
+                Ok(accepted) => Start::Told(accepted),
+                // Perhaps nobody is there, and a number would be of no use.
+                Err(mut broken) if is_new && matches!(broken.failure, Failure::Unreachable(_)) => {
+                    let hint = ". Asked was its public client (16), for the last counter: if the meter has none, say --first-counter";
+                    broken.failure = broken.failure.with(hint);
+                    return Err(broken);
+                }
+                Err(Broken { failure, .. }) => Start::Unknown(failure.what()),
+            },
+        };
+        let first = match &mut self.counters {
+            Some(counters) => counters.reserve(&start)?,
+            None => 1,
+        };
+        Ok((first, matches!(start, Start::Told(_))))
+    }
+
+    /// The greatest counter that the meter has accepted, as its public client tells.
+    fn accepted_counter(&mut self) -> Result<u32, Broken> {
+        let mut wire = self.open(Duration::from_secs(self.args.timeout))?;
         let settings = Settings::public(16, self.args.server, secrets::WANTED);
         let attempt = Attempt {
             client: 16,
@@ -418,12 +444,15 @@ impl Reader<'_> {
         let client = Client::new(settings, self.framing(), self.patience(), 1, &mut self.lent);
         let mut nothing = |_| {};
         let mut talk = Talk::new(client, &mut wire, None, attempt, &mut nothing);
-        talk.associate().ok()?;
+        talk.associate()?;
         let attribute = Attribute::new(1, self.args.counter, 2);
-        let answer = talk.get(attribute, Selection::Whole).ok()?;
+        let answer = talk.get(attribute, Selection::Whole)?;
         talk.release();
-        let value = Value::parse(&answer.ok()?).ok()?;
-        u32::try_from(value.integer()?).ok()
+        let value = answer.map_err(|error| Failure::Refused(format!("{}: {error}", attribute.name)))?;
+        let number = Value::parse(&value)
+            .ok()
+            .and_then(|it| u32::try_from(it.integer()?).ok());
+        Ok(number.ok_or_else(|| Failure::Failed(format!("{} is no counter", attribute.name)))?)
     }
 
     fn open(&self, patience: Duration) -> Result<Wire, Failure> {
@@ -492,12 +521,7 @@ impl Reader<'_> {
             profile: profile.filter(|(_, reading)| !reading.columns.is_empty()),
             sign: self.args.deviation_sign,
         };
-        let ended = ended.map_err(|failure| match &haul.deeds.undecided {
-            Some(names) => failure.with(&format!(
-                ". {names} was sent and not answered: it may be done or not. Read what is there before you send it again"
-            )),
-            None => failure,
-        });
+        let ended = ended.map_err(|failure| haul.deeds.told(failure));
         let something = 0 < haul.deeds.done()
             || !haul.replies.is_empty()
             || report.profile.is_some_and(|(_, it)| !it.rows.is_empty());

@@ -12,11 +12,25 @@ use super::failure::Failure;
 pub(crate) struct Counters {
     file: File,
     path: PathBuf,
-    reserved_to: u32,
+    /// None while nothing is known of this key.
+    reserved_to: Option<u32>,
+}
+
+/// Where numbers may begin, beside what the file says.
+#[derive(Clone, Debug)]
+pub(crate) enum Start {
+    /// After the greatest that the meter has accepted, as its public client tells. Nothing protects that.
+    Told(u32),
+    /// With the number that was said on the command line.
+    Ordered(u32),
+    /// Nobody tells, and why.
+    Unknown(String),
 }
 
 /// Numbers reserved at once.
 const RESERVATION: u32 = 256;
+/// Numbers that may be passed over since the meter tells so: more than a key uses in twenty years, and few enough to be lost.
+const LEAP_MOST: u32 = 1 << 24;
 
 impl Counters {
     /// Opens the file of `fingerprint` in the folder `state`, and waits until nobody else reads with this key.
@@ -38,13 +52,13 @@ impl Counters {
         let mut text = String::new();
         file.read_to_string(&mut text).map_err(failed)?;
         let reserved_to = match text.trim() {
-            "" => 1,
-            number => number.parse().map_err(|_| {
+            "" => None,
+            number => Some(number.parse().map_err(|_| {
                 Failure::Failed(format!(
                     "{} does not hold a number; if it is lost for good, delete it: the counter is then taken from the meter alone",
                     path.display()
                 ))
-            })?,
+            })?),
         };
         Ok(Self {
             file,
@@ -53,17 +67,39 @@ impl Counters {
         })
     }
 
-    /// Reserves numbers from the first that is free here and greater than `accepted`, the greatest that the meter has
-    /// accepted; answers the first.
+    /// Whether nothing is known here of this key.
+    pub(crate) const fn is_new(&self) -> bool {
+        self.reserved_to.is_none()
+    }
+
+    /// Reserves numbers from the first that is free here and where `start` says; answers the first.
     ///
     /// # Errors
-    /// When the file cannot be written, or the numbers are used up.
-    pub(crate) fn reserve(&mut self, accepted: Option<u32>) -> Result<u32, Failure> {
-        let first = accepted
-            .map_or(Some(0), |it| it.checked_add(1))
-            .map(|it| it.max(self.reserved_to));
-        let used_up = || Failure::Failed("the invocation counter is used up: the meter needs new keys".to_owned());
-        let first = first.ok_or_else(used_up)?;
+    /// When the file cannot be written, the numbers are used up, or none can be told to be free.
+    pub(crate) fn reserve(&mut self, start: &Start) -> Result<u32, Failure> {
+        let free = self.reserved_to.unwrap_or(1);
+        let first = match start {
+            Start::Ordered(first) => *first,
+            Start::Told(accepted) if LEAP_MOST < accepted.saturating_sub(free) => {
+                return Err(Failure::Failed(format!(
+                    "the meter's public client tells that {accepted} was the last counter that it accepted; here {free} is the next. Nothing \
+                     protects what it tells, and numbers that are passed over are lost for the key, so no more than {LEAP_MOST} are. If it is \
+                     right, say --first-counter {}",
+                    accepted.saturating_add(1)
+                )));
+            }
+            Start::Told(accepted) => accepted.saturating_add(1),
+            Start::Unknown(why) if self.is_new() => {
+                return Err(Failure::Usage(format!(
+                    "nobody tells which counters are free for this key: {} is new, and the meter's public client did not tell the last one \
+                     ({why}). A number that is used twice lays messages open, so none is guessed. If this key was never used with this \
+                     system title say --first-counter 1, else a number above all that were used; --counter names another object",
+                    self.path.display()
+                )));
+            }
+            Start::Unknown(_) => free,
+        };
+        let first = first.max(free);
         self.keep(first.checked_add(RESERVATION).ok_or_else(used_up)?)?;
         Ok(first)
     }
@@ -73,10 +109,12 @@ impl Counters {
     /// # Errors
     /// As [`Counters::reserve`].
     pub(crate) fn stay_ahead(&mut self, next: u32) -> Result<(), Failure> {
-        if next.saturating_add(RESERVATION / 2) < self.reserved_to {
+        if self
+            .reserved_to
+            .is_some_and(|to| next.saturating_add(RESERVATION / 2) < to)
+        {
             return Ok(());
         }
-        let used_up = || Failure::Failed("the invocation counter is used up: the meter needs new keys".to_owned());
         self.keep(next.checked_add(RESERVATION).ok_or_else(used_up)?)
     }
 
@@ -85,7 +123,7 @@ impl Counters {
     /// # Errors
     /// When the file cannot be written.
     pub(crate) fn settle(&mut self, next: u32) -> Result<(), Failure> {
-        if next < self.reserved_to {
+        if self.reserved_to.is_some_and(|to| next < to) {
             self.keep(next)
         } else {
             Ok(())
@@ -100,9 +138,13 @@ impl Counters {
             self.file.sync_data()
         };
         write().map_err(|error| Failure::file(&self.path, &error))?;
-        self.reserved_to = reserved_to;
+        self.reserved_to = Some(reserved_to);
         Ok(())
     }
+}
+
+fn used_up() -> Failure {
+    Failure::Failed("the invocation counter is used up: the meter needs new keys".to_owned())
 }
 
 #[cfg(test)]
@@ -131,7 +173,11 @@ mod tests {
         let mut next = 0;
         for round in 0..20 {
             let mut counters = Counters::open(&folder.0, "key").expect("it opens");
-            let first = counters.reserve(None).expect("there are numbers");
+            let start = match round {
+                0 => Start::Ordered(1),
+                _ => unknown(),
+            };
+            let first = counters.reserve(&start).expect("there are numbers");
             assert!(next <= first, "{first} was used before {next}");
             next = first;
             for _ in 0..300 {
@@ -149,18 +195,66 @@ mod tests {
     fn the_meter_may_be_further_than_the_file() {
         let folder = Folder::new("meter");
         let mut counters = Counters::open(&folder.0, "key").expect("it opens");
-        assert_eq!(counters.reserve(Some(5000)).expect("numbers"), 5001);
+        assert_eq!(counters.reserve(&Start::Told(5000)).expect("numbers"), 5001);
         counters.settle(5003).expect("written");
-        assert_eq!(
-            counters.reserve(Some(17)).expect("numbers"),
-            5003,
-            "a lowered counter of the meter is not followed"
-        );
-        assert!(counters.reserve(Some(u32::MAX)).is_err());
+        for lower in [Start::Told(17), Start::Ordered(17), unknown()] {
+            let first = counters.reserve(&lower).expect("numbers");
+            assert_eq!(first, 5003, "a lowered counter is not followed: {lower:?}");
+            counters.settle(first).expect("written");
+        }
         assert!(
-            counters.reserve(Some(u32::MAX - 3)).is_err(),
+            counters.reserve(&Start::Ordered(u32::MAX - 3)).is_err(),
             "no reservation beyond the last number"
         );
+    }
+
+    #[test]
+    fn a_new_file_begins_with_what_somebody_tells_and_never_by_itself() {
+        let folder = Folder::new("new");
+        let mut counters = Counters::open(&folder.0, "key").expect("it opens");
+        let Err(Failure::Usage(text)) = counters.reserve(&unknown()) else {
+            panic!("a number was guessed")
+        };
+        assert!(
+            text.contains("--first-counter 1") && text.contains("no answer"),
+            "{text}"
+        );
+        drop(counters);
+        let mut counters = Counters::open(&folder.0, "key").expect("it opens");
+        assert!(counters.is_new(), "a refusal leaves it new");
+        assert_eq!(counters.reserve(&Start::Ordered(1)).expect("numbers"), 1);
+        assert!(!counters.is_new());
+    }
+
+    #[test]
+    fn what_the_meter_tells_is_followed_so_far_and_further_only_by_order() {
+        let folder = Folder::new("leap");
+        let mut counters = Counters::open(&folder.0, "key").expect("it opens");
+        for far in [1 + LEAP_MOST + 1, u32::MAX] {
+            let Err(Failure::Failed(text)) = counters.reserve(&Start::Told(far)) else {
+                panic!("{far} was followed")
+            };
+            assert!(
+                text.contains(&format!("--first-counter {}", far.saturating_add(1))),
+                "{text}"
+            );
+        }
+        assert_eq!(
+            counters.reserve(&Start::Told(1 + LEAP_MOST)).expect("numbers"),
+            2 + LEAP_MOST
+        );
+        assert_eq!(
+            counters.reserve(&Start::Ordered(3_000_000_000)).expect("numbers"),
+            3_000_000_000
+        );
+        assert!(
+            counters.reserve(&Start::Told(3_000_000_500)).is_ok(),
+            "from there on it goes"
+        );
+    }
+
+    fn unknown() -> Start {
+        Start::Unknown("no answer".to_owned())
     }
 
     #[test]

@@ -51,12 +51,10 @@ pub(crate) struct Deeds {
     actions: Vec<(Method, Option<Vec<u8>>)>,
     pub(crate) written: Vec<Written>,
     pub(crate) invoked: Vec<Invoked>,
-    /// What was sent, and not answered.
-    pub(crate) undecided: Option<String>,
+    /// How many were sent behind those that are done, and not answered.
+    undecided: usize,
 }
 
-/// Values in one request.
-const LIST_MOST: usize = 16;
 /// Octets of values in one request; what is longer goes alone, in blocks where it must.
 const LIST_OCTETS: usize = 512;
 
@@ -120,6 +118,33 @@ impl Deeds {
     /// Things that were answered.
     pub(crate) const fn done(&self) -> usize {
         self.written.len() + self.invoked.len()
+    }
+
+    /// Whether something was sent of which nobody knows whether it is done: it must not be sent again.
+    pub(crate) const fn is_undecided(&self) -> bool {
+        0 < self.undecided
+    }
+
+    /// The failure that ended it, with what is not known to be done and what is not done.
+    pub(crate) fn told(&self, failure: Failure) -> Failure {
+        let sets = self.sets.iter().flatten();
+        let sets = sets.map(|(it, _)| format!("{}/{}:{}", it.name, it.class_id, it.index));
+        let actions = self.actions.iter();
+        let actions = actions.map(|(it, _)| format!("{}/{} method {}", it.name, it.class_id, it.index));
+        let mut names = sets.chain(actions).skip(self.done());
+        let undecided: Vec<_> = names.by_ref().take(self.undecided).collect();
+        let undone: Vec<_> = names.collect();
+        let failure = match undecided.as_slice() {
+            [] => failure,
+            names => failure.with(&format!(
+                ". {} was sent and not answered: it may be done or not. Read what is there before you send it again",
+                names.join(", ")
+            )),
+        };
+        match undone.as_slice() {
+            [] => failure,
+            names => failure.with(&format!(". Not done: {}", names.join(", "))),
+        }
     }
 
     /// Things that the meter did not want to do.
@@ -221,11 +246,11 @@ impl Deeds {
 
     /// Does what is not done yet.
     pub(crate) fn go_on(&mut self, talk: &mut Talk<'_, '_>) -> Result<(), Broken> {
+        let most = talk.most_at_once();
         let sets = self.sets.clone().unwrap_or_default();
-        while let Some(piece) = piece(sets.get(self.written.len()..), |(_, octets)| octets.len()) {
+        while let Some(piece) = piece(sets.get(self.written.len()..), most, |(_, octets)| octets.len()) {
             let results = talk.set_all(piece).inspect_err(|broken| {
-                let names = piece.iter().map(|(it, _)| (it.name, it.class_id, it.index));
-                self.undecided = undecided(broken, names);
+                self.undecided = if broken.may_have_been_done() { piece.len() } else { 0 };
             })?;
             let each = piece.iter().zip(results);
             self.written.extend(each.map(|((attribute, _), result)| Written {
@@ -234,12 +259,11 @@ impl Deeds {
             }));
         }
         let actions = self.actions.clone();
-        while let Some(piece) = piece(actions.get(self.invoked.len()..), |(_, octets)| {
+        while let Some(piece) = piece(actions.get(self.invoked.len()..), most, |(_, octets)| {
             octets.as_ref().map_or(0, Vec::len)
         }) {
             let results = talk.act_all(piece).inspect_err(|broken| {
-                let names = piece.iter().map(|(it, _)| (it.name, it.class_id, it.index));
-                self.undecided = undecided(broken, names);
+                self.undecided = if broken.may_have_been_done() { piece.len() } else { 0 };
             })?;
             self.invoked.extend(
                 piece
@@ -256,23 +280,16 @@ impl Deeds {
     }
 }
 
-/// What goes into one request; none when nothing is left.
-fn piece<T>(left: Option<&[T]>, length: impl Fn(&T) -> usize) -> Option<&[T]> {
+/// What goes into one request that takes `most`; none when nothing is left.
+fn piece<T>(left: Option<&[T]>, most: usize, length: impl Fn(&T) -> usize) -> Option<&[T]> {
     let left = left.filter(|left| !left.is_empty())?;
     let mut octets = 0;
-    let fits = left.iter().take(LIST_MOST).take_while(|it| {
+    let fits = left.iter().take(most).take_while(|it| {
         octets += length(it);
         octets <= LIST_OCTETS
     });
     let count = fits.count().max(1);
     left.get(..count)
-}
-
-fn undecided(broken: &Broken, each: impl Iterator<Item = (Obis, u16, i8)>) -> Option<String> {
-    let names = each.map(|(name, class_id, index)| format!("{name}/{class_id}:{index}"));
-    broken
-        .may_have_been_done()
-        .then(|| names.collect::<Vec<_>>().join(", "))
 }
 
 #[cfg(test)]
@@ -306,11 +323,13 @@ mod tests {
         let lengths = [100, 300, 200, 2000, 1];
         let mut left = &lengths[..];
         let mut pieces = Vec::new();
-        while let Some(piece) = piece(Some(left), |it| *it) {
+        while let Some(piece) = piece(Some(left), 16, |it| *it) {
             pieces.push(piece.to_vec());
             left = &left[piece.len()..];
         }
         assert_eq!(pieces, [vec![100, 300], vec![200], vec![2000], vec![1]]);
-        assert_eq!(piece(Some(&[0_usize; 40]), |it| *it).map(<[_]>::len), Some(16));
+        for most in [1, 16] {
+            assert_eq!(piece(Some(&[0_usize; 40]), most, |it| *it).map(<[_]>::len), Some(most));
+        }
     }
 }

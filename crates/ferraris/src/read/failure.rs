@@ -35,6 +35,12 @@ impl Failure {
         })
     }
 
+    /// What happened, without what to try.
+    pub(crate) fn what(&self) -> String {
+        let text = self.to_string();
+        text.split_once(". ").map(|(what, _)| what.to_owned()).unwrap_or(text)
+    }
+
     /// The same kind with more behind it.
     #[must_use]
     pub(crate) fn with(mut self, more: &str) -> Self {
@@ -81,6 +87,8 @@ pub(crate) struct Attempt {
     pub(crate) suite: Option<u8>,
     /// True while the association is being asked for.
     pub(crate) associating: bool,
+    /// The counter that its messages began with, where the meter did not tell the last one.
+    pub(crate) untold: Option<u32>,
 }
 
 /// A refusal of an association, and what was found out about it.
@@ -194,8 +202,15 @@ pub(crate) fn refused(attempt: &Attempt, refusal: Refusal<'_>) -> Failure {
         Outcome::RejectedTransient => " The meter says that this is for now: it may be busy, try again later.",
         _ => "",
     };
+    let counter = match attempt.untold {
+        Some(first) if diagnostic == Diagnostic::AuthenticationFailure => format!(
+            ". Or it is the counter, which began with {first}, since the meter did not tell the last one: if it has accepted greater ones from \
+             this client, say so with --first-counter"
+        ),
+        _ => String::new(),
+    };
     Failure::Refused(format!(
-        "{place}: AARE rejected: {diagnostic}{initiate}. {who}. {}{for_now}",
+        "{place}: AARE rejected: {diagnostic}{initiate}. {who}. {}{counter}{for_now}",
         advice(diagnostic, attempt, expected)
     ))
 }
@@ -252,7 +267,8 @@ fn advice(diagnostic: Diagnostic, attempt: &Attempt, expected: Option<&str>) -> 
 fn hint(exception: Exception, means: &str) -> String {
     match exception.service {
         ServiceFault::Counter(expected) => format!(
-            "Its counter for this client stands at {expected}: the counter was used before. Run it again; the counter is then read from the meter"
+            "It accepts no counter below {expected} from this client, and its public client did not tell so. Nothing protects this answer; if it is \
+             right, say --first-counter {expected}"
         ),
         ServiceFault::Deciphering => format!("The keys of {means} do not open: check --keys"),
         ServiceFault::PduTooLong => "Ask for less at once".to_owned(),

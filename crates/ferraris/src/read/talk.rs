@@ -27,6 +27,8 @@ pub(crate) struct Broken {
     pub(crate) again: bool,
     /// What the client said, when it was the client.
     pub(crate) error: Option<ClientError>,
+    /// Whether something of a request may have left.
+    sent: bool,
 }
 
 impl From<Failure> for Broken {
@@ -35,6 +37,7 @@ impl From<Failure> for Broken {
             failure,
             again: false,
             error: None,
+            sent: false,
         }
     }
 }
@@ -42,19 +45,11 @@ impl From<Failure> for Broken {
 impl Broken {
     /// Whether a request may have been served although no answer to it has come that can be used.
     pub(crate) const fn may_have_been_done(&self) -> bool {
-        match &self.error {
-            Some(error) => matches!(
-                error,
-                ClientError::NoAnswer
-                    | ClientError::Disconnected
-                    | ClientError::Protocol(_)
-                    | ClientError::Replayed
-                    | ClientError::Deciphering
-                    | ClientError::Unprotected
-            ),
-            // The wire broke.
-            None => self.again,
-        }
+        let is_no = matches!(
+            &self.error,
+            Some(ClientError::Refused { .. } | ClientError::Exception(_) | ClientError::Service(_))
+        );
+        self.sent && !is_no
     }
 }
 
@@ -189,7 +184,18 @@ impl<'b, 'w> Talk<'b, 'w> {
         Ok(answers)
     }
 
-    /// Writes attributes, several in one request where the meter takes such; answers how it went with each.
+    /// How much may be written or invoked in one request.
+    pub(crate) const fn most_at_once(&self) -> usize {
+        let granted = self.client.conformance();
+        let lists = granted.has(Conformance::MULTIPLE_REFERENCES);
+        if lists || self.by_access && granted.has(Conformance::ACCESS) {
+            LIST_MOST
+        } else {
+            1
+        }
+    }
+
+    /// Writes attributes in one request, no more than [`Self::most_at_once`]; answers how it went with each.
     pub(crate) fn set_all(&mut self, pairs: &[(Attribute, Vec<u8>)]) -> Result<Vec<Result<(), AccessError>>, Broken> {
         if self.by_access && self.client.conformance().has(Conformance::ACCESS) {
             let wanted: Vec<_> = pairs
@@ -206,10 +212,6 @@ impl<'b, 'w> Talk<'b, 'w> {
                 other => Err(self.unexpected(&format!("{other:?}"))),
             };
         }
-        if !self.client.conformance().has(Conformance::MULTIPLE_REFERENCES) {
-            let each = pairs.iter().map(|pair| self.set_all(core::slice::from_ref(pair)));
-            return Ok(each.collect::<Result<Vec<_>, _>>()?.concat());
-        }
         let list: Vec<_> = pairs
             .iter()
             .map(|(attribute, value)| (whole(*attribute), value.as_slice()))
@@ -225,7 +227,7 @@ impl<'b, 'w> Talk<'b, 'w> {
         }
     }
 
-    /// Invokes methods, several in one request where the meter takes such; answers how it went with each.
+    /// Invokes methods in one request, no more than [`Self::most_at_once`]; answers how it went with each.
     pub(crate) fn act_all(&mut self, pairs: &[(Method, Option<Vec<u8>>)]) -> Result<Vec<Done>, Broken> {
         let parameters = |it: &'_ Option<Vec<u8>>| it.clone().unwrap_or_else(|| NULL.to_vec());
         if self.by_access && self.client.conformance().has(Conformance::ACCESS) {
@@ -252,10 +254,6 @@ impl<'b, 'w> Talk<'b, 'w> {
                 other => Err(self.unexpected(&format!("{other:?}"))),
             };
         }
-        if !self.client.conformance().has(Conformance::MULTIPLE_REFERENCES) {
-            let each = pairs.iter().map(|pair| self.act_all(core::slice::from_ref(pair)));
-            return Ok(each.collect::<Result<Vec<_>, _>>()?.concat());
-        }
         let values: Vec<_> = pairs.iter().map(|(_, value)| parameters(value)).collect();
         let list: Vec<_> = pairs
             .iter()
@@ -275,10 +273,13 @@ impl<'b, 'w> Talk<'b, 'w> {
 
     fn unexpected(&self, what: &str) -> Broken {
         let place = &self.attempt.place;
-        Failure::Failed(format!(
+        let failure = Failure::Failed(format!(
             "{place}: the meter answered something else than was asked for: {what}"
-        ))
-        .into()
+        ));
+        Broken {
+            sent: true,
+            ..failure.into()
+        }
     }
 
     /// Runs one command to its end.
@@ -289,6 +290,11 @@ impl<'b, 'w> Talk<'b, 'w> {
         let now = self.now();
         let started = self.client.start(now, command, &mut |octets| out.push(octets.to_vec()));
         started.map_err(|error| self.broken(&error))?;
+        self.converse(out).map_err(|broken| Broken { sent: true, ..broken })
+    }
+
+    /// Sends what is out, and goes on until the answer is whole.
+    fn converse(&mut self, mut out: Vec<Vec<u8>>) -> Result<(), Broken> {
         let mut buffer = [0; 4096];
         loop {
             for octets in out.drain(..) {
@@ -340,6 +346,7 @@ impl<'b, 'w> Talk<'b, 'w> {
             failure: explain(error, &self.attempt),
             again: super::failure::is_worth_another_try(error),
             error: Some(*error),
+            sent: false,
         }
     }
 
@@ -354,6 +361,7 @@ fn gone(attempt: &Attempt, error: &std::io::Error) -> Broken {
         failure: Failure::Unreachable(format!("{}: {error}", attempt.place)),
         again: true,
         error: None,
+        sent: false,
     }
 }
 
@@ -393,5 +401,50 @@ fn results(octets: &[u8]) -> Option<Vec<Done>> {
 /// null-data: where a value must stand and there is none.
 const NULL: &[u8] = &[0];
 
-/// Attributes in one request: more than that some meters refuse.
+/// Attributes and methods in one request: more than that some meters refuse.
 const LIST_MOST: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use dlms::acse::{Diagnostic, Outcome};
+    use dlms::apdu::{Exception, ServiceFault, StateFault};
+    use dlms::client::Protocol;
+
+    use super::*;
+
+    /// What was sent may be done, unless the meter said that it is not.
+    #[test]
+    fn only_a_no_of_the_meter_says_that_nothing_was_done() {
+        let exception = Exception {
+            state: StateFault::Unknown,
+            service: ServiceFault::Other,
+        };
+        let refused = ClientError::Refused {
+            outcome: Outcome::RejectedPermanent,
+            diagnostic: Diagnostic::AuthenticationFailure,
+            initiate: None,
+        };
+        for (error, doubt) in [
+            (None, true),
+            (Some(ClientError::NoAnswer), true),
+            (Some(ClientError::Disconnected), true),
+            (Some(ClientError::Rejected(1)), true),
+            (Some(ClientError::Protocol(Protocol::Apdu)), true),
+            (Some(ClientError::Replayed), true),
+            (Some(ClientError::Deciphering), true),
+            (Some(ClientError::Unprotected), true),
+            (Some(ClientError::TooLong), true),
+            (Some(ClientError::Exception(exception)), false),
+            (Some(refused), false),
+        ] {
+            let broken = |sent| Broken {
+                failure: Failure::Failed(String::new()),
+                again: false,
+                error,
+                sent,
+            };
+            assert_eq!(broken(true).may_have_been_done(), doubt, "{error:?}");
+            assert!(!broken(false).may_have_been_done(), "{error:?}");
+        }
+    }
+}

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::command::{Bench, Cutter, Said};
+use crate::party::{PASSWORD, party};
 
 fn entry(said: &Said, list: &str, name: &str) -> Value {
     let json = said.json();
@@ -61,6 +62,57 @@ fn values_are_written_and_methods_invoked_in_every_form() {
         assert_eq!(said.code, Some(0), "{form:?}: {said:#?}");
         assert!(said.out.contains("0-0:96.3.10/70 method 2  done"), "{}", said.out);
     }
+}
+
+/// A meter without lists gets one thing after the other. Where the wire breaks, what is done is shown as done, what was sent and not
+/// answered as that, and the rest as not done.
+#[test]
+fn what_was_done_before_a_break_is_told_and_not_done_again() {
+    let bench = party(0, "differences = { withheld = [\"lists\"] }");
+    let names = ["0-0:96.1.1/1:2", "0-0:96.1.2/1:2", "0-0:96.1.3/1:2"];
+    let mut kinds = Vec::new();
+    for octets in (100..).step_by(4) {
+        let cutter = Cutter::before(bench.meter.address("wrapper"), octets, 0);
+        let sets = names.map(|name| format!("{name}=text:CUT {octets}"));
+        let sets: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
+        let said = bench.read_at(
+            &cutter.address,
+            &[&["--password", PASSWORD, "--retries", "3", "--quiet"], &sets[..]].concat(),
+        );
+        let done = said.out.matches("  written  ").count();
+        if said.code == Some(0) {
+            assert_eq!(done, 3, "{said:#?}");
+            break;
+        }
+        let doubt = usize::from(said.err.contains("it may be done or not"));
+        let (doubtful, rest) = names[done..].split_at(doubt);
+        for name in doubtful {
+            assert!(
+                said.err.contains(&format!("{name} was sent and not answered")),
+                "{said:#?}"
+            );
+        }
+        if doubt == 0 {
+            // Nothing was sent in as many associations as were tried.
+            assert_eq!((said.code, done), (Some(3), 0), "{said:#?}");
+            continue;
+        }
+        let not_done = format!("Not done: {}", rest.join(", "));
+        assert_eq!(said.err.contains(&not_done), !rest.is_empty(), "{said:#?}");
+        assert_eq!(said.code, Some(if 0 < done { 5 } else { 3 }), "{said:#?}");
+        // As the meter has it: what was answered is there, and what was not sent is not.
+        let asked: Vec<&str> = names.iter().flat_map(|name| ["--obis", name]).collect();
+        let read = ["--password", PASSWORD, "--format", "json"];
+        let read = bench.read("wrapper", &[&read[..], &asked].concat()).json();
+        let is_there = |at: usize| read["values"][at]["value"] == format!("CUT {octets}");
+        assert!(
+            (0..done).all(is_there) && !(done + 1..3).any(is_there),
+            "{octets}: {read:#}"
+        );
+        kinds.push(done);
+    }
+    kinds.dedup();
+    assert_eq!(kinds, [0, 1, 2]);
 }
 
 /// What table and JSON show goes back: with types, and without where the type is that of what is there.

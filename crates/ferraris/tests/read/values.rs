@@ -165,6 +165,44 @@ fn counters_are_never_used_twice() {
     assert!(before < kept());
 }
 
+/// Where nobody tells which numbers are free none is guessed, and what the public client tells is followed only so far.
+#[test]
+fn a_counter_that_nobody_tells_or_that_is_far_away_is_said_on_the_command_line() {
+    let bench = Bench::begin(&[]);
+    let read = |args: &[&str]| bench.read("wrapper", &[&["KEYS", "--obis", "1-0:1.8.0"], args].concat());
+    let untold = ["--counter", "0-0:43.1.99"];
+    let forget = || std::fs::remove_dir_all(bench.scratch.join("reader")).expect("it is there");
+    let title = || std::fs::read_to_string(bench.scratch.join("reader/system-title")).expect("it is kept");
+    assert_eq!(read(&[]).code, Some(0), "the meter has accepted some");
+    let own = title();
+    forget();
+    std::fs::create_dir_all(bench.scratch.join("reader")).expect("a folder");
+    std::fs::write(bench.scratch.join("reader/system-title"), own).expect("written");
+    let said = read(&untold);
+    assert_eq!(said.code, Some(2), "{said:#?}");
+    for part in ["0-0:43.1.99", "is new", "none is guessed", "--first-counter 1"] {
+        assert!(said.err.contains(part), "{part} is missing: {}", said.err);
+    }
+    // Too low: the meter refuses, and the counter is among what to check.
+    let said = read(&[&untold[..], &["--first-counter", "1"]].concat());
+    assert_eq!(said.code, Some(4), "{said:#?}");
+    assert!(said.err.contains("the counter, which began with 1,"), "{}", said.err);
+    let said = read(&[&untold[..], &["--first-counter", "1000"]].concat());
+    assert_eq!(said.code, Some(0), "{said:#?}");
+    // From now on the file tells, and what it tells is not passed by a lower order.
+    assert_eq!(read(&untold).code, Some(0));
+    assert_eq!(read(&["--first-counter", "1"]).code, Some(0));
+    // Far away: only by order.
+    assert_eq!(read(&["--first-counter", "20000000"]).code, Some(0));
+    forget();
+    let said = read(&[]);
+    assert_eq!(said.code, Some(1), "{said:#?}");
+    assert!(said.err.contains("no more than 16777216 are"), "{}", said.err);
+    let (_, told) = said.err.split_once("say --first-counter ").expect("what to try");
+    let said = read(&["--first-counter", told.trim()]);
+    assert_eq!(said.code, Some(0), "{said:#?}");
+}
+
 #[test]
 fn csv_and_table_say_the_same_as_json() {
     let bench = Bench::begin(&[]);
