@@ -151,6 +151,27 @@ fn a_chain_of_authorities_is_followed_to_its_anchor() {
     }
 }
 
+/// RFC 5280: an authority vouches for no longer a path than it may (4.2.1.9), and no extension stands there twice (4.2).
+#[test]
+fn a_path_is_no_longer_than_an_authority_allows() {
+    let vectors = vectors("certificate_paths");
+    let it = &vectors["path_length"];
+    let authorities = ["root", "sub", "below"].map(|name| it[name].clone());
+    let now = Some(at(2030));
+    let judged = |name: &str| judge(&it[name], &authorities, now, Purpose::Signature);
+    assert_eq!(judged("good"), Ok(()));
+    assert_eq!(judged("bad"), Err(CertificateFault::Untrusted));
+    assert_eq!(judged("twice"), Err(CertificateFault::Malformed));
+    // The authority itself, when it is imported.
+    let [root, sub, below] = authorities
+        .each_ref()
+        .map(|it| Certificate::parse(it).expect("a certificate"));
+    let mut anchors = |at: usize| [root, sub].get(at).copied();
+    assert_eq!(follow(&sub, &mut anchors, now, ASYMMETRIC), Ok(()));
+    let followed = follow(&below, &mut anchors, now, ASYMMETRIC);
+    assert_eq!(followed, Err(CertificateFault::Untrusted));
+}
+
 #[test]
 fn no_octet_of_a_certificate_may_change_and_none_may_be_missing() {
     let root = keys(Curve::P256, 1);

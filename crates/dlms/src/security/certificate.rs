@@ -105,6 +105,8 @@ pub struct Certificate<'a> {
     pub public: PublicKey,
     usage: u8,
     is_authority: bool,
+    /// How many authorities may stand between it and whom they vouch for; none for any number.
+    path: Option<u8>,
     signing: Curve,
     signature: &'a [u8],
 }
@@ -139,7 +141,7 @@ impl<'a> Certificate<'a> {
         let (from, to) = (time(&mut validity)?, time(&mut validity)?);
         let (_, _, subject) = it.next()?;
         let public = public_key(it.open(tag::SEQUENCE)?)?;
-        let (mut usage, mut is_authority, mut alternative) = (0, false, &[][..]);
+        let (mut usage, mut constraints, mut alternative) = (None, None, None);
         while let Some((number, content, _)) = it.next() {
             // Unique identifiers are passed over.
             if number != 0xA3 {
@@ -151,31 +153,32 @@ impl<'a> Certificate<'a> {
                 let object = extension.take(tag::OBJECT)?;
                 let critical = extension.peek() == Some(tag::BOOLEAN) && extension.take(tag::BOOLEAN)? != [0];
                 let value = extension.take(tag::OCTETS)?;
-                match object {
-                    KEY_USAGE => usage = Der(value).take(tag::BITS)?.get(1).copied()?,
-                    BASIC_CONSTRAINTS => {
-                        let mut constraints = Der(value).open(tag::SEQUENCE)?;
-                        is_authority =
-                            constraints.peek() == Some(tag::BOOLEAN) && constraints.take(tag::BOOLEAN)? != [0];
-                    }
-                    ALTERNATIVE_NAME => alternative = value,
+                // RFC 5280, 4.2: each stands there once. Of two, everybody would obey another.
+                let is_second = match object {
+                    KEY_USAGE => usage.replace(Der(value).take(tag::BITS)?.get(1).copied()?).is_some(),
+                    BASIC_CONSTRAINTS => constraints.replace(basic_constraints(value)?).is_some(),
+                    ALTERNATIVE_NAME => alternative.replace(value).is_some(),
                     // Who marks an extension critical wants nobody to act who does not understand it.
-                    _ if critical => return None,
-                    _ => {}
+                    _ => critical,
+                };
+                if is_second {
+                    return None;
                 }
             }
         }
+        let (is_authority, path) = constraints.unwrap_or((false, None));
         (serial.len() <= 20 && outer == signing && it.is_at_end()).then_some(Self {
             signed,
             serial,
             issuer,
             subject,
-            alternative,
+            alternative: alternative.unwrap_or(&[]),
             from,
             to,
             public,
-            usage,
+            usage: usage.unwrap_or(0),
             is_authority,
+            path,
             signing,
             signature,
         })
@@ -276,6 +279,22 @@ fn title_of(name: &[u8]) -> Option<Title> {
     None
 }
 
+/// cA and pathLenConstraint.
+fn basic_constraints(value: &[u8]) -> Option<(bool, Option<u8>)> {
+    let mut it = Der(value).open(tag::SEQUENCE)?;
+    let is_authority = it.peek() == Some(tag::BOOLEAN) && it.take(tag::BOOLEAN)? != [0];
+    let path = match it.peek() {
+        Some(tag::INTEGER) => match it.take(tag::INTEGER)? {
+            [path @ 0..0x80] => Some(*path),
+            // More than any chain here has.
+            [0..0x80, _, ..] => None,
+            _ => return None,
+        },
+        _ => None,
+    };
+    it.is_at_end().then_some((is_authority, path))
+}
+
 /// The octets of a bit string that has no unused bits.
 fn bits(content: &[u8]) -> Option<&[u8]> {
     content
@@ -352,7 +371,8 @@ fn raw_signature(signature: &[u8], out: &mut [u8]) -> Option<()> {
 }
 
 /// Follows `leaf` to a trust anchor. `authorities` are the certificates of authorities that are stored here; those that
-/// are self-issued are trust anchors. A chain has at most three authorities.
+/// are self-issued are trust anchors. A chain has at most three authorities, and no more below one than its path length allows (RFC 5280,
+/// 4.2.1.9); a leaf that is an authority counts among them.
 ///
 /// # Errors
 /// [`CertificateFault::Untrusted`], or the fault of an authority's time.
@@ -363,7 +383,8 @@ pub fn follow<'c>(
     algorithms: &dyn Algorithms,
 ) -> Result<(), CertificateFault> {
     let mut link: Option<Certificate<'c>> = None;
-    for _ in 0..3 {
+    let below = u8::from(leaf.is_authority);
+    for below in below..below + 3 {
         let mut at = 0;
         let issuer = loop {
             let Some(authority) = authorities(at) else {
@@ -373,7 +394,7 @@ pub fn follow<'c>(
                 None => leaf.is_signed_by(&authority, algorithms),
                 Some(link) => link.is_signed_by(&authority, algorithms),
             };
-            if signed {
+            if signed && authority.path.is_none_or(|path| below <= path) {
                 break authority;
             }
             at += 1;
