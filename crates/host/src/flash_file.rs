@@ -10,14 +10,16 @@
 
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io;
+use std::fs::{File, TryLockError};
+use std::io::{self, Write as _};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use flash::{Erase, Nor, NorError, PAGE_BYTES, SECTOR_BYTES};
 use meter::FlashSize;
+
+use crate::private_file;
 
 /// A flash that lives in a file.
 #[derive(Debug)]
@@ -85,10 +87,9 @@ impl FlashFile {
             path: path.to_owned(),
             error,
         };
-        let file = OpenOptions::new()
+        // Keys that clients have changed lie in it as they are.
+        let file = private_file::options()
             .read(true)
-            .write(true)
-            .create(true)
             .truncate(false)
             .open(path)
             .map_err(failed)?;
@@ -121,7 +122,8 @@ impl FlashFile {
                 let mut copy = path.as_os_str().to_owned();
                 copy.push(".damaged");
                 let copy = PathBuf::from(copy);
-                std::fs::write(&copy, head).map_err(failed)?;
+                let aside = private_file::options().truncate(true).open(&copy);
+                aside.and_then(|mut file| file.write_all(head)).map_err(failed)?;
                 Found::Short { bytes, copy }
             }
         };
@@ -271,6 +273,8 @@ const fn image_bytes(size: FlashSize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
     use crate::scratch::Scratch;
 
@@ -317,6 +321,23 @@ mod tests {
         assert!(matches!(FlashFile::open(&path, SIZE), Err(FlashFileError::InUse(_))));
         drop(first);
         assert!(FlashFile::open(&path, SIZE).is_ok());
+    }
+
+    /// Keys lie in it.
+    #[test]
+    fn nobody_but_its_owner_reads_it_or_its_copy() {
+        let scratch = Scratch::new("flash-rights");
+        let path = scratch.join("flash.bin");
+        drop(FlashFile::open(&path, SIZE).expect("a new file"));
+        let rights = |path: &Path| std::fs::metadata(path).expect("a file").permissions().mode() & 0o777;
+        assert_eq!(rights(&path), 0o600);
+        let short = File::options().write(true).open(&path).expect("a file");
+        short.set_len(5_000).expect("a disk");
+        let (_, found) = FlashFile::open(&path, SIZE).expect("opened");
+        let Found::Short { copy, .. } = found else {
+            panic!("{found:?}");
+        };
+        assert_eq!(rights(&copy), 0o600);
     }
 
     #[test]

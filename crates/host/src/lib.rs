@@ -27,6 +27,7 @@ mod links;
 mod mbus_devices;
 mod pace;
 mod packet_trace;
+mod private_file;
 mod scenario;
 mod sensors;
 mod state;

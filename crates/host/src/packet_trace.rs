@@ -18,6 +18,8 @@ use pcap_file::pcapng::PcapNgWriter;
 use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketBlock;
 use pcap_file::pcapng::blocks::interface_description::{InterfaceDescriptionBlock, InterfaceDescriptionOption};
 
+use crate::private_file;
+
 /// A trace file that many connections write to.
 #[derive(Clone)]
 pub(crate) struct PacketTrace {
@@ -47,12 +49,12 @@ impl core::fmt::Debug for PacketTrace {
 }
 
 impl PacketTrace {
-    /// Begins a trace in the file `path`, which is emptied.
+    /// Begins a trace in the file `path`, which is emptied. Passwords may be said in it.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub(crate) fn create(path: &Path) -> io::Result<Self> {
-        let file = BufWriter::new(File::create(path)?);
+        let file = BufWriter::new(private_file::options().truncate(true).open(path)?);
         let mut writer = PcapNgWriter::new(file).map_err(io::Error::other)?;
         // Packets begin with their IP header; time stamps count nanoseconds.
         let interface = InterfaceDescriptionBlock {
