@@ -2,9 +2,12 @@
 //!
 //! A changed key waits until the answer to the change has gone out under the old one; it is in flash before that, so that a power cut
 //! in between leaves the key that the client was told. Nothing prints a key, and no attribute reads one.
+//!
+//! A client's numbers begin anew with a new encryption key. So a key that was in use before is refused: what was recorded under it would
+//! open again.
 
 use cosem::axdr::{Full, Reader, Writer};
-use dlms::security::{Curve, Key, KeySet, PrivateKey, Purpose, Suite};
+use dlms::security::{Curve, Key, KeySet, PrivateKey, Purpose, Suite, wrap};
 
 use crate::config::Secrets;
 
@@ -49,8 +52,41 @@ pub struct Keys {
     generated: Option<(Purpose, PrivateKey)>,
     /// How often the unicast and the broadcast key were changed: counters are of one generation.
     generations: [u8; 2],
+    /// What the unicast and the broadcast key were before.
+    past: [Past; 2],
     pending: [Option<Key>; 4],
 }
+
+/// The last keys of one name that are no longer in use, by their fingerprints, the oldest first.
+#[derive(Clone, Default)]
+struct Past(heapless::Vec<[u8; FINGERPRINT_OCTETS], PAST_KEYS>);
+
+impl Past {
+    fn has(&self, key: &Key) -> bool {
+        fingerprint(key).is_some_and(|it| self.0.contains(&it))
+    }
+
+    fn note(&mut self, key: &Key) {
+        let Some(fingerprint) = fingerprint(key) else {
+            return;
+        };
+        if self.0.is_full() {
+            self.0.remove(0);
+        }
+        let noted = self.0.push(fingerprint);
+        debug_assert!(noted.is_ok(), "there is a place");
+    }
+}
+
+/// What a key is known again by, and cannot be found from: the beginning of what it wraps zeros to.
+fn fingerprint(key: &Key) -> Option<[u8; FINGERPRINT_OCTETS]> {
+    let wrapped = wrap(key, &Key::new(&[0; 16])?)?;
+    wrapped.first_chunk().copied()
+}
+
+/// Keys of one name that are known again: a key that is older than this many changes is taken for a new one.
+const PAST_KEYS: usize = 8;
+const FINGERPRINT_OCTETS: usize = 8;
 
 impl core::fmt::Debug for Keys {
     /// Nothing of them is printed.
@@ -61,10 +97,12 @@ impl core::fmt::Debug for Keys {
     }
 }
 
-/// Octets of the record of the keys: head, four symmetric and four private keys with their lengths.
-pub(crate) const KEYS_OCTETS: usize = 4 + 4 * 33 + 4 * 50;
+/// Octets of the record of the keys: head, four symmetric and four private keys with their lengths, the past of two.
+pub(crate) const KEYS_OCTETS: usize = 4 + 4 * 33 + 4 * 50 + 2 * (1 + PAST_KEYS * FINGERPRINT_OCTETS);
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// Of firmware that knew no key again.
+const WITHOUT_PAST: u8 = 1;
 
 impl Keys {
     /// The keys that the meter leaves the factory with.
@@ -81,6 +119,7 @@ impl Keys {
             private: secrets.private_keys.clone(),
             generated: None,
             generations: [0; 2],
+            past: Default::default(),
             pending: [const { None }; 4],
         }
     }
@@ -144,11 +183,12 @@ impl Keys {
     /// Notes a new key, which waits for [`Keys::adopt`].
     ///
     /// # Errors
-    /// When it is not of the suite's length, or the present key of the same name: its counters would begin anew with it.
+    /// When it is not of the suite's length, or is or was in use under the same name: its counters would begin anew with it.
     pub fn offer(&mut self, id: KeyId, key: Key) -> Result<(), KeyRefusal> {
         let present = self.symmetric(id);
         let same = present.is_some_and(|present| dlms::security::passwords_match(present.octets(), key.octets()));
-        if key.octets().len() != self.suite.key_length() || same {
+        let known = self.past.get(id as usize).is_some_and(|past| past.has(&key));
+        if key.octets().len() != self.suite.key_length() || same || known {
             return Err(KeyRefusal);
         }
         let place = self.pending.get_mut(id as usize).ok_or(KeyRefusal)?;
@@ -175,6 +215,9 @@ impl Keys {
         let mut changed = [false; 2];
         for (at, (place, waiting)) in self.symmetric.iter_mut().zip(&mut self.pending).enumerate() {
             if let Some(key) = waiting.take() {
+                if let (Some(past), Some(old)) = (self.past.get_mut(at), place.as_ref()) {
+                    past.note(old);
+                }
                 *place = Some(key);
                 if let (Some(changed), Some(generation)) = (changed.get_mut(at), self.generations.get_mut(at)) {
                     *changed = true;
@@ -212,14 +255,23 @@ impl Keys {
             out.length(octets.len())?;
             out.put(octets)?;
         }
-        out.octet(purpose)
+        out.octet(purpose)?;
+        for ((past, present), waiting) in self.past.iter().zip(&self.symmetric).zip(&self.pending) {
+            let mut past = past.clone();
+            if let (Some(old), Some(_)) = (present, waiting) {
+                past.note(old);
+            }
+            out.length(past.0.len())?;
+            past.0.iter().try_for_each(|fingerprint| out.put(fingerprint))?;
+        }
+        Ok(())
     }
 
     /// Puts back what was saved; `None` when it cannot be.
     pub(crate) fn restore(&mut self, octets: &[u8]) -> Option<()> {
         let mut reader = Reader::new(octets);
         let [version, suite, unicast, broadcast] = reader.array_of().ok()?;
-        if version != VERSION || Suite::from_id(suite) != Some(self.suite) {
+        if !matches!(version, VERSION | WITHOUT_PAST) || Suite::from_id(suite) != Some(self.suite) {
             return None;
         }
         let mut next = || {
@@ -237,6 +289,14 @@ impl Keys {
             *place = Curve::of(self.suite).and_then(|curve| PrivateKey::new(curve, octets));
         }
         let purpose = Purpose::from_id(reader.octet().ok()?);
+        let mut past: [Past; 2] = Default::default();
+        if version != WITHOUT_PAST {
+            for Past(fingerprints) in &mut past {
+                for _ in 0..reader.length().ok()? {
+                    fingerprints.push(reader.array_of().ok()?).ok()?;
+                }
+            }
+        }
         reader.end().ok()?;
         let [first, second, third, generated] = private;
         // A meter without these two would be one that nobody can speak to.
@@ -246,6 +306,7 @@ impl Keys {
             self.private = [first, second, third];
             self.generated = purpose.zip(generated);
             self.generations = [unicast, broadcast];
+            self.past = past;
         })
     }
 }
@@ -298,9 +359,46 @@ mod tests {
         assert_eq!(keys.symmetric(KeyId::Master).map(Key::octets), Some(&[3; 16][..]));
     }
 
+    /// S1: whatever was in use under a name does not come back, over a cut neither; each name has its own past.
+    #[test]
+    fn a_key_that_was_in_use_is_refused() {
+        let past = u8::try_from(PAST_KEYS).expect("a few");
+        let mut keys = Keys::new(&test_secrets());
+        for number in 1..=past + 1 {
+            assert_eq!(keys.offer(KeyId::Unicast, key(number)), Ok(()));
+            let mut cut = Keys::new(&test_secrets());
+            cut.restore(&saved(&keys)).expect("it was saved");
+            keys.adopt();
+            for old in number.saturating_sub(past)..=number {
+                assert_eq!(keys.offer(KeyId::Unicast, key(old)), Err(KeyRefusal), "{old}");
+                assert_eq!(
+                    cut.offer(KeyId::Unicast, key(old)),
+                    Err(KeyRefusal),
+                    "{old} after a cut"
+                );
+            }
+            assert_eq!(saved(&keys), saved(&cut));
+        }
+        assert_eq!(keys.offer(KeyId::Broadcast, key(past)), Ok(()));
+        assert_eq!(keys.offer(KeyId::Authentication, key(past)), Ok(()));
+    }
+
+    #[test]
+    fn keys_that_older_firmware_kept_are_restored() {
+        let mut keys = Keys::new(&test_secrets());
+        keys.offer(KeyId::Unicast, key(1)).expect("a new one");
+        let mut octets = saved(&keys);
+        octets.truncate(octets.len() - 2 - FINGERPRINT_OCTETS);
+        octets[0] = WITHOUT_PAST;
+        let mut restored = Keys::new(&test_secrets());
+        restored.restore(&octets).expect("it can be read");
+        assert_eq!(restored.symmetric(KeyId::Unicast).map(Key::octets), Some(&[1; 16][..]));
+    }
+
     #[test]
     fn damaged_keys_are_not_restored() {
-        let keys = Keys::new(&test_secrets());
+        let mut keys = Keys::new(&test_secrets());
+        keys.offer(KeyId::Unicast, key(1)).expect("a new one");
         let octets = saved(&keys);
         let mut restored = Keys::new(&test_secrets());
         for cut in 0..octets.len() {

@@ -592,11 +592,11 @@ fn restore_record(it: &mut Model, record: Record, value: &[u8]) -> Option<()> {
             let [received, sent, broadcast] = [word()?, word()?, word()?];
             let [of_unicast, of_broadcast]: [u8; 2] = words.array_of().ok()?;
             words.end().ok()?;
-            // Numbers of a key that was changed since count for nothing.
+            it.security.sent = Counter::restored(sent);
+            // What was received under a key that was changed since counts for nothing.
             let [unicast_now, broadcast_now] = it.keys.generations();
             if of_unicast == unicast_now {
                 it.security.received = Counter::restored(received);
-                it.security.sent = Counter::restored(sent);
             }
             if of_broadcast == broadcast_now {
                 it.security.received_broadcast = Counter::restored(broadcast);

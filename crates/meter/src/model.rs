@@ -530,10 +530,10 @@ impl Model {
             return;
         }
         let [unicast, broadcast] = self.keys.adopt();
-        // A new key has no past: its numbers begin at 1.
+        // Under a new key nothing was recorded: a client's numbers begin at 1. The meter's own go on for ever, so that none comes twice
+        // under one key, whatever key is in use next.
         if unicast {
             self.security.received.begin();
-            self.security.sent.begin();
         }
         if broadcast {
             self.security.received_broadcast.begin();
