@@ -238,6 +238,82 @@ fn a_policy_that_wants_signatures_gets_them_or_nothing() {
     assert_eq!(last, Some(SecurityEvent::Unprotected));
 }
 
+/// What one side says, and what the other answers to it.
+struct Wire {
+    up: Vec<Vec<u8>>,
+    down: Vec<Vec<u8>>,
+}
+
+/// Reads register 2 and listens in; the meter's answer is not yet given to the client.
+fn ask(pair: &mut Pair<'_>) -> Wire {
+    let (mut up, mut down) = (Vec::new(), Vec::new());
+    pair.client
+        .start(pair.now, Command::Get(whole(register(2))), &mut |octets| {
+            up.push(octets.to_vec())
+        })
+        .expect("it can be given");
+    for octets in &up {
+        let heard = pair.link.receive(pair.now, octets, &mut pair.device, &mut |octets| {
+            down.push(octets.to_vec())
+        });
+        assert_eq!(heard, Ok(()));
+    }
+    Wire { up, down }
+}
+
+fn take(pair: &mut Pair<'_>, answer: &[u8]) -> Result<bool, ClientError> {
+    pair.client.receive(pair.now, answer, &mut |_| {})
+}
+
+/// A signature alone has no counter: the server takes no request again, and none from before; the client no answer, not even one with the
+/// same invoke id, and none of another association or for another client.
+#[test]
+fn what_was_signed_alone_is_not_taken_again() {
+    let chest: &'static Chest = Box::leak(Box::new(Chest::new(Suite::One)));
+    let settings = |challenge: u8| Settings {
+        credentials: Credentials::Signature(Challenge::new(&[challenge; 32]).expect("32 octets")),
+        protection: Protection::SIGNED,
+        ..chest.settings()
+    };
+    let associated = |settings: Settings<'static>| {
+        let mut pair = chest.pair(Transport::Wrapper, settings, vec![0; 8192].leak());
+        pair.device.policy = Policy::from_mask(0x90);
+        pair.run(Command::Associate).expect("it is let in");
+        pair
+    };
+    let mut pair = associated(settings(0x5A));
+    let mut wires = Vec::<Wire>::new();
+    for number in 0..17 {
+        let wire = ask(&mut pair);
+        if number == 16 {
+            // Sixteen invoke ids: this one is that of the first.
+            assert_eq!(take(&mut pair, &wires[0].down.concat()), Err(ClientError::Replayed));
+        } else {
+            assert_eq!(take(&mut pair, &wire.down.concat()), Ok(true), "{number}");
+        }
+        wires.push(wire);
+    }
+    for number in [0, 16] {
+        let mut answer = Vec::new();
+        let heard = pair
+            .link
+            .receive(pair.now, &wires[number].up.concat(), &mut pair.device, &mut |octets| {
+                answer.extend_from_slice(octets);
+            });
+        assert_eq!(heard, Ok(()));
+        assert_eq!(answer[8..], [0xD8, 1, 5], "{number}");
+        let last = pair.device.events.last().map(|(_, event)| *event);
+        assert!(
+            matches!(last, Some(SecurityEvent::Replayed { .. })),
+            "{number}: {last:?}"
+        );
+    }
+    let mut other = associated(settings(0x5B));
+    let wire = ask(&mut other);
+    assert_eq!(wire.up.concat().len(), wires[0].up.concat().len());
+    assert_eq!(take(&mut other, &wires[0].down.concat()), Err(ClientError::Replayed));
+}
+
 #[test]
 fn another_title_or_another_key_opens_nothing() {
     let chest = Chest::new(Suite::One);

@@ -113,6 +113,45 @@ fn two_clients_take_turns_on_one_connection() {
     }
 }
 
+/// On the only place of a link, a stranger does not end what goes in general blocks; once it has ended, he is told that he may not.
+#[test]
+fn a_stranger_does_not_end_an_answer_in_general_blocks() {
+    let get = "C001C100030100010800FF0200";
+    let block = "E0810001000009C001C100030100010800FF0200".replace("09C0", "0DC0");
+    let mut device = Device::new();
+    device.services = EVERYTHING;
+    let mut link = WrapperLink::<1>::new(Instant::START, Micros::MAX);
+    let mut lent = vec![0; 30_000];
+    let settings = Settings {
+        receive_max: 100,
+        ..Settings::public(16, 1, EVERYTHING)
+    };
+    let mut client = Client::new(settings, Framing::Wrapper, PATIENCE, 1, &mut lent);
+    command(&mut client, Command::Associate, &mut link, &mut device);
+    let value = device.put_long(20, 20_000);
+    let mut said = Vec::new();
+    client
+        .start(Instant::START, Command::Get(whole(register(20))), &mut |octets| {
+            said.push(octets.to_vec());
+        })
+        .expect("it can be given");
+    let (mut turns, mut finished) = (0, false);
+    while !finished {
+        (said, finished) = turn(&mut client, &said, &mut link, &mut device);
+        if !finished {
+            turns += 1;
+            for pdu in [get, &block] {
+                assert_eq!(say(&mut link, &mut device, 77, pdu), Ok(String::new()), "turn {turns}");
+            }
+        }
+    }
+    assert!(2 < turns, "the stranger had his chances");
+    assert_eq!(client.outcome(), Some(Outcome::Value(Ok(&value[..]))));
+    // Its last block may be asked for once more until the next request.
+    command(&mut client, Command::Get(whole(register(1))), &mut link, &mut device);
+    assert!(say(&mut link, &mut device, 77, get).is_ok_and(|answer| answer.starts_with("D8")));
+}
+
 const AARQ_PUBLIC: &str = "601DA109060760857405080101BE10040E01000000065F1F0400007E1F04B0";
 const AARQ_PASSWORD: &str =
     "6036A1090607608574050801018A0207808B0760857405080201AC0A80083132333435363738BE10040E01000000065F1F0400007E1F04B0";

@@ -582,6 +582,42 @@ fn a_dedicated_key_lives_as_long_as_its_association() {
     assert_eq!(hex(&attacker.ask(&get)), "D80105");
 }
 
+/// A dedicated key in an initiate request that is not encrypted is everybody's: the server takes none, the client sends none.
+#[test]
+fn a_dedicated_key_that_everybody_could_read_is_none() {
+    let key = [0x44; 16];
+    for (protection, expected) in [
+        (Protection::AUTHENTICATED, Some(Diagnostic::NoReason)),
+        (Protection::BOTH, None),
+    ] {
+        let mut attacker = Attacker::new();
+        attacker.device.policy = Policy::NONE;
+        let initiate = attacker.seal(Envelope::Global, protection, 1, &Attacker::initiate(Some(&key)));
+        let aare = attacker.ask(&attacker.aarq(Mechanism::Password, PASSWORD, &initiate));
+        assert_eq!(refusal(&aare), expected, "{protection:?}");
+    }
+    let secrets = Secrets::new();
+    let (_, dedicated) = secrets
+        .associations()
+        .into_iter()
+        .find(|(name, _)| *name == "GMAC, dedicated key")
+        .expect("it is there");
+    for (protection, expected) in [
+        (Protection::NONE, Err(ClientError::Keys)),
+        (Protection::AUTHENTICATED, Err(ClientError::Keys)),
+        (Protection::BOTH, Ok(())),
+    ] {
+        let settings = Settings {
+            protection,
+            ..dedicated.clone()
+        };
+        let mut lent = [0; 1024];
+        let mut pair = Pair::new(Transport::Wrapper, settings, PATIENCE, &mut lent);
+        pair.device.policy = Policy::NONE;
+        assert_eq!(pair.run(Command::Associate), expected, "{protection:?}");
+    }
+}
+
 #[test]
 fn nothing_is_sealed_when_the_counter_has_no_numbers_left() {
     let mut attacker = Attacker::new();

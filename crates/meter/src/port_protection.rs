@@ -8,10 +8,14 @@
 //! ```
 //!
 //! While it is locked nobody who shows a secret gets in, not even with the right one, and the refusal is that of a wrong
-//! one: a guesser learns nothing. Who has an association keeps it, and the public client is served. A lockout is never
+//! one: a guesser learns nothing. That goes for answers to challenges from before the lockout, too. Who has an association keeps it, and the public client is served. A lockout is never
 //! longer than its maximum, so a guesser cannot shut the utility out for good.
+//!
+//! Failures and what is left of a lockout are saved with each snapshot and when a lockout begins. A power cut gives no new attempts; without
+//! power a lockout stands still.
 
 use base::{Instant, Micros};
+use cosem::axdr::{Full, Reader, Writer};
 use cosem::class::{PortSettings, PortState};
 
 /// The protection of the meter's DLMS ports.
@@ -140,10 +144,29 @@ impl PortProtection {
         self.until = self.until.map(|_| Instant::START);
     }
 
-    /// The number of all failures after power up.
-    pub const fn restore_cumulative(&mut self, cumulative: u32) {
-        self.cumulative = cumulative;
+    /// Appends what must outlive a power cut at `now`.
+    pub(crate) fn save(&self, now: Instant, out: &mut Writer<'_>) -> Result<(), Full> {
+        let left = self
+            .until
+            .map_or(0, |until| until.since(now).as_micros().div_ceil(1_000_000));
+        let left = u32::try_from(left).unwrap_or(u32::MAX);
+        [self.cumulative, self.failed, left]
+            .iter()
+            .try_for_each(|number| out.put(&number.to_be_bytes()))
     }
+
+    /// Puts back what was saved, at `now`; firmware of before saved the number of all failures alone.
+    pub(crate) fn restore(&mut self, now: Instant, version: u8, from: &mut Reader<'_>) -> Option<()> {
+        let mut next = || from.array_of().map(u32::from_be_bytes).ok();
+        let cumulative = next()?;
+        let (failed, left) = if version == 1 { (0, 0) } else { (next()?, next()?) };
+        (self.cumulative, self.failed) = (cumulative, failed);
+        self.until = (0 < left).then(|| now + Micros::from_secs(left.into()));
+        Some(())
+    }
+
+    /// Octets of what is saved.
+    pub(crate) const OCTETS: usize = 12;
 
     /// initial times steepness to the power of `beyond`, at most the maximum.
     fn lockout_seconds(&self, beyond: u32) -> u64 {

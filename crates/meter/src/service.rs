@@ -164,8 +164,11 @@ impl Application for Service<'_> {
         let suffices = match mechanism {
             Mechanism::Gmac => true,
             Mechanism::Sha256 => secrets.hls_secret.is_some(),
-            Mechanism::Manufacturer | Mechanism::Md5 | Mechanism::Sha1 => {
-                secrets.hls_secret.is_some() && secrets.old_mechanisms
+            Mechanism::Md5 | Mechanism::Sha1 => secrets.hls_secret.is_some() && secrets.old_mechanisms,
+            // There the secret is a key of AES-128.
+            Mechanism::Manufacturer => {
+                let fits = |secret: &[u8]| secret.len() <= 16;
+                secrets.hls_secret.as_deref().is_some_and(fits) && secrets.old_mechanisms
             }
             Mechanism::Ecdsa => model.keys.private(Purpose::Signature).is_some(),
             Mechanism::None | Mechanism::Password => false,
@@ -355,6 +358,8 @@ impl Application for Service<'_> {
                 if locked {
                     let event = Effect::Event(Log::Security, security::LOCKED_OUT);
                     model.effects.push(event);
+                    // A power cut in the next minute must not end it.
+                    model.effects.push(Effect::Save);
                 }
             }
             SecurityEvent::DecryptionFailed | SecurityEvent::SignatureFailed | SecurityEvent::TitleRefused => {

@@ -11,7 +11,7 @@ use super::settings::Credentials;
 use crate::acse::{AssociationRequest, AssociationResponse, Context, Mechanism, Outcome as Granted};
 use crate::apdu::{ActionRequest, ActionResponse, ActionResult, Exception, tag};
 use crate::initiate::{self, InitiateError, InitiateRequest, InitiateResponse};
-use crate::security::{Challenge, HEADROOM, Sealed, Title, open, seal};
+use crate::security::{Challenge, HEADROOM, Protection, Sealed, Title, open, seal};
 use crate::server::PDU_MAX;
 
 /// Octets of an initiate request or response, with a key said and two signatures around it at most.
@@ -22,9 +22,14 @@ const VALUE: ClientError = ClientError::Protocol(Protocol::Value);
 
 impl Session<'_> {
     pub(super) fn associate(&mut self) -> Result<(), ClientError> {
+        // The initiate request carries the dedicated key: everybody could read it.
+        let is_hidden = self.settings.seals_initiate() && self.settings.protection.covers(Protection::ENCRYPTED);
+        if self.settings.dedicated.is_some() && !is_hidden {
+            return Err(ClientError::Keys);
+        }
         self.state = State::Associating;
         self.work = Work::Nothing;
-        self.general = General::new();
+        self.general = General::new(self.settings.challenge());
         self.received = None;
         (self.dedicated_sent, self.dedicated_received) = (0, None);
         self.send_max = PDU_MAX;
@@ -43,7 +48,7 @@ impl Session<'_> {
         let mut range = HEADROOM..HEADROOM + out.len();
         if let Some(meter) = settings.recovers_at {
             range = self.seal_initiate(&mut scratch, range, meter)?;
-        } else if settings.is_sealing() {
+        } else if settings.seals_initiate() {
             let keys = settings.keys.ok_or(ClientError::Keys)?;
             let counter = self.take_counter()?;
             range = seal(
@@ -106,7 +111,7 @@ impl Session<'_> {
             }
             plain = self.open_initiate(&mut scratch, plain)?;
             received = self.received;
-        } else if self.settings.is_sealing() {
+        } else if self.settings.seals_initiate() {
             let sealed = Sealed::parse(information).map_err(|_| ClientError::Unprotected)?;
             if !sealed.protection().covers(self.settings.protection.ciphered()) {
                 return Err(ClientError::Unprotected);

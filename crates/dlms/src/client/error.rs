@@ -13,7 +13,8 @@ pub enum ClientError {
     NotNow,
     /// The request does not fit into the buffers, or into what was negotiated.
     TooLong,
-    /// The keys that the command needs are missing, do not fit their suite, or their counter has no numbers left.
+    /// The keys that the command needs are missing, do not fit their suite, their counter has no numbers left, or a dedicated key would go
+    /// out without encryption.
     Keys,
     /// The meter did not answer in time.
     NoAnswer,

@@ -18,7 +18,8 @@ const APDU: ClientError = ClientError::Protocol(Protocol::Apdu);
 
 /// What is remembered between two messages.
 pub(super) struct General {
-    /// The transaction identifier of the last request; its answer has the same.
+    /// The transaction identifier of the last request; its answer has the same. No other association has the same ones: they begin with
+    /// octets of its challenge.
     transaction: u64,
     /// The key of the meter's messages, once it said one.
     incoming: Option<Key>,
@@ -27,9 +28,15 @@ pub(super) struct General {
 }
 
 impl General {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new(own: Option<&Challenge>) -> Self {
+        let mut transaction = [0; 8];
+        // Three octets count.
+        let own = own.map_or(&[][..], Challenge::octets);
+        for (octet, chance) in transaction.iter_mut().zip(own.iter().take(5)) {
+            *octet = *chance;
+        }
         Self {
-            transaction: 0,
+            transaction: u64::from_be_bytes(transaction),
             incoming: None,
             is_said: false,
         }
@@ -134,7 +141,7 @@ impl Session<'_> {
 
     /// Seals the request as general-ciphering.
     pub(super) fn seal_general(&mut self, counter: u32) -> Result<Range<usize>, ClientError> {
-        self.general.transaction += 1;
+        self.general.transaction = self.general.transaction.wrapping_add(1);
         let transaction = self.general.transaction.to_be_bytes();
         let (own, meter) = (self.settings.title, self.server_title.ok_or(ClientError::Keys)?);
         let keys = self.settings.keys.ok_or(ClientError::Keys)?;
@@ -250,7 +257,7 @@ impl Session<'_> {
 
     /// Signs what is in the outbox.
     pub(super) fn sign_general(&mut self) -> Result<Range<usize>, ClientError> {
-        self.general.transaction += 1;
+        self.general.transaction = self.general.transaction.wrapping_add(1);
         let transaction = self.general.transaction.to_be_bytes();
         let (own, meter) = (self.settings.title, self.server_title.ok_or(ClientError::Keys)?);
         let it = self.settings.identity.ok_or(ClientError::Keys)?;
@@ -294,9 +301,16 @@ impl Session<'_> {
         let signed = GeneralSigned::parse(octets).map_err(|_| APDU)?;
         let it = self.identity()?;
         let public = it.meter_signing.ok_or(ClientError::Keys)?;
-        if signed.heading.originator != self.server_title || !signed.verify(octets, it.algorithms, &public) {
+        let is_ours = signed
+            .heading
+            .recipient
+            .is_none_or(|title| title == self.settings.title);
+        if signed.heading.originator != self.server_title || !is_ours || !signed.verify(octets, it.algorithms, &public)
+        {
             return Err(ClientError::Deciphering);
         }
+        let transaction = octets.get(signed.heading.transaction.clone());
+        let is_fresh = transaction == Some(&self.general.transaction.to_be_bytes()[..]);
         let content = message.start + signed.content.start..message.start + signed.content.end;
         let first = self.buffer(lent).get(content.start).copied().unwrap_or_default();
         if first == CIPHERING {
@@ -305,6 +319,10 @@ impl Session<'_> {
         let plain = !Sealed::is_tag(first);
         if plain && self.settings.protection.ciphered() != Protection::NONE {
             return Err(ClientError::Unprotected);
+        }
+        // What is sealed has a counter. Of a signature alone only this tells that it is no recorded one.
+        if plain && !is_fresh {
+            return Err(ClientError::Replayed);
         }
         Ok((content, plain))
     }

@@ -187,7 +187,7 @@ impl<'b> Session<'b> {
             conformance: settings.conformance,
             settings,
             counter,
-            general: General::new(),
+            general: General::new(None),
             received: None,
             dedicated_sent: 0,
             dedicated_received: None,

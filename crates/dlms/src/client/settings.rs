@@ -182,4 +182,9 @@ impl<'k> Settings<'k> {
     pub(super) fn is_sealing(&self) -> bool {
         self.context == Context::Ciphered && self.protection != Protection::NONE
     }
+
+    /// Whether the initiate request is sealed: it cannot be signed.
+    pub(super) fn seals_initiate(&self) -> bool {
+        self.context == Context::Ciphered && self.protection.ciphered() != Protection::NONE
+    }
 }

@@ -23,6 +23,11 @@ pub(super) const NORMAL_HEAD: usize = 4;
 pub(super) const LIST_HEAD: usize = 3;
 
 impl Cover {
+    /// Whether nobody else can read it.
+    pub(super) fn is_encrypted(self) -> bool {
+        self.sealed.is_some_and(|(_, by)| by.covers(Protection::ENCRYPTED))
+    }
+
     /// The longest APDU whose PDU, protection included, is not too long.
     pub(super) fn room(self) -> usize {
         self.room_in(self.pdu_max)

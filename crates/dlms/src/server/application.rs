@@ -117,7 +117,8 @@ pub enum SecurityEvent {
     SignatureFailed,
     /// A certificate that nobody here vouches for, or none where one is needed.
     Certificate(CertificateFault),
-    /// A message that opens, but whose counter was used before.
+    /// A message that opens, but whose counter was used before. A message that has a signature alone has a transaction identifier instead, of
+    /// which the last four octets are told.
     Replayed {
         /// The counter it came with.
         received: u32,
@@ -155,7 +156,8 @@ impl core::error::Error for Replay {}
 
 /// The device behind a server: objects, clients, keys, counters. Every answer is immediate.
 pub trait Application {
-    /// Whether this client may have this association, and with what.
+    /// Whether this client may have this association, and with what. It is asked when the client proposes it, and again before an answer
+    /// to a challenge is looked at.
     ///
     /// # Errors
     /// The diagnostic of the refusal: [`Diagnostic::NoReason`] for a client or logical device that does not exist,

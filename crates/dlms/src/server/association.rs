@@ -181,7 +181,11 @@ impl From<CertificateFault> for Refusal {
         Self {
             diagnostic: Diagnostic::CALLING_QUALIFIER_NOT_RECOGNISED,
             error: None,
-            event: Some(SecurityEvent::Certificate(fault)),
+            event: Some(match fault {
+                // Somebody wants in whose title nobody here knows.
+                CertificateFault::Missing => SecurityEvent::TitleRefused,
+                fault => SecurityEvent::Certificate(fault),
+            }),
         }
     }
 }
@@ -369,7 +373,17 @@ impl Session {
             return Err(Exception::NOT_ALLOWED);
         };
         let client = terms.peer.client;
-        let answer = answer_challenges(terms, floor, parameters, from_client, from_server, app);
+        // It was admitted when it asked. Since then others may have guessed so often that nobody's answer is looked at.
+        let proposal = Proposal {
+            client,
+            server: terms.peer.server,
+            context: terms.context,
+            mechanism: terms.mechanism,
+        };
+        let answer = app
+            .admit(proposal)
+            .ok()
+            .and_then(|_| answer_challenges(terms, floor, parameters, from_client, from_server, app));
         let mut data = [0; 2 + ANSWER_MAX];
         let mut data = Writer::new(&mut data);
         let written = answer.map(|token| data.value(Octets(&token)));
@@ -588,7 +602,7 @@ fn negotiate(
         // A key that everybody could read, or of another suite, is none.
         Some(key) => Some(Dedicated {
             key: Key::new(key)
-                .filter(|key| cover.sealed.is_some() && suite.is_some_and(|it| it.key_length() == key.octets().len()))
+                .filter(|key| cover.is_encrypted() && suite.is_some_and(|it| it.key_length() == key.octets().len()))
                 .ok_or(InitiateError::Refused)?,
             last: None,
             sent: 0,

@@ -27,6 +27,8 @@ pub(super) struct Party {
     pub(super) dedicated: Option<Dedicated>,
     /// The key of its signatures, once it was needed.
     pub(super) signer: Option<PublicKey>,
+    /// The transaction identifier of the last message that had a signature alone.
+    signed_last: Vec<u8, TRANSACTION_MAX>,
     exchange: Exchange,
     /// The key of its last message, expanded.
     schedule: Schedule,
@@ -114,6 +116,12 @@ pub(super) const fn is_protected(tag: u8) -> bool {
     Sealed::is_tag(tag) || matches!(tag, CIPHERING | SIGNING)
 }
 
+/// A transaction identifier as a number of any length: without leading zeros.
+fn digits(transaction: &[u8]) -> &[u8] {
+    let zeros = transaction.iter().take_while(|octet| **octet == 0).count();
+    transaction.get(zeros..).unwrap_or(&[])
+}
+
 impl Party {
     pub(super) const fn new(peer: Peer, title: Option<Title>, policy: Policy, dialect: Dialect) -> Self {
         Self {
@@ -123,6 +131,7 @@ impl Party {
             dialect,
             dedicated: None,
             signer: None,
+            signed_last: Vec::new(),
             exchange: Exchange {
                 transaction: Vec::new(),
                 kind: Kind::Identified,
@@ -159,6 +168,9 @@ impl Party {
             _ => {
                 if !self.policy.admits(signed) {
                     return Err(SecurityEvent::Unprotected.into());
+                }
+                if signed != Protection::NONE {
+                    self.expect_later()?;
                 }
                 (content, signed, None)
             }
@@ -237,6 +249,30 @@ impl Party {
         self.signer = Some(public);
         self.note(octets, signed.heading.transaction);
         Ok(signed.content)
+    }
+
+    /// A message that has a signature alone has no counter: its transaction identifier must be greater than that of the one before, or it
+    /// may be a recorded one.
+    fn expect_later(&mut self) -> Result<(), Distrust> {
+        let now = digits(&self.exchange.transaction);
+        let last = digits(&self.signed_last);
+        if (now.len(), now) <= (last.len(), last) {
+            let low = |digits: &[u8]| {
+                digits
+                    .iter()
+                    .fold(0, |number: u32, octet| number << 8 | u32::from(*octet))
+            };
+            return Err(Distrust {
+                // It is no invocation counter.
+                exception: Exception::DECIPHERING,
+                event: Some(SecurityEvent::Replayed {
+                    received: low(now),
+                    expected: low(last).wrapping_add(1),
+                }),
+            });
+        }
+        self.signed_last.clone_from(&self.exchange.transaction);
+        Ok(())
     }
 
     /// The title of the sender, when it may be the one who is said, and we are meant.

@@ -124,6 +124,9 @@ impl Session {
     /// When the answer is one of a stream of blocks, [`Session::proceed`] makes the next one.
     pub fn serve(&mut self, peer: Peer, length: usize, app: &mut dyn Application) -> bool {
         let length = length.min(PDU_MAX);
+        if self.is_giving_to_another(peer) && !self.is_for_all(peer, app) {
+            return false;
+        }
         self.streaming = false;
         if self.inbox.get(HEADROOM) == Some(&tag::GENERAL_BLOCK) && 0 < length {
             return self.block(peer, length, app).unwrap_or_else(|exception| {
@@ -164,6 +167,18 @@ impl Session {
             self.refuse(peer, exception, app);
         }
         0 < self.outbox.len()
+    }
+
+    /// Whether somebody else's request or answer goes in general blocks, of which the last may still be asked for: what a stranger is answered
+    /// would take its place.
+    fn is_giving_to_another(&self, peer: Peer) -> bool {
+        let is_another = |terms: &Terms| terms.peer != peer;
+        self.blocks != Blocks::Idle && self.association.terms().is_some_and(is_another)
+    }
+
+    /// Whether what is in the inbox is heard all the same: it begins a new association, or is said to all meters at once.
+    fn is_for_all(&self, peer: Peer, app: &dyn Application) -> bool {
+        self.inbox.get(HEADROOM) == Some(&acse::REQUEST) || app.pre_established(peer.client, peer.server).is_some()
     }
 
     /// Answers a request that was too long for the inbox.
@@ -242,8 +257,8 @@ impl Session {
         Ok(())
     }
 
-    /// Serves a request of a client that has no association by having asked for it. It disturbs nobody who has: nothing
-    /// of it is kept, and it is not answered.
+    /// Serves a request of a client that has no association by having asked for it. It disturbs nobody who has, unless that one is served
+    /// in general blocks: nothing of it is kept, and it is not answered.
     fn unasked(&mut self, peer: Peer, length: usize, app: &mut dyn Application) -> Result<(), Exception> {
         let Some(it) = app.pre_established(peer.client, peer.server) else {
             let first = self.inbox.get(HEADROOM).copied().unwrap_or_default();

@@ -27,6 +27,7 @@ use crate::interval::{ENERGIES, Intervals, N_INTERVALS};
 use crate::mbus::Channels;
 use crate::model::Model;
 use crate::outage::Outages;
+use crate::port_protection::PortProtection;
 use crate::security::Counter;
 
 /// A feature's part of the snapshot.
@@ -60,14 +61,10 @@ const SECTIONS: &[Section] = &[
     },
     Section {
         id: 2,
-        version: 1,
-        room: 8,
-        save: |it, out| out.put(&it.port_protection.state(it.now).cumulative.to_be_bytes()),
-        restore: |it, _, from| {
-            let cumulative = from.array_of().ok()?;
-            it.port_protection.restore_cumulative(u32::from_be_bytes(cumulative));
-            Some(())
-        },
+        version: 2,
+        room: PortProtection::OCTETS.next_multiple_of(WORD),
+        save: |it, out| it.port_protection.save(it.now, out),
+        restore: |it, version, from| it.port_protection.restore(it.now, version, from),
     },
     Section {
         id: 10,

@@ -6,9 +6,9 @@ use std::vec::Vec;
 use std::{format, vec};
 
 use base::Micros;
-use dlms::acse::Mechanism;
+use dlms::acse::{AssociationResponse, Mechanism};
 use dlms::client::{Command, Credentials, Settings};
-use dlms::security::{Challenge, Envelope, HEADROOM, Key, Keys, Protection, Secret, Title, seal};
+use dlms::security::{Challenge, Envelope, HEADROOM, Key, Keys, Protection, Secret, Title, gmac_token, seal};
 use dlms::server::Link;
 
 use super::talker::{CLIENT, ENERGY, Known, SERVICES, Talker, wrapped};
@@ -314,6 +314,114 @@ fn guessed_secrets_of_hls_lock_the_port() {
         life.log(JournalId::SecurityLog),
         [AUTHENTICATION, LOCKED_OUT, LOCK_OUT_ENDED]
     );
+}
+
+/// HLS 2 has a key of 16 octets: with a longer secret nobody could answer, so it is not offered and nobody is counted.
+#[test]
+fn a_secret_that_is_too_long_for_hls_2_is_for_the_others() {
+    let known = Known::of_tests();
+    let long = b"a-secret-of-some-17";
+    for (length, is_offered) in [(16, true), (17, false)] {
+        let secret = &long[..length];
+        let mut life = Life::ordered(&Config {
+            secrets: Secrets {
+                hls_secret: Secret::new(secret),
+                old_mechanisms: true,
+                ..config().secrets
+            },
+            ..config()
+        });
+        let own = Challenge::new(&[0x5A; 32]).expect("32 octets");
+        let settings = Settings {
+            credentials: Credentials::Secret(Mechanism::Manufacturer, secret, own),
+            ..known.settings()
+        };
+        let answered = Talker::new(&life, settings, 1).ask(&mut life, Command::Associate);
+        match answered {
+            Ok(_) => assert!(is_offered, "{length}"),
+            Err(why) => assert!(!is_offered && why.contains("MechanismNotRecognised"), "{length}: {why}"),
+        }
+        assert_eq!(life.meter.model().port_protection.state(life.now).cumulative, 0);
+        assert!(shows(&mut life, secret), "{length}: HLS 6");
+    }
+}
+
+/// Handshakes that were begun before the lockout are answered in it: no answer is looked at, wrong ones are counted, and the right one
+/// neither gets in nor ends the lockout.
+#[test]
+fn a_lockout_is_for_handshakes_that_were_begun_before_it() {
+    let known = Known::of_tests();
+    let keys = Keys {
+        suite: known.suite,
+        encryption: &known.encryption,
+        authentication: &known.authentication,
+    };
+    let mut life = begin();
+    let mut begun = Vec::new();
+    for _ in 0..31 {
+        let mut talker = Talker::new(&life, known.settings(), fresh(&life));
+        let mut asked = Vec::new();
+        talker
+            .client
+            .start(life.now, Command::Associate, &mut |frame| asked = frame.to_vec())
+            .expect("it asks");
+        let answer = life.hand(&mut talker.link, &asked).0.concat();
+        let response = AssociationResponse::parse(&answer[8..]).expect("an AARE");
+        let challenge = response.authentication.and_then(Challenge::new).expect("StoC");
+        begun.push((talker.link, challenge));
+    }
+    let answer = |life: &mut Life, (link, challenge): &mut (Link, Challenge), is_right: bool| {
+        let number = fresh(life);
+        let mut token = gmac_token(keys, CLIENT, number + 1, challenge).expect("a token");
+        token[16] ^= u8::from(!is_right);
+        let reply = [&hex("C301C1 000F 0000280000FF 01 01 0911")[..], &token].concat();
+        let connections = life.meter.model().connections;
+        say(life, link, &sealed(&reply, Protection::BOTH, CLIENT, number));
+        life.meter.model().connections != connections
+    };
+    let (first, others) = begun.split_first_mut().expect("some");
+    assert!(answer(&mut life, first, true), "the right answer gets in");
+    for (number, one) in others.iter_mut().enumerate() {
+        assert!(!answer(&mut life, one, 15 <= number), "{number}");
+    }
+    let state = life.meter.model().port_protection.state(life.now);
+    assert_eq!((state.status, state.failed, state.cumulative), (1, 10, 30));
+    life.idle(61);
+    let counter = fresh(&life);
+    life.serves(known.settings(), counter)
+        .expect("it is let in when the time is over");
+}
+
+/// Neither a lockout nor the failures before it are forgotten without power.
+#[test]
+fn a_lockout_outlives_power_cuts() {
+    let state = |life: &Life| {
+        let state = life.meter.model().port_protection.state(life.now);
+        (state.status, state.failed, state.cumulative)
+    };
+    let mut wrong = AARQ_LLS.to_vec();
+    let at = wrong.windows(8).position(|it| it == PASSWORD).expect("it is in there");
+    wrong[at] ^= 1;
+    let (mut life, _) = Life::begin(super::Bench::new(), Some(start()));
+    let mut link = life.connect();
+    for _ in 0..9 {
+        say(&mut life, &mut link, &wrong);
+    }
+    life.step(Input::PowerFailing).expect("a good farewell");
+    let (mut life, _) = Life::begin(life.bench.revived(), Some(start()));
+    assert_eq!(state(&life), (0, 9, 9));
+    let mut link = life.connect();
+    say(&mut life, &mut link, &wrong);
+    assert_eq!(state(&life), (1, 10, 10));
+    // Without a farewell.
+    let (mut life, _) = Life::begin(life.bench.revived(), Some(start()));
+    assert_eq!(state(&life), (1, 10, 10));
+    let mut link = life.connect();
+    say(&mut life, &mut link, AARQ_LLS);
+    assert_eq!(state(&life), (1, 10, 10), "the right password, too");
+    life.idle(61);
+    say(&mut life, &mut link, AARQ_LLS);
+    assert_eq!(state(&life), (0, 0, 10));
 }
 
 /// Nothing, cut, nested without end, lengths and counts that lie, and what no tag begins.

@@ -567,6 +567,64 @@ fn a_raised_policy_is_old_or_new_after_a_cut() {
     cut_everywhere(&chest, &|_| {}, &act);
 }
 
+/// HLS 7 by somebody whose certificate nobody ever stored: refused and told, like any other stranger's title.
+#[test]
+fn a_signature_without_a_certificate_is_told() {
+    let chest = Chest::new();
+    let known = factory();
+    let mut life = chest.boot(virgin());
+    life.idle(1);
+    let settings = Settings {
+        title: *b"HES\0\0\0\0\x09",
+        identity: Some(chest.identity()),
+        credentials: Credentials::Signature(Challenge::new(&[0x5A; 32]).expect("32 octets")),
+        ..known.settings()
+    };
+    let refused = Talker::new(&life, settings, 1).ask(&mut life, Command::Associate);
+    assert!(refused.is_err(), "{refused:?}");
+    assert_eq!(life.log(JournalId::SecurityLog), [49]);
+    assert_eq!(life.log(JournalId::FraudLog), [49]);
+}
+
+/// A roll-back to a key of before would bring its numbers back: what was recorded under it would open once more. So it is refused; and the
+/// meter's own numbers go on under every key.
+#[test]
+fn a_key_of_before_does_not_come_back() {
+    let chest = Chest::new();
+    let known = factory();
+    let (mut life, mut talker) = chest.managed(&known);
+    let back = transfer(&[(KeyId::Unicast, 0)]);
+    let change = |talker: &mut Talker<'_>, life: &mut Life, octet| {
+        let parameters = transfer(&[(KeyId::Unicast, octet)]);
+        let changed = talker.ask(life, Command::Act(setup(2), Some(&parameters)));
+        drop(changed.unwrap_or_else(|why| panic!("{octet}: {why}")));
+    };
+    let mut sent = life.meter.model().security.sent.last();
+    change(&mut talker, &mut life, 0x11);
+    for (present, next) in [(0x11, 0x12), (0x12, 0x13)] {
+        let known = Known {
+            encryption: key(present),
+            ..factory()
+        };
+        let mut talker = Talker::new(&life, known.settings(), 1);
+        talker
+            .ask(&mut life, Command::Associate)
+            .expect("its numbers begin anew");
+        let refused = talker.ask(&mut life, Command::Act(setup(2), Some(&back)));
+        assert!(refused.is_err(), "{present:02X}: {refused:?}");
+        let now = life.meter.model().security.sent.last();
+        assert!(sent < now, "{sent} before, {now} under {present:02X}");
+        sent = now;
+        life.step(Input::PowerFailing).expect("a good farewell");
+        life = chest.boot(life.bench.revived().flash);
+        let mut talker = Talker::new(&life, known.settings(), 100);
+        talker.ask(&mut life, Command::Associate).expect("it is let in");
+        let refused = talker.ask(&mut life, Command::Act(setup(2), Some(&back)));
+        assert!(refused.is_err(), "{present:02X} after a boot: {refused:?}");
+        change(&mut talker, &mut life, next);
+    }
+}
+
 /// Each change is refused whole when one part of it is wrong, and told in the logs when it is done.
 #[test]
 fn changes_are_refused_whole_and_told() {
