@@ -37,9 +37,9 @@ use counters::{Counters, Start};
 use deeds::{AskedAction, AskedSet};
 use expectation::{ASKED, Reply};
 use failure::{Attempt, Failure};
-use haul::{Haul, hint_at_credentials};
+use haul::{Haul, hint_at_credentials, unlisted};
 use moment::{Moment, RangeDeviation};
-use output::{Format, Report, listing};
+use output::{Absent, Format, Report, listing, printable};
 use progress::Progress;
 use secrets::{Secrets, SecurityArgs};
 use talk::{Broken, Talk};
@@ -224,7 +224,7 @@ pub(crate) fn run(args: &ReadArgs) -> ExitCode {
     match read(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("ferraris: {failure}");
+            eprintln!("ferraris: {}", printable(&failure.to_string()));
             failure.exit_code()
         }
     }
@@ -256,7 +256,13 @@ fn read(args: &ReadArgs) -> Result<(), Failure> {
         let text = sign_on::sign_on(&mut wire, &place.text(), &args.device_address, Goal::ReadOut)?;
         let mut out = std::io::stdout().lock();
         // Whoever closes the pipe has seen enough.
-        let _reader_gone = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        for line in text.split_inclusive('\n') {
+            let (line, end) = line.split_at(line.trim_end_matches(['\r', '\n']).len());
+            let _reader_gone = out
+                .write_all(printable(line).as_bytes())
+                .and_then(|()| out.write_all(end.as_bytes()));
+        }
+        let _reader_gone = out.flush();
         return Ok(());
     }
     let secrets = Secrets::gather(&args.security, &state)?;
@@ -523,7 +529,7 @@ impl Reader<'_> {
         };
         let ended = ended.map_err(|failure| haul.deeds.told(failure));
         let something = 0 < haul.deeds.done()
-            || !haul.replies.is_empty()
+            || haul.replies.iter().any(|reply| reply.value.is_ok())
             || report.profile.is_some_and(|(_, it)| !it.rows.is_empty());
         if !something && ended.is_err() {
             return ended;
@@ -557,16 +563,23 @@ impl Reader<'_> {
         }
         let asked = haul.replies.len() + haul.deeds.done();
         let refused = haul.replies.iter().filter(|reply| reply.value.is_err()).count() + haul.deeds.refused();
+        let lacking = haul.replies.iter().filter(|reply| reply.value == Err(Absent::Unlisted));
+        let lacking: Vec<_> = lacking.map(|reply| reply.attribute.name).collect();
+        let lacking = match lacking.as_slice() {
+            [] => None,
+            names => Some(format!(". {}", unlisted(names, &self.secrets))),
+        };
         match refused {
             0 => Ok(()),
             _ if refused == asked && report.profile.is_none() => Err(Failure::Refused(format!(
-                "{place}: the meter gives client {} none of what was asked for; see the reason beside each name.{}",
+                "{place}: the meter gives client {} none of what was asked for; see the reason beside each name{}",
                 self.secrets.client,
-                hint_at_credentials(&self.secrets),
+                lacking.unwrap_or_else(|| format!(".{}", hint_at_credentials(&self.secrets))),
             ))),
             _ => Err(Failure::Partial(format!(
-                "{place}: {refused} of {asked} {} were refused; see the reason beside each name",
+                "{place}: {refused} of {asked} {} were refused; see the reason beside each name{}",
                 if 0 < haul.deeds.done() { "things" } else { "attributes" },
+                lacking.unwrap_or_default(),
             ))),
         }
     }

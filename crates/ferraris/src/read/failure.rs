@@ -162,10 +162,10 @@ pub(crate) fn explain(error: &ClientError, attempt: &Attempt) -> Failure {
             refused(attempt, refusal)
         }
         ClientError::Exception(exception) => Failure::Refused(format!("{place}: {error}. {}", hint(*exception, means))),
-        ClientError::Impostor => Failure::Refused(format!(
+        ClientError::Impostor => Failure::Failed(format!(
             "{place}: {error}. Wrong keys, or not the meter that they are for; nothing was read"
         )),
-        ClientError::Deciphering | ClientError::Unprotected => Failure::Refused(format!(
+        ClientError::Deciphering | ClientError::Unprotected => Failure::Failed(format!(
             "{place}: {error}. Check encryption_key and authentication_key in --keys, and the suite"
         )),
         ClientError::Keys => Failure::Usage(format!(

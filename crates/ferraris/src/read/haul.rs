@@ -9,7 +9,7 @@ use super::deeds::Deeds;
 use super::failure::Failure;
 use super::notation;
 use super::objects::{Identity, Listed, Objects};
-use super::output::Reply as Shown;
+use super::output::{Absent, Reply as Shown, UNLISTED};
 use super::profile::{Reading, Wanted};
 use super::secrets::{Authentication, Secrets};
 use super::talk::{self, Broken, Talk};
@@ -99,26 +99,37 @@ impl Haul {
         if args.list {
             return Ok(());
         }
-        let mut wanted = wanted(args, secrets, objects)?;
+        let mut wanted = wanted(args, objects);
         self.act(talk, args, secrets, objects)?;
-        while let Some(piece) = wanted.get(self.replies.len()..).filter(|piece| !piece.is_empty()) {
-            let piece = piece.get(..16).unwrap_or(piece);
-            let answers = talk.get_all(piece)?;
+        while let Some(attribute) = wanted.get(self.replies.len()) {
+            if attribute.class_id == UNLISTED {
+                self.replies.push(Shown {
+                    attribute: *attribute,
+                    value: Err(Absent::Unlisted),
+                    data: None,
+                    measure: None,
+                });
+                continue;
+            }
+            let left = wanted.get(self.replies.len()..).unwrap_or_default().iter();
+            let piece = left.take_while(|it| it.class_id != UNLISTED).take(16);
+            let piece: Vec<Attribute> = piece.copied().collect();
+            let answers = talk.get_all(&piece)?;
             if objects.remembered && answers.iter().any(is_no_object) {
                 objects.renew(talk)?;
                 self.list.clone_from(&objects.known.objects);
                 self.replies.clear();
-                wanted = self::wanted(args, secrets, objects)?;
+                wanted = self::wanted(args, objects);
                 continue;
             }
-            let measures = objects.measures(talk, piece)?;
+            let measures = objects.measures(talk, &piece)?;
             for ((attribute, answer), measure) in piece.iter().zip(answers).zip(measures) {
                 let data = answer.as_ref().ok().map(|octets| notation::typed(octets));
                 let value = match answer {
                     Ok(octets) => Ok(Value::parse(&octets).map_err(|error| {
                         Failure::Failed(format!("{}: the meter's value is none: {error}", attribute.name))
                     })?),
-                    Err(error) => Err(error),
+                    Err(error) => Err(Absent::Refused(error)),
                 };
                 self.replies.push(Shown {
                     attribute: *attribute,
@@ -208,8 +219,8 @@ fn state_of(talk: &mut Talk<'_, '_>) -> Result<String, Broken> {
     Ok(answers.collect::<Vec<_>>().join("-"))
 }
 
-/// The attributes that are read beside a profile.
-fn wanted(args: &ReadArgs, secrets: &Secrets, objects: &Objects) -> Result<Vec<Attribute>, Failure> {
+/// The attributes that are read beside a profile; those that the list lacks are of class [`UNLISTED`].
+fn wanted(args: &ReadArgs, objects: &Objects) -> Vec<Attribute> {
     if args.all {
         let all = objects.known.objects.iter().flat_map(|object| {
             // Buffers and lists are asked for by name.
@@ -217,39 +228,47 @@ fn wanted(args: &ReadArgs, secrets: &Secrets, objects: &Objects) -> Result<Vec<A
             let readable = object.readable.iter().filter(move |index| !large(index));
             readable.map(|index| Attribute::new(object.class, object.obis(), *index))
         });
-        return Ok(all.collect());
+        return all.collect();
     }
     if args.obis.is_empty() && args.profile.is_none() {
         if !args.set.is_empty() || !args.action.is_empty() {
-            return Ok(Vec::new());
+            return Vec::new();
         }
         let usual = objects
             .known
             .objects
             .iter()
             .filter(|object| object.readable.contains(&2) && (object.class == 8 || matches!(object.class, 3..=5)));
-        return Ok(usual
+        return usual
             .map(|object| Attribute::new(object.class, object.obis(), 2))
-            .collect());
+            .collect();
     }
     args.obis
         .iter()
         .map(|asked| {
-            let class = class_of(asked.name, asked.class, secrets, objects)?;
-            Ok(Attribute::new(class, asked.name, asked.index))
+            let class = asked.class.or_else(|| objects.class_of(asked.name));
+            Attribute::new(class.unwrap_or(UNLISTED), asked.name, asked.index)
         })
         .collect()
 }
 
 /// The class that was said, else that of the object list.
 fn class_of(name: Obis, said: Option<u16>, secrets: &Secrets, objects: &Objects) -> Result<u16, Failure> {
-    said.or_else(|| objects.class_of(name)).ok_or_else(|| {
-        Failure::Refused(format!(
-            "{name} is not in the object list of client {client}.{hint} See --list, or name its class to ask all the same: {name}/3",
-            client = secrets.client,
-            hint = hint_at_credentials(secrets),
-        ))
-    })
+    said.or_else(|| objects.class_of(name))
+        .ok_or_else(|| Failure::Refused(unlisted(&[name], secrets)))
+}
+
+/// What to try with names that the object list lacks.
+pub(super) fn unlisted(names: &[Obis], secrets: &Secrets) -> String {
+    let is = if names.len() == 1 { "is" } else { "are" };
+    let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+    format!(
+        "{all} {is} not in the object list of client {client}.{hint} See --list, or name the class to ask all the same: {first}/3",
+        all = names.join(", "),
+        client = secrets.client,
+        hint = hint_at_credentials(secrets),
+        first = names.first().map_or("", String::as_str),
+    )
 }
 
 /// What a client that shows no secret may try.

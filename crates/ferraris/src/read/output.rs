@@ -27,10 +27,31 @@ pub(crate) enum Format {
 /// One attribute that was asked for.
 pub(crate) struct Reply {
     pub(crate) attribute: Attribute,
-    pub(crate) value: Result<Value, AccessError>,
+    pub(crate) value: Result<Value, Absent>,
     /// The value with its types.
     pub(crate) data: Option<String>,
     pub(crate) measure: Option<Measure>,
+}
+
+/// Why there is no value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Absent {
+    /// The meter gives none.
+    Refused(AccessError),
+    /// The object list does not have the object, and nobody said its class.
+    Unlisted,
+}
+
+/// The class of what is [`Absent::Unlisted`]; no object has it.
+pub(crate) const UNLISTED: u16 = 0;
+
+impl core::fmt::Display for Absent {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Refused(error) => error.fmt(f),
+            Self::Unlisted => f.write_str("not in the object list"),
+        }
+    }
 }
 
 /// Everything that one call brought.
@@ -47,7 +68,7 @@ pub(crate) struct Report<'a> {
 
 impl Reply {
     /// The value as what its attribute is: octets of a clock or a stamp as date and time.
-    fn shown(&self) -> Result<Value, AccessError> {
+    fn shown(&self) -> Result<Value, Absent> {
         self.value.clone().map(|value| shown(self.attribute, value))
     }
 }
@@ -74,7 +95,9 @@ impl Report<'_> {
     fn table(&self) -> String {
         let mut text = format!(
             "{} at {}, firmware {}\n",
-            self.logical_device_name, self.place, self.firmware
+            printable(self.logical_device_name),
+            self.place,
+            printable(self.firmware)
         );
         let written = self.deeds.written.iter().map(|it| {
             let result = it
@@ -92,10 +115,11 @@ impl Report<'_> {
             [method(it), result, meaning(it.method.name)]
         });
         let read = self.replies.iter().map(|it| self.line(it));
-        let lines: Vec<[String; 3]> = written.chain(invoked).chain(read).collect();
-        if !lines.is_empty() {
+        let mut lines = written.chain(invoked).chain(read).peekable();
+        if lines.peek().is_some() {
             text.push('\n');
-            text += &aligned(&lines, &[false, true, false]);
+            let lines = lines.map(|line| line.map(|field| printable(&field)));
+            text += &aligned(&lines.collect::<Vec<_>>(), &[false, true, false]);
         }
         if let Some((name, reading)) = self.profile {
             let _fits = write!(
@@ -112,7 +136,7 @@ impl Report<'_> {
             let mut gaps = reading.gaps.iter().peekable();
             for (index, row) in reading.rows.iter().enumerate() {
                 lines.push(self.row(reading, row, |value, measure, sign| {
-                    value.text(measure.map(|it| Measure { unit: 255, ..it }), sign)
+                    printable(&value.text(measure.map(|it| Measure { unit: 255, ..it }), sign))
                 }));
                 if let Some(gap) = gaps.next_if(|gap| gap.after == index) {
                     lines.push(vec![format!("({} rows are not in the meter)", gap.rows)]);
@@ -158,13 +182,19 @@ impl Report<'_> {
         let values = self.replies.iter().map(|reply| {
             let mut json = json!({
                 "obis": reply.attribute.name.to_string(),
-                "class": reply.attribute.class_id,
+                "class": class(reply.attribute),
                 "attribute": reply.attribute.index,
                 "meaning": meaning(reply.attribute.name),
             });
             match reply.shown() {
                 Ok(value) => json["value"] = value.json(reply.measure, self.sign),
-                Err(error) => json["error"] = json!({ "code": error.code(), "text": error.to_string() }),
+                Err(absent) => {
+                    let code = match absent {
+                        Absent::Refused(error) => Some(error.code()),
+                        Absent::Unlisted => None,
+                    };
+                    json["error"] = json!({ "code": code, "text": absent.to_string() });
+                }
             }
             if let Some(data) = &reply.data {
                 json["data"] = json!(data);
@@ -306,7 +336,7 @@ impl Report<'_> {
             };
             put(vec![
                 reply.attribute.name.to_string(),
-                reply.attribute.class_id.to_string(),
+                class(reply.attribute).map_or_else(String::new, |it| it.to_string()),
                 reply.attribute.index.to_string(),
                 value,
                 reply.measure.map(Measure::symbol).unwrap_or_default(),
@@ -363,10 +393,16 @@ pub(crate) fn listing(list: &[Listed], format: Format) -> String {
 
 /// `1-0:1.8.0`, with class and attribute where the attribute is not the usual one.
 fn label(attribute: Attribute) -> String {
-    match attribute.index {
-        2 => attribute.name.to_string(),
-        index => format!("{}/{}:{index}", attribute.name, attribute.class_id),
+    match (attribute.index, class(attribute)) {
+        (2, _) => attribute.name.to_string(),
+        (index, Some(class)) => format!("{}/{class}:{index}", attribute.name),
+        (index, None) => format!("{}:{index}", attribute.name),
     }
+}
+
+/// The class, where it is known.
+fn class(attribute: Attribute) -> Option<u16> {
+    Some(attribute.class_id).filter(|class| *class != UNLISTED)
 }
 
 /// `0-0:96.3.10/70 method 1`.
@@ -416,6 +452,19 @@ fn aligned<L: AsRef<[String]>>(lines: &[L], right: &[bool]) -> String {
     text
 }
 
+/// What comes from a meter as a terminal may show it: what would move the cursor, or do worse, is written as an escape.
+pub(crate) fn printable(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter.is_control() {
+            safe.extend(letter.escape_default());
+        } else {
+            safe.push(letter);
+        }
+    }
+    safe
+}
+
 /// RFC 4180.
 fn quoted(field: &str) -> String {
     if field.contains([',', '"', '\r', '\n']) {
@@ -437,6 +486,50 @@ mod tests {
             vec!["bbb".to_owned(), "1".to_owned()],
         ];
         assert_eq!(aligned(&lines, &[false, true]), "a    10\na long remark\nbbb   1\n");
+    }
+
+    #[test]
+    fn what_a_meter_says_does_not_rule_the_terminal() {
+        const NAME: cosem::Obis = cosem::Obis::new("0-0:96.1.0");
+        let attribute = Attribute::new(1, NAME, 2);
+        let text = || Value::Text("a\u{1b}]0;b\u{7}c\u{9b}2J\nd".to_owned());
+        let replies = [text(), Value::Array(vec![text()])].map(|value| Reply {
+            attribute,
+            value: Ok(value),
+            data: None,
+            measure: None,
+        });
+        let wanted = super::super::profile::Wanted {
+            name: NAME,
+            from: None,
+            to: None,
+            last: None,
+            deviation: super::super::moment::RangeDeviation::AsWritten,
+            sign: DeviationSign::Standard,
+        };
+        let mut reading = Reading::new(wanted);
+        reading.columns = vec![super::super::profile::Column {
+            attribute,
+            measure: None,
+        }];
+        reading.rows = vec![vec![text()]];
+        let report = Report {
+            place: "here",
+            logical_device_name: "\u{1b}[31mNAME",
+            firmware: "\r1.0",
+            client: 1,
+            deeds: &Deeds::default(),
+            replies: &replies,
+            profile: Some((&NAME, &reading)),
+            sign: DeviationSign::Standard,
+        };
+        let table = report.text(Format::Table);
+        assert!(!table.chars().any(|it| it.is_control() && it != '\n'), "{table:?}");
+        assert_eq!(table.matches("a\\u{1b}]0;b\\u{7}c\\u{9b}2J\\nd").count(), 3, "{table}");
+        assert!(
+            table.starts_with("\\u{1b}[31mNAME at here, firmware \\r1.0\n"),
+            "{table}"
+        );
     }
 
     #[test]

@@ -133,6 +133,40 @@ impl Cutter {
     }
 }
 
+/// Stands between reader and meter and changes the last octet of everything that the meter says from its message `first` on.
+pub(crate) fn forger(meter: &str, first: usize) -> String {
+    let socket = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = socket.local_addr().expect("an address").to_string();
+    let meter = meter.to_owned();
+    std::thread::spawn(move || {
+        for reader in socket.incoming() {
+            let (Ok(mut reader), Ok(mut meter)) = (reader, TcpStream::connect(&meter)) else {
+                return;
+            };
+            let mut to_meter = meter.try_clone().expect("a stream");
+            let mut from_reader = reader.try_clone().expect("a stream");
+            std::thread::spawn(move || std::io::copy(&mut from_reader, &mut to_meter));
+            for message in 1.. {
+                // The wrapper's header says how long it is.
+                let mut header = [0; 8];
+                if meter.read_exact(&mut header).is_err() {
+                    break;
+                }
+                let mut octets = vec![0; usize::from(u16::from_be_bytes([header[6], header[7]]))];
+                meter.read_exact(&mut octets).expect("the rest of it");
+                if first <= message {
+                    *octets.last_mut().expect("an APDU") ^= 1;
+                }
+                if reader.write_all(&[&header[..], &octets].concat()).is_err() {
+                    break;
+                }
+            }
+            let _gone = (meter.shutdown(Shutdown::Both), reader.shutdown(Shutdown::Both));
+        }
+    });
+    address
+}
+
 fn pass(mut meter: TcpStream, mut reader: TcpStream, mut budget: usize, cuts: &AtomicUsize) {
     let mut octets = [0; 512];
     while let Ok(count @ 1..) = meter.read(&mut octets) {

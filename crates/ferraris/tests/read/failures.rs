@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use crate::command::Bench;
+use crate::command::{Bench, forger};
 
 #[test]
 fn a_wrong_secret_is_a_refusal_that_says_what_to_try() {
@@ -150,4 +150,61 @@ fn some_of_it_is_partial_and_none_of_it_refused() {
     let said = bench.read("wrapper", &["--obis", "1-0:1.8.0/3"]);
     assert_eq!(said.code, Some(4), "{said:#?}");
     assert!(said.out.contains("read-write denied"), "{}", said.out);
+    // A name that the object list lacks keeps nobody from the others.
+    let asked = [
+        "--obis",
+        "1-0:99.99.0",
+        "--obis",
+        "0-0:1.0.0",
+        "--obis",
+        "1-0:99.98.0:3",
+    ];
+    let said = bench.read("wrapper", &[&["--format", "json"], &asked[..]].concat());
+    assert_eq!(said.code, Some(5), "{said:#?}");
+    assert!(said.value("0-0:1.0.0")["value"].is_string(), "{said:#?}");
+    for name in ["1-0:99.99.0", "1-0:99.98.0"] {
+        let reply = said.value(name);
+        assert_eq!(reply["error"]["text"], "not in the object list");
+        assert!(
+            reply["class"].is_null() && reply["error"]["code"].is_null(),
+            "{reply:#}"
+        );
+    }
+    for part in [
+        "2 of 3 attributes were refused",
+        "1-0:99.99.0, 1-0:99.98.0 are not in the object list of client 16",
+    ] {
+        assert!(said.err.contains(part), "{part} is missing: {}", said.err);
+    }
+    let said = bench.read("wrapper", &asked);
+    assert!(said.out.contains("\n1-0:99.98.0:3  "), "{}", said.out);
+    let said = bench.read("wrapper", &["--obis", "1-0:99.99.0"]);
+    assert_eq!(said.code, Some(4), "{said:#?}");
+}
+
+/// The association's answers, the proof of the meter, and everything afterwards: what does not open cannot be used (1), and is no refusal.
+#[test]
+fn what_does_not_decipher_is_a_failure_and_what_came_before_it_is_shown() {
+    let bench = Bench::begin(&[]);
+    let names = ["--obis", "1-0:1.8.0/3", "--obis", "1-0:2.8.0/3"];
+    assert_eq!(bench.read("wrapper", &[&["KEYS"], &names[..]].concat()).code, Some(0));
+    // AARE, proof, identity, measures and values.
+    let mut codes = Vec::new();
+    for (first, counter) in (1..).zip((1000..).step_by(1000)) {
+        let address = forger(bench.meter.address("wrapper"), first);
+        let counter = i32::to_string(&counter);
+        let said = bench.read_at(&address, &[&["KEYS", "--first-counter", &counter], &names[..]].concat());
+        if said.code == Some(0) {
+            break;
+        }
+        assert!(!said.err.contains("once more"), "it is not tried again: {}", said.err);
+        assert_eq!(said.code, Some(1), "{said:#?}");
+        assert!(
+            said.err.contains("--keys") || said.err.contains("Wrong keys"),
+            "{}",
+            said.err
+        );
+        codes.push(said.code);
+    }
+    assert!(4 <= codes.len(), "{codes:?}");
 }

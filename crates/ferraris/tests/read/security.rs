@@ -168,7 +168,7 @@ fn a_name_that_the_public_client_does_not_have_names_client_and_credentials() {
         ],
     );
     let said = read(&bench, "wrapper", &["--obis", "1-0:99.99.0"]);
-    fails(&said, 4, &["1-0:99.99.0 is not in the object list of client 1."]);
+    fails(&said, 5, &["1-0:99.99.0 is not in the object list of client 1."]);
     assert!(!said.err.contains("--password"), "{}", said.err);
 }
 
