@@ -7,7 +7,7 @@
 //!
 //! An end that the schedule names comes exactly once, stamped with itself, whatever happened meanwhile: ends that passed without power come
 //! one after the other when it returns; one that the clock was set over comes at the setting, marked; one that the clock was set back over
-//! does not come again. While the clock is invalid no end comes by schedule.
+//! does not come again. While the clock is invalid no end comes by schedule, and none is looked for: nobody knows after which moment.
 
 use base::Utc;
 use cosem::Obis;
@@ -60,6 +60,10 @@ pub struct Billing {
     closed: Option<Utc>,
     /// The next end by schedule.
     due: Option<Utc>,
+    /// The end by schedule that came last, whoever closed a period since.
+    ended: Option<Utc>,
+    /// The reading when the last period was closed, whatever its stamp is. It moves with the clock, so what passed since is known.
+    closed_at: Option<Utc>,
     /// Seconds in which a command or the button does not close another one.
     lockout: u16,
     /// Rows of the profile when the state was saved: a row that is there beyond them was written, and the power went before that was noted.
@@ -88,6 +92,8 @@ impl Billing {
             number: 0,
             closed: None,
             due: None,
+            ended: None,
+            closed_at: None,
             lockout: LOCKOUT_SECONDS,
             rows: 0,
         }
@@ -122,27 +128,49 @@ impl Billing {
         self.lockout = seconds;
     }
 
-    /// Waits for the first end after `utc`; the one that was closed last does not come again.
+    /// Waits for the first end after `utc`; the one that came last does not come again. While the clock is invalid an end that was waited for
+    /// is kept, if the schedule still has it.
     pub fn align(&mut self, clock: &Clock, utc: Utc) {
+        if !clock.is_valid() {
+            self.due = self.due.filter(|due| self.is_end(clock, *due));
+            return;
+        }
         self.due = self.schedule.next_after(clock, utc);
-        if self.due.is_some() && self.due == self.closed {
+        if self.due.is_some() && self.due == self.ended {
             self.due = self.due.and_then(|due| self.schedule.next_after(clock, due));
         }
     }
 
-    /// Goes on after a power cut with the end that was waited for, or begins to wait.
+    /// Whether the schedule names this moment.
+    fn is_end(&self, clock: &Clock, due: Utc) -> bool {
+        self.schedule.next_after(clock, due.plus(-1)) == Some(due)
+    }
+
+    /// Goes on after a power cut, or when the time is known again, with the end that passed meanwhile, or begins to wait.
     pub fn resume(&mut self, clock: &Clock, utc: Utc) {
         // An end of another schedule is none: it was changed after the last save.
-        let is_end = |due: Utc| self.schedule.next_after(clock, due.plus(-1)) == Some(due);
-        if !self.due.is_some_and(is_end) {
+        if !self.due.is_some_and(|due| due <= utc && self.is_end(clock, due)) {
             self.align(clock, utc);
+        }
+    }
+
+    /// The local clock reads otherwise than `before`: ends keep their local readings. The one that is waited for comes at once when local time
+    /// was moved over it (of several the last), and none comes again that has come.
+    pub fn realign(&mut self, before: &Clock, clock: &Clock, utc: Utc) {
+        let moved = |at: Utc| clock.utc_of(before.local(at));
+        self.ended = self.ended.map(moved);
+        self.due = self.due.map(moved).filter(|due| self.is_end(clock, *due));
+        match self.due {
+            None => self.align(clock, utc),
+            Some(due) if due <= utc && clock.is_valid() => self.jump(clock, utc),
+            Some(_) => {}
         }
     }
 
     /// An end that is over at `utc`, if there is one; the next one is waited for from there.
     pub fn elapse(&mut self, clock: &Clock, utc: Utc) -> Option<Utc> {
         let stamp = self.due.filter(|due| *due <= utc && clock.is_valid())?;
-        self.due = self.schedule.next_after(clock, stamp);
+        self.pass(clock, stamp);
         Some(stamp)
     }
 
@@ -150,6 +178,7 @@ impl Billing {
     pub fn pass(&mut self, clock: &Clock, stamp: Utc) {
         if self.due == Some(stamp) {
             self.due = self.schedule.next_after(clock, stamp);
+            self.ended = Some(stamp);
         }
     }
 
@@ -172,17 +201,22 @@ impl Billing {
     /// # Errors
     /// [`LockedOut`] when one was closed less than the lock-out ago.
     pub fn permit(&self, utc: Utc) -> Result<(), LockedOut> {
-        let last = self.closed.map(|closed| utc.seconds_since(closed));
+        let last = self.closed_at.map(|closed| utc.seconds_since(closed));
         match last {
             Some(passed) if (0..i64::from(self.lockout)).contains(&passed) => Err(LockedOut),
             _ => Ok(()),
         }
     }
 
-    /// Notes that a period was closed, and how many rows the profile has had by now.
-    pub const fn close(&mut self, stamp: Utc, rows: u32) {
+    /// The clock was set this many seconds ahead, or back.
+    pub fn shift(&mut self, seconds: i64) {
+        self.closed_at = self.closed_at.map(|at| at.plus(seconds));
+    }
+
+    /// Notes that a period with this stamp was closed at `utc`, and how many rows the profile has had by now.
+    pub const fn close(&mut self, stamp: Utc, utc: Utc, rows: u32) {
         self.number = self.number.saturating_add(1);
-        self.closed = Some(stamp);
+        (self.closed, self.closed_at) = (Some(stamp), Some(utc));
         self.rows = rows;
     }
 
@@ -205,22 +239,32 @@ impl Billing {
         out.put(&self.number.to_be_bytes())?;
         out.put(&self.rows.to_be_bytes())?;
         out.put(&moment(self.closed))?;
-        out.put(&moment(self.due))
+        out.put(&moment(self.due))?;
+        out.put(&moment(self.ended))?;
+        out.put(&moment(self.closed_at))
     }
 
-    /// Reads what [`Billing::save`] wrote; changes nothing when the octets are too few.
-    pub fn restore(&mut self, from: &mut Reader<'_>) -> Option<()> {
+    /// Reads what [`Billing::save`] wrote; changes nothing when the octets are too few. Version 1 ends with the next end.
+    pub fn restore(&mut self, version: u8, from: &mut Reader<'_>) -> Option<()> {
         let number = u32::from_be_bytes(from.array_of().ok()?);
         let rows = u32::from_be_bytes(from.array_of().ok()?);
-        let [closed, due] = [from.array_of().ok()?, from.array_of().ok()?].map(i64::from_be_bytes);
-        let moment = |unix: i64| Some(Utc::from_unix(unix)).filter(|_| unix != i64::MIN);
+        let mut moment = || {
+            let unix = i64::from_be_bytes(from.array_of().ok()?);
+            Some(Some(Utc::from_unix(unix)).filter(|_| unix != i64::MIN))
+        };
+        let (closed, due) = (moment()?, moment()?);
+        let (ended, closed_at) = match version {
+            1 => (closed, closed),
+            _ => (moment()?, moment()?),
+        };
         (self.number, self.rows) = (number, rows);
-        (self.closed, self.due) = (moment(closed), moment(due));
+        (self.closed, self.due) = (closed, due);
+        (self.ended, self.closed_at) = (ended, closed_at);
         Some(())
     }
 
     /// Octets of the saved form.
-    pub const LENGTH: usize = 24;
+    pub const LENGTH: usize = 40;
 }
 
 #[cfg(test)]
@@ -259,9 +303,15 @@ mod tests {
         let mut out = Writer::new(&mut octets);
         billing.save(&mut out).expect("it fits");
         let saved = out.written();
-        assert_eq!(billing.restore(&mut Reader::new(&saved[..Billing::LENGTH - 1])), None);
+        assert_eq!(
+            billing.restore(2, &mut Reader::new(&saved[..Billing::LENGTH - 1])),
+            None
+        );
         let mut revived = Billing::new(Scheme::First);
-        assert_eq!(revived.restore(&mut Reader::new(saved)), Some(()));
+        // As older firmware saved it, too.
+        assert_eq!(revived.restore(1, &mut Reader::new(&saved[..24])), Some(()));
+        assert_eq!(revived.due(), billing.due());
+        assert_eq!(revived.restore(2, &mut Reader::new(saved)), Some(()));
         revived.resume(&clock, utc(4, 3, 0, 0));
         let ends = core::array::from_fn(|_| revived.elapse(&clock, utc(4, 3, 0, 0)));
         let expected = [utc(1, 31, 23, 0), utc(2, 28, 23, 0), utc(3, 31, 22, 0)].map(Some);
@@ -275,7 +325,7 @@ mod tests {
         let (mut billing, clock) = running(utc(6, 30, 21, 50));
         billing.jump(&clock, utc(6, 30, 22, 10));
         assert_eq!(billing.elapse(&clock, utc(6, 30, 22, 10)), Some(utc(6, 30, 22, 0)));
-        billing.close(utc(6, 30, 22, 0), 1);
+        billing.close(utc(6, 30, 22, 0), utc(6, 30, 22, 10), 1);
         billing.jump(&clock, utc(6, 30, 21, 55));
         assert_eq!(billing.due(), Some(utc(7, 31, 22, 0)));
         billing.jump(&clock, utc(5, 20, 0, 0));
@@ -292,10 +342,12 @@ mod tests {
     fn nobody_closes_twice_within_the_lockout() {
         let (mut billing, _) = running(utc(6, 30, 21, 50));
         assert_eq!(billing.permit(utc(6, 30, 21, 50)), Ok(()));
-        billing.close(utc(6, 30, 22, 0), 1);
+        billing.close(utc(6, 30, 21, 0), utc(6, 30, 22, 0), 1);
         assert_eq!(billing.permit(utc(6, 30, 22, 0).plus(59)), Err(LockedOut));
         assert_eq!(billing.permit(utc(6, 30, 22, 1)), Ok(()));
         assert_eq!(billing.permit(utc(6, 30, 21, 0)), Ok(())); // the clock was set back: nobody waits for hours
+        billing.shift(-3_600);
+        assert_eq!(billing.permit(utc(6, 30, 21, 0)), Err(LockedOut)); // when it was set back only just now
         billing.set_lockout(0);
         assert_eq!(billing.permit(utc(6, 30, 22, 0)), Ok(()));
     }

@@ -149,6 +149,12 @@ impl Clock {
         }
     }
 
+    /// The moment at which the local clock reads `local`; the first when it comes twice.
+    #[must_use]
+    pub fn utc_of(&self, local: Civil) -> Utc {
+        local.utc().plus(60 * i64::from(self.deviation_of_local(local)))
+    }
+
     /// Whether daylight saving holds at `utc`.
     #[must_use]
     pub fn is_daylight_saving(&self, utc: Utc) -> bool {

@@ -8,7 +8,7 @@ use crate::billing::{BILLING_SCRIPTS, Billing, Scheme};
 use crate::effect::Effect;
 use crate::event_log::{Log, standard};
 use crate::model::Model;
-use crate::profile::Profile;
+use crate::profile::{JournalId, Profile};
 
 /// Billing of a scheme among both.
 const fn at(billing: &mut [Billing; 2], scheme: Scheme) -> &mut Billing {
@@ -46,19 +46,23 @@ impl Model {
         for scheme in Scheme::ALL {
             self.billing(scheme).save(out)?;
         }
-        let marks = |scheme: Scheme| self.profiles.get(scheme.journal()).map_or(0, Profile::marks);
-        out.put(&Scheme::ALL.map(marks))
+        let marks = |journal: JournalId| self.profiles.get(journal).map_or(0, Profile::marks);
+        out.put(&JournalId::PROFILES.map(marks))
     }
 
-    /// Reads what [`Model::save_billing`] wrote; `None` when it is too short.
-    pub(crate) fn restore_billing(&mut self, from: &mut Reader<'_>) -> Option<()> {
+    /// Reads what [`Model::save_billing`] wrote; `None` when it is too short. Version 1 has no marks but those of the billing profiles.
+    pub(crate) fn restore_billing(&mut self, version: u8, from: &mut Reader<'_>) -> Option<()> {
         for scheme in Scheme::ALL {
-            self.billing_mut(scheme).restore(from)?;
+            self.billing_mut(scheme).restore(version, from)?;
         }
-        for scheme in Scheme::ALL {
+        let marked = match version {
+            1 => JournalId::PROFILES.get(JournalId::BillingProfile1.index()..)?,
+            _ => &JournalId::PROFILES,
+        };
+        for journal in marked {
             let marks = from.octet().ok()?;
-            if let Some(profile) = self.profiles.get_mut(scheme.journal()) {
-                profile.mark(marks);
+            if let Some(profile) = self.profiles.get_mut(*journal) {
+                profile.resume(marks);
             }
         }
         Some(())
@@ -105,9 +109,12 @@ impl Model {
     /// Closes a period by command, script or button, unless one was closed only just now.
     ///
     /// # Errors
-    /// `TemporaryFailure` within the lock-out.
+    /// `TemporaryFailure` within the lock-out, and while the row of another close waits to be written.
     pub fn close_by_hand(&mut self, scheme: Scheme) -> Result<(), ActionError> {
         let utc = self.utc();
+        if self.effects.closes(scheme) {
+            return Err(ActionError::TemporaryFailure);
+        }
         let permitted = self.billing(scheme).permit(utc);
         permitted.map_err(|_locked_out| ActionError::TemporaryFailure)?;
         self.close(scheme, utc);
@@ -134,7 +141,8 @@ impl Model {
     /// The row of a period is written.
     pub(crate) fn closed(&mut self, scheme: Scheme, stamp: Utc) {
         let written = self.journals.get(scheme.journal().index()).map_or(0, |it| it.written);
-        self.billing_mut(scheme).close(stamp, written);
+        let utc = self.utc();
+        self.billing_mut(scheme).close(stamp, utc, written);
         if scheme == Scheme::First {
             self.demand.reset_maxima();
         }

@@ -141,6 +141,8 @@ pub enum Record {
 pub struct Effects {
     queue: Deque<(Effect, Actor), EFFECTS>,
     overrun: bool,
+    /// Schemes whose row was put aside, since its journal is being laid out, while what is behind it is done.
+    aside: [bool; 2],
     /// Who acts now: what is pushed is done in his name.
     pub acting: Actor,
 }
@@ -152,6 +154,7 @@ impl Effects {
         Self {
             queue: Deque::new(),
             overrun: false,
+            aside: [false; 2],
             acting: Actor::Meter,
         }
     }
@@ -189,6 +192,30 @@ impl Effects {
         self.queue
             .iter()
             .any(|(effect, _)| matches!(effect, Effect::CloseBilling(..)))
+    }
+
+    /// Whether the row of a billing period of this scheme waits to be written.
+    #[must_use]
+    pub fn closes(&self, scheme: Scheme) -> bool {
+        self.aside.get(scheme as usize) == Some(&true)
+            || self
+                .queue
+                .iter()
+                .any(|(effect, _)| matches!(effect, Effect::CloseBilling(it, _) if *it == scheme))
+    }
+
+    /// An effect was put aside, and comes back by [`Effects::put_back`].
+    pub fn note_aside(&mut self, effect: Effect) {
+        if let Effect::CloseBilling(scheme, _) = effect
+            && let Some(aside) = self.aside.get_mut(scheme as usize)
+        {
+            *aside = true;
+        }
+    }
+
+    /// All that was put aside is back.
+    pub const fn end_aside(&mut self) {
+        self.aside = [false; 2];
     }
 
     /// Forgets everything: what restoring from flash leaves behind must not act on the world.

@@ -99,11 +99,26 @@ impl Outages {
         self.threshold_seconds = seconds;
     }
 
+    /// The clock was set this many seconds ahead, or back: what is under way began by so much later, or earlier, of its readings.
+    pub fn shift(&mut self, by: i64) {
+        let moved = |utc: Utc| utc.plus(by);
+        for failures in &mut self.kinds {
+            if UNKNOWN < failures.began {
+                failures.began = seconds(moved(Utc::from_unix(i64::from(failures.began))));
+            }
+        }
+        self.resumed = self.resumed.map(moved);
+    }
+
     /// The meter is back at `to`; it was without power since `from`, if that is known and both are readings of a valid clock.
     pub fn resume(&mut self, from: Option<Utc>, to: Utc) {
         let began = from.map_or(UNKNOWN, seconds);
         for failures in &mut self.kinds {
             failures.begin(began);
+            if from.is_none() {
+                // What began before the clock was lost has no length by this one.
+                failures.began = UNKNOWN;
+            }
         }
         let [.., all] = &mut self.kinds;
         let _is_in_the_register = all.end(seconds(to), self.threshold_seconds);

@@ -296,6 +296,20 @@ impl Profile {
         self.marks |= bits;
     }
 
+    /// Goes on after a power cut in a period with these marks; the next row has them, whether it ends this period or a later one.
+    pub const fn resume(&mut self, marks: u8) {
+        self.marks = marks;
+    }
+
+    /// The local clock reads otherwise: a period whose end moved is shorter or longer than it should be.
+    fn realign(&mut self, clock: &Clock, utc: Utc) {
+        let before = self.due;
+        self.align(clock, utc);
+        if before.is_some() && self.due != before {
+            self.mark(status::DATA_NOT_VALID);
+        }
+    }
+
     /// Ends the running period if it is over at `utc`, and answers the time stamp of its row.
     pub fn elapse(&mut self, clock: &Clock, utc: Utc) -> Option<Utc> {
         let stamp = self.due.filter(|due| *due <= utc)?;
@@ -395,6 +409,13 @@ impl Profiles {
     pub fn align(&mut self, clock: &Clock, utc: Utc) {
         for profile in &mut self.0 {
             profile.align(clock, utc);
+        }
+    }
+
+    /// Lets all wait for the next boundary of a local clock that reads otherwise, and marks those whose end moved.
+    pub fn realign(&mut self, clock: &Clock, utc: Utc) {
+        for profile in &mut self.0 {
+            profile.realign(clock, utc);
         }
     }
 

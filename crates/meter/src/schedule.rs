@@ -56,7 +56,18 @@ impl Schedule {
     /// # Errors
     /// `OtherReason` when it is not 1 to 5, or the times that are set are not of that kind.
     pub fn set_kind(&mut self, kind: u8) -> Result<(), AccessError> {
-        if !(1..=5).contains(&kind) || !fits(kind, &self.times) {
+        if !fits(kind, &self.times) {
+            return Err(AccessError::OtherReason);
+        }
+        self.restore_kind(kind)
+    }
+
+    /// Takes attribute 3 back after a power cut, whatever the times are that stand until its own are back.
+    ///
+    /// # Errors
+    /// `OtherReason` when it is not 1 to 5.
+    pub fn restore_kind(&mut self, kind: u8) -> Result<(), AccessError> {
+        if !(1..=5).contains(&kind) {
             return Err(AccessError::OtherReason);
         }
         self.kind = kind;
@@ -229,7 +240,7 @@ impl Time {
                 return None;
             }
             let local = Utc::from_unix(day * 86_400 + of_day).civil();
-            let at = local.utc().plus(60 * i64::from(clock.deviation_of_local(local)));
+            let at = clock.utc_of(local);
             (utc < at).then_some(at)
         })
     }

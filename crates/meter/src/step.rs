@@ -179,6 +179,7 @@ impl Core {
                     // Not `expect`, which would bring the printing of all effects into an image.
                     let pushed = waiting.push((effect, actor)).is_ok();
                     assert!(pushed, "it was not full");
+                    self.model.effects.note_aside(effect);
                 }
                 Err(error @ MemoryError::Fault(Fault::Busy)) => {
                     self.model.effects.put_back(effect, actor);
@@ -194,6 +195,7 @@ impl Core {
         for (effect, actor) in waiting.into_iter().rev() {
             self.model.effects.put_back(effect, actor);
         }
+        self.model.effects.end_aside();
         if self.model.effects.overran() {
             self.model.note_critical(error_bit::PROGRAM);
         }

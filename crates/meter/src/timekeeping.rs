@@ -8,7 +8,7 @@ use cosem::{AccessError, ActionError, Attribute, DateTime, Obis};
 
 use crate::billing::Billing;
 use crate::capture;
-use crate::clock::{ClockRefusal, DaylightSaving, Shift};
+use crate::clock::{Clock, ClockRefusal, DaylightSaving, Shift};
 use crate::effect::{Change, Effect, Record};
 use crate::event_log::{Log, security, standard};
 use crate::model::{Model, error_bit};
@@ -213,6 +213,12 @@ impl Model {
         self.synchronised = Some(Synchronised { at: shift.to, by });
         self.effects.push(Effect::SetRtc(shift.to));
         self.note_valid_clock();
+        // What is under way keeps its length, whatever the clock says of its beginning.
+        let moved = shift.to.seconds_since(shift.from);
+        self.outages.shift(moved);
+        for billing in &mut self.billing {
+            billing.shift(moved);
+        }
         if shift.is_event && by == Synchroniser::TimeSource {
             // What a client sets is in the log of parameter changes by its request; what the board sets is there by this.
             let digest = |utc| capture::fnv_1a(self.clock.date_time(utc).octets());
@@ -323,8 +329,9 @@ impl Model {
     pub fn set_daylight_saving(&mut self, change: impl FnOnce(&mut DaylightSaving)) -> Result<(), AccessError> {
         let mut rules = self.clock.daylight_saving();
         change(&mut rules);
+        let before = self.clock.clone();
         self.clock.set_daylight_saving(rules)?;
-        self.realign();
+        self.realign(&before);
         Ok(())
     }
 
@@ -333,19 +340,25 @@ impl Model {
     /// # Errors
     /// `OtherReason` when it is none.
     pub fn set_zone(&mut self, minutes: i16) -> Result<(), AccessError> {
+        let before = self.clock.clone();
         self.clock.set_zone(minutes)?;
-        self.realign();
+        self.realign(&before);
         Ok(())
     }
 
-    /// The local clock reads otherwise, the time is the same.
-    fn realign(&mut self) {
+    /// The local clock reads otherwise than `before`, the time is the same.
+    fn realign(&mut self, before: &Clock) {
         let utc = self.utc();
-        self.profiles.align(&self.clock, utc);
+        if self.awake {
+            self.profiles.realign(&self.clock, utc);
+        } else {
+            // Parameters are being restored: nothing was changed in a running period.
+            self.profiles.align(&self.clock, utc);
+        }
         self.intervals.align(&self.clock, utc);
         self.demand.realign(&self.clock, utc, self.tariffs.demand());
         for billing in &mut self.billing {
-            billing.align(&self.clock, utc);
+            billing.realign(before, &self.clock, utc);
         }
         self.summer = self.clock.is_daylight_saving(utc);
         self.look_again();

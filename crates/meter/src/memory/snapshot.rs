@@ -28,6 +28,7 @@ use crate::mbus::Channels;
 use crate::model::Model;
 use crate::outage::Outages;
 use crate::port_protection::PortProtection;
+use crate::profile::N_PROFILES;
 use crate::security::Counter;
 
 /// A feature's part of the snapshot.
@@ -115,10 +116,10 @@ const SECTIONS: &[Section] = &[
     },
     Section {
         id: 17,
-        version: 1,
-        room: 2 * Billing::LENGTH + 8,
+        version: 2,
+        room: (2 * Billing::LENGTH + N_PROFILES).next_multiple_of(WORD),
         save: |it, out| it.save_billing(out),
-        restore: |it, _, from| it.restore_billing(from),
+        restore: |it, version, from| it.restore_billing(version, from),
     },
     Section {
         id: 18,

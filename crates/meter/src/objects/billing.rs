@@ -65,7 +65,16 @@ const fn schedule(scheme: Scheme) -> SingleActionSchedule<Model> {
             Ok(())
         },
         kind: |it, which| it.billing(of(which)).schedule.kind(),
-        set_kind: |it, which, kind| it.billing_mut(of(which)).schedule.set_kind(kind),
+        set_kind: |it, which, kind| {
+            let is_restored = !it.awake;
+            let schedule = &mut it.billing_mut(of(which)).schedule;
+            if is_restored {
+                // Its times are restored after it.
+                schedule.restore_kind(kind)
+            } else {
+                schedule.set_kind(kind)
+            }
+        },
         times: |it, which, out| it.billing(of(which)).schedule.write_times(out),
         set_times: |it, which, value| {
             it.billing_mut(of(which)).schedule.set_times(value)?;

@@ -8,15 +8,16 @@ use std::collections::BTreeSet;
 use std::vec::Vec;
 use std::{format, println, vec};
 
-use base::Utc;
-use metrology::{Element, Quantity, Tariff};
+use base::{Micros, Utc};
+use metrology::{Apparent, Element, Measurement, PhaseReading, Position, Quantity, Tariff};
 
 use super::registration::{INTEGER_0, begin, date_time, utc};
-use super::{Life, hex};
+use super::{Bench, Life, hex};
+use crate::billing::Scheme;
 use crate::calendar::tests::Written;
 use crate::event_log::standard;
 use crate::profile::{JournalId, status};
-use crate::{Battery, Contact, Input};
+use crate::{Battery, Contact, Input, Trouble};
 
 const DST: u8 = status::DAYLIGHT_SAVING;
 const PDN: u8 = status::POWER_DOWN;
@@ -275,6 +276,12 @@ fn when_the_clock_is_set_backwards_over_the_end_of_a_month() {
     assert_eq!(quarters, [(utc(2026, 7, 31, 22, 0, 0), DST | CAD)]);
     assert_eq!((days.len(), billing.len(), events), (1, 0, vec![4, 5]));
     assert_eq!(stamps(&life, JournalId::BillingProfile1).len(), 1);
+    // Also when a hand closed another period meanwhile.
+    let mut life = quiet(utc(2026, 7, 31, 22, 5, 0));
+    life.step(Input::Contact(Contact::BillingButton)).expect("a good step");
+    let (_, _, billing, _) = set(&mut life, utc(2026, 7, 31, 21, 50, 0), utc(2026, 7, 31, 22, 5, 0));
+    assert_eq!(billing, []);
+    assert_eq!(life.meter.model().billing(Scheme::First).number(), 2);
 }
 
 #[test]
@@ -341,7 +348,11 @@ fn when_the_zone_is_set() {
     let (quarters, days, billing, events) = seen.since(&life);
     assert_eq!(
         quarters,
-        [(utc(2026, 7, 1, 10, 20, 0), DST), (utc(2026, 7, 1, 10, 35, 0), DST)]
+        [
+            (utc(2026, 7, 1, 10, 20, 0), DST | FIRST),
+            (utc(2026, 7, 1, 10, 35, 0), DST)
+        ],
+        "a quarter of five minutes is not valid"
     );
     assert_eq!((days.len(), billing.len(), events), (0, 0, vec![47]));
     assert_eq!(energy_tariff(&life), 2);
@@ -355,8 +366,27 @@ fn when_the_zone_is_set() {
     // By whole hours nothing is broken off.
     let mut life = quiet(utc(2026, 7, 1, 10, 16, 0));
     assert_eq!(life.put(8, "0-0:1.0.0", 3, &hex("10 FF88")), 0);
-    life.wait_until(utc(2026, 7, 1, 10, 30, 0));
-    assert_eq!(last_demand(&life), (0, Some(utc(2026, 7, 1, 10, 30, 0))));
+    let seen = Seen::from(&life);
+    life.wait_until(utc(2026, 7, 1, 21, 0, 0));
+    assert_eq!(last_demand(&life), (0, Some(utc(2026, 7, 1, 21, 0, 0))));
+    let (quarters, days, ..) = seen.since(&life);
+    assert!(quarters.iter().all(|(_, status)| *status == DST), "{quarters:?}");
+    assert_eq!(days, [(utc(2026, 7, 1, 21, 0, 0), DST | FIRST)], "a day of 23 hours");
+    // Local time moves over the end of a month, which comes at once; moved back over it, it does not come again.
+    let mut life = quiet(utc(2026, 7, 31, 21, 30, 0));
+    let seen = Seen::from(&life);
+    assert_eq!(life.put(8, "0-0:1.0.0", 3, &hex("10 FF88")), 0);
+    life.wait_until(utc(2026, 7, 31, 21, 40, 0));
+    let (_, _, billing, _) = seen.since(&life);
+    assert_eq!(billing, [utc(2026, 7, 31, 21, 0, 0)]);
+    assert_eq!(life.put(8, "0-0:1.0.0", 3, &hex("10 FFC4")), 0);
+    life.wait_until(utc(2026, 8, 1, 0, 0, 0));
+    let (_, _, billing, _) = seen.since(&life);
+    assert_eq!(billing, [utc(2026, 7, 31, 21, 0, 0)]);
+    assert_eq!(
+        life.meter.model().billing(Scheme::First).due(),
+        Some(utc(2026, 8, 31, 22, 0, 0))
+    );
 }
 
 #[test]
@@ -466,6 +496,232 @@ fn when_the_reserve_is_exhausted() {
     );
     assert_eq!(billing, [utc(2026, 7, 31, 22, 0, 0), utc(2026, 8, 31, 22, 0, 0)]);
     assert_eq!(events, [4, 5]);
+}
+
+/// T1, B1: a clock that never had a time ends no period when it gets one, and the next end is that of its time.
+#[test]
+fn a_clock_that_gets_its_first_time_ends_no_period() {
+    let (mut life, _) = Life::begin(Bench::new(), None);
+    life.associate().expect("a good step");
+    assert_eq!(life.meter.model().billing(Scheme::First).due(), None);
+    let time = date_time("07EA090103 0C0000 00 FF88 80");
+    assert_eq!(life.put(8, "0-0:1.0.0", 2, &time), 0);
+    life.wait_until(utc(2026, 9, 1, 10, 5, 0));
+    let billing = life.meter.model().billing(Scheme::First);
+    assert_eq!((billing.number(), billing.due()), (0, Some(utc(2026, 9, 30, 22, 0, 0))));
+    assert_eq!(stamps(&life, JournalId::BillingProfile1), []);
+}
+
+/// T1, B1: zone, daylight saving and schedules that are written while nobody knows the time lose no end that passed, and invent none.
+#[test]
+fn what_is_set_while_nobody_knows_the_time_keeps_the_ends_that_passed() {
+    let monthly = "0101 0202 0904 00000000 0905 FFFFFF01FF";
+    let daily = "0101 0202 0904 00000000 0905 FFFFFFFFFF";
+    let days = (0..32).map(|day| utc(2026, 7, 31, 22, 0, 0).plus(86_400 * day));
+    for (class, name, index, value, ends) in [
+        (
+            8,
+            "0-0:1.0.0",
+            3,
+            "10 FFC4",
+            vec![utc(2026, 7, 31, 22, 0, 0), utc(2026, 8, 31, 22, 0, 0)],
+        ),
+        (
+            8,
+            "0-0:1.0.0",
+            3,
+            "10 FF88",
+            vec![utc(2026, 7, 31, 21, 0, 0), utc(2026, 8, 31, 21, 0, 0)],
+        ),
+        (
+            8,
+            "0-0:1.0.0",
+            8,
+            "03 01",
+            vec![utc(2026, 7, 31, 22, 0, 0), utc(2026, 8, 31, 22, 0, 0)],
+        ),
+        (
+            22,
+            "0-0:15.0.0",
+            4,
+            monthly,
+            vec![utc(2026, 7, 31, 22, 0, 0), utc(2026, 8, 31, 22, 0, 0)],
+        ),
+        (22, "0-0:15.0.0", 4, "0100", vec![]),
+        // What was waited for is one of its ends, too, and so are all behind it.
+        (22, "0-0:15.0.0", 4, daily, days.collect()),
+    ] {
+        let mut life = without_power(begin(utc(2026, 7, 1, 10, 16, 0)), None);
+        life.associate().expect("a good step");
+        assert_eq!(life.put(class, name, index, &hex(value)), 0);
+        let time = date_time("07EA090103 0C0000 00 FF88 80");
+        assert_eq!(life.put(8, "0-0:1.0.0", 2, &time), 0);
+        life.wait_until(utc(2026, 9, 1, 10, 5, 0));
+        let billed: Vec<Utc> = stamps(&life, JournalId::BillingProfile1)
+            .into_iter()
+            .map(|(utc, _)| utc)
+            .collect();
+        assert_eq!(billed, ends, "{name} {index} {value}");
+    }
+}
+
+/// B1, class 22: what is set of a schedule is there after a power cut, whatever its type.
+#[test]
+fn a_schedule_of_any_type_outlives_a_power_cut() {
+    let one = "0202 0904 0C000000 0905 07EA0705FF";
+    let two = "0202 0904 0C000000 0905 07EA0706FF";
+    for kind in 1..=5 {
+        let mut life = begin(utc(2026, 7, 1, 10, 14, 0));
+        assert_eq!(life.put(22, "0-0:15.0.0", 4, &hex(&format!("0101 {one}"))), 0);
+        assert_eq!(life.put(22, "0-0:15.0.0", 3, &[0x16, kind]), 0);
+        if kind != 1 {
+            assert_eq!(life.put(22, "0-0:15.0.0", 4, &hex(&format!("0102 {one} {two}"))), 0);
+        }
+        let set = [3, 4].map(|index| life.read(22, "0-0:15.0.0", index));
+        let mut life = without_power(life, Some(utc(2026, 7, 1, 10, 20, 0)));
+        assert_eq!(
+            [3, 4].map(|index| life.read(22, "0-0:15.0.0", index)),
+            set,
+            "type {kind}"
+        );
+        life.wait_until(utc(2026, 7, 7, 0, 0, 0));
+        let ends = [utc(2026, 7, 5, 10, 0, 0), utc(2026, 7, 6, 10, 0, 0)];
+        let billed: Vec<Utc> = stamps(&life, JournalId::BillingProfile1)
+            .into_iter()
+            .map(|(utc, _)| utc)
+            .collect();
+        assert_eq!(billed, ends[..if kind == 1 { 1 } else { 2 }], "type {kind}");
+    }
+}
+
+/// B1, B2: one close in the lock-out, also while the row of the first still waits for its journal.
+#[test]
+fn a_close_that_waits_for_its_journal_locks_out_the_next() {
+    let (mut life, _) = Life::begin(Bench::new(), Some(utc(2026, 7, 1, 10, 14, 0)));
+    for open in [true, false, true, false, true] {
+        life.step(Input::Contact(Contact::BillingButton)).expect("a good step");
+        life.step(Input::Contact(Contact::MeterCover { open }))
+            .expect("a good step");
+    }
+    let numbers = |life: &Life| Scheme::ALL.map(|scheme| life.meter.model().billing(scheme).number());
+    assert_eq!(numbers(&life), [0, 0], "both wait");
+    for _ in 0..2_000 {
+        let passed = Micros::from_millis(10);
+        life.now = life.now + passed;
+        life.bench.flash.pass(passed);
+        life.step(Input::Tick).expect("a good step");
+    }
+    assert_eq!(numbers(&life), [1, 1]);
+}
+
+/// B1: the lock-out counts from when a period was closed, not from its stamp, and setting the clock does not end it.
+#[test]
+fn the_lock_out_counts_what_passed_since_a_period_was_closed() {
+    let press = |life: &mut Life| {
+        life.step(Input::Contact(Contact::BillingButton)).expect("a good step");
+        life.meter.model().billing(Scheme::First).number()
+    };
+    let life = begin(utc(2026, 7, 31, 10, 14, 0));
+    let mut life = without_power(life, Some(utc(2026, 8, 1, 10, 0, 0)));
+    life.wait_until(utc(2026, 8, 1, 10, 0, 2));
+    assert_eq!(press(&mut life), 1, "the end of July was made up for two seconds ago");
+    life.wait_until(utc(2026, 8, 1, 10, 1, 1));
+    assert_eq!(press(&mut life), 2);
+    for seconds in [-2, 2, -3_600, 3_600] {
+        let at = life.meter.model().utc();
+        life.step(Input::Time(at.plus(seconds))).expect("a good step");
+        assert_eq!(press(&mut life), 2, "set by {seconds} s");
+    }
+    // Nor does a power cut.
+    let at = life.meter.model().utc();
+    let mut life = without_power(life, Some(at.plus(5)));
+    assert_eq!(press(&mut life), 2);
+    let at = life.meter.model().utc();
+    life.wait_until(at.plus(60));
+    assert_eq!(press(&mut life), 3);
+}
+
+/// Q2: the length of a power failure is what passed, whatever the clock was set to meanwhile; unknown when it lost its time.
+#[test]
+fn a_power_failure_is_as_long_as_it_was_whatever_the_clock_says() {
+    fn windows(life: &mut Life, count: u32, volts: [u64; 3]) {
+        for _ in 0..count {
+            let second = Micros::from_secs(1);
+            life.now = life.now + second;
+            life.bench.flash.pass(second);
+            let phases = volts.map(|volts| match volts {
+                0 => PhaseReading::default(),
+                volts => PhaseReading::steady(volts * 1_000_000, 0, 0, 0, 1_000_000_000),
+            });
+            let (from, to) = (Position::START, Position::of_sample(8_000));
+            let window = Measurement::of_phases(from, to, 1_000_000_000, 50_000_000, phases, Apparent::Arithmetic);
+            let (meter, now) = (&mut life.meter, life.now);
+            meter
+                .step(now, Input::Measured(&window), &mut life.bench)
+                .expect("a good step");
+        }
+    }
+    const WELL: [u64; 3] = [230; 3];
+    const L1_AWAY: [u64; 3] = [0, 230, 230];
+    let long = |life: &Life| {
+        let of_l1 = life.meter.model().outages.of(0);
+        (of_l1.count, of_l1.long, of_l1.last_long_seconds)
+    };
+    for seconds in [3, -3, 86_400, -3_600, -40 * 86_400] {
+        let mut life = begin(utc(2026, 7, 1, 10, 14, 0));
+        let set = |life: &mut Life| {
+            let at = life.meter.model().utc();
+            life.step(Input::Time(at.plus(seconds))).expect("a good step");
+        };
+        windows(&mut life, 5, WELL);
+        windows(&mut life, 10, L1_AWAY);
+        set(&mut life);
+        windows(&mut life, 5, L1_AWAY);
+        windows(&mut life, 2, WELL);
+        assert_eq!(long(&life), (1, 0, 0), "15 s, set by {seconds} s");
+        windows(&mut life, 250, L1_AWAY);
+        set(&mut life);
+        windows(&mut life, 5, L1_AWAY);
+        windows(&mut life, 2, WELL);
+        let (count, n_long, length) = long(&life);
+        assert_eq!((count, n_long), (2, 1), "set by {seconds} s");
+        assert!((254..=256).contains(&length), "{length} s, set by {seconds} s");
+        let rows = stamps(&life, JournalId::PowerInterruptionLog);
+        assert_eq!(rows.len(), 1, "set by {seconds} s");
+    }
+    // It began, and then the clock lost its time.
+    let mut life = begin(utc(2026, 7, 1, 10, 14, 0));
+    windows(&mut life, 5, WELL);
+    windows(&mut life, 10, L1_AWAY);
+    let mut life = without_power(life, None);
+    windows(&mut life, 5, L1_AWAY);
+    windows(&mut life, 2, WELL);
+    assert_eq!(long(&life), (1, 1, crate::outage::UNKNOWN_SECONDS));
+}
+
+/// L1: what happened in a period is in its row, also when the power went in it, and when the list of the profile is not the factory's.
+#[test]
+fn marks_of_a_running_period_outlive_a_power_cut() {
+    let mut life = begin(utc(2026, 7, 1, 10, 14, 0));
+    // An hour at a time, in profile 2.
+    assert_eq!(life.put(7, "1-0:99.2.0", 4, &hex("06 00000E10")), 0);
+    life.wait_until(utc(2026, 7, 1, 11, 1, 0));
+    let seen = Seen::from(&life);
+    let mut life = without_power(life, Some(utc(2026, 7, 1, 11, 2, 0)));
+    life.wait_until(utc(2026, 7, 1, 12, 1, 0));
+    let (quarters, hours, ..) = seen.since(&life);
+    assert_eq!(quarters[0], (utc(2026, 7, 1, 11, 15, 0), DST | PDN));
+    assert_eq!(hours, [(utc(2026, 7, 1, 12, 0, 0), DST | PDN)]);
+
+    let seen = Seen::from(&life);
+    life.step(Input::Time(utc(2026, 7, 1, 12, 5, 0))).expect("a good step");
+    life.step(Input::Trouble(Trouble::Measurement)).expect("a good step");
+    let mut life = without_power(life, Some(utc(2026, 7, 1, 12, 7, 0)));
+    life.wait_until(utc(2026, 7, 1, 13, 1, 0));
+    let marks = DST | PDN | CAD | status::CRITICAL_ERROR;
+    let (quarters, hours, ..) = seen.since(&life);
+    assert_eq!(quarters[0], (utc(2026, 7, 1, 12, 15, 0), marks));
+    assert_eq!(hours, [(utc(2026, 7, 1, 13, 0, 0), marks)]);
 }
 
 /// T1: what the board sees of the battery is said once until a good one is in, over power cuts too.
