@@ -3,9 +3,11 @@
 use base::{Instant, Micros};
 use ferraris_dlms::client::{Client, Command, Framing, Settings};
 use ferraris_dlms::hdlc::{Address, Control, Frame, Limits};
+use ferraris_dlms::iec62056_21::{Goal, Reader, Speed, StationSettings};
+use ferraris_dlms::server::{DataLink as _, HdlcSettings, OpticalLink};
 use ferraris_dlms::wrapper::Header;
 
-use crate::device::{ECHO, QUIET, SERVICES, register};
+use crate::device::{Device, ECHO, QUIET, SERVICES, register};
 use crate::pair::{PATIENCE, Pair, Secrets, Transport, whole};
 
 /// Pieces of the input: a length octet, then so many octets.
@@ -170,4 +172,75 @@ pub fn client(octets: &[u8]) {
         }
     }
     let _outcome = client.outcome().map(|outcome| format!("{outcome:?}"));
+}
+
+/// The optical port of IEC 62056-21: a station that is called with anything, and a reader that is answered with anything.
+pub fn optical(octets: &[u8]) {
+    let Some((&choice, octets)) = octets.split_first() else {
+        return;
+    };
+    if choice & 1 == 0 {
+        station(choice, octets);
+    } else {
+        let goal = if choice & 2 == 0 {
+            Goal::Hdlc
+        } else {
+            Goal::ReadOut
+        };
+        reader(goal, octets);
+    }
+}
+
+/// Whatever it heard, and after a silence, a station says who it is.
+fn station(choice: u8, octets: &[u8]) {
+    let settings = StationSettings {
+        manufacturer: *b"FRR",
+        identification: "ST402D".try_into().expect("short"),
+        proposed: Speed::B9600,
+        address: "40200001".try_into().expect("short"),
+        reaction: Micros::from_millis(200),
+        confirms_at_new_speed: choice & 2 != 0,
+        opening: Speed::B300,
+        direct_hdlc: choice & 4 != 0,
+        hdlc_alone: false,
+    };
+    let mut link = OpticalLink::<1>::new(settings, HdlcSettings::standard(17));
+    let mut device = Device::new();
+    let mut now = Instant::START;
+    for piece in pieces(octets) {
+        now = now + Micros::from_millis(if choice & 8 == 0 { 20 } else { 2_000 });
+        let _taken = link.receive(now, piece, &mut device, &mut |_| {});
+    }
+    for octets in [&b""[..], b"/?!\r\n", b""] {
+        now = now + Micros::from_secs(1_000);
+        let mut said = Vec::new();
+        link.receive(now, octets, &mut device, &mut |it| said.extend_from_slice(it))
+            .expect("a call is no fault");
+        now = now.max(link.deadline().min(now + Micros::from_secs(1)));
+        link.receive(now, b"", &mut device, &mut |it| said.extend_from_slice(it))
+            .expect("silence is no fault");
+        if !octets.is_empty() {
+            assert!(said.starts_with(b"/FRR"), "{said:?}");
+        }
+    }
+}
+
+/// A reader never holds more than it was lent, and ends when nobody says anything more.
+fn reader(goal: Goal, octets: &[u8]) {
+    let mut lent = [0; 300];
+    let mut reader = Reader::new(goal, &mut lent);
+    let mut now = Instant::START;
+    reader.start(now, "", &mut |_| {});
+    for piece in pieces(octets) {
+        now = now + Micros::from_millis(20);
+        let _said = reader.receive(now, piece, &mut |_| {});
+    }
+    for _ in 0..4 {
+        let deadline = reader.deadline();
+        if deadline == Instant::FAR {
+            return;
+        }
+        let _said = reader.elapse(deadline.max(now));
+    }
+    panic!("it waits for ever");
 }

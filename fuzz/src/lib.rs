@@ -11,6 +11,6 @@ mod conversations;
 mod meters;
 mod parsers;
 
-pub use conversations::{client, server_hdlc, server_wrapper};
+pub use conversations::{client, optical, server_hdlc, server_wrapper};
 pub use meters::whole_meter;
 pub use parsers::{acse, apdu, axdr, certificate, framing, initiate, notifications, rows, sealed, selection};

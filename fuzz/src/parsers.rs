@@ -12,7 +12,10 @@ use ferraris_dlms::apdu::{
 use ferraris_dlms::client::{Listener, Trust};
 use ferraris_dlms::hdlc::{Address, Deframer, Frame, Limits};
 use ferraris_dlms::initiate::{InitiateRequest, InitiateResponse};
-use ferraris_dlms::security::{ASYMMETRIC, Certificate, HEADROOM, Protection, Purpose, Sealed, follow, open};
+use ferraris_dlms::security::{
+    ASYMMETRIC, Certificate, Dialect, GeneralCiphered, GeneralSigned, HEADROOM, Protection, Purpose, Sealed, follow, open,
+    open_general,
+};
 use ferraris_dlms::wrapper::Header;
 
 use crate::conversations::pieces;
@@ -113,13 +116,20 @@ pub fn apdu(octets: &[u8]) {
     );
 }
 
-/// Ciphered forms: heads, and opening with keys that do not fit.
+/// Ciphered and signed forms: heads, and opening with keys that do not fit.
 pub fn sealed(octets: &[u8]) {
-    let Ok(sealed) = Sealed::parse(octets) else { return };
     let secrets = Secrets::new();
+    let keys = secrets.keys();
     let mut buffer = vec![0; HEADROOM + octets.len()];
     buffer[HEADROOM..].copy_from_slice(octets);
-    let _opened = open(&mut buffer, HEADROOM, &sealed, secrets.keys(), CLIENT_TITLE);
+    if let Ok(sealed) = Sealed::parse(octets) {
+        let _opened = open(&mut buffer, HEADROOM, &sealed, keys, CLIENT_TITLE);
+    } else if let Ok(general) = GeneralCiphered::parse(octets) {
+        assert!(general.body.end <= octets.len());
+        let _opened = open_general(&mut buffer, HEADROOM, &general, keys, CLIENT_TITLE, Dialect::STANDARD);
+    } else if let Ok(signed) = GeneralSigned::parse(octets) {
+        assert!(signed.content.end <= signed.signature.start && signed.signature.end <= octets.len());
+    }
 }
 
 /// Certificates and their chains: a leaf, then its authorities, each behind two octets of its length.

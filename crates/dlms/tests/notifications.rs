@@ -157,34 +157,25 @@ fn a_listener_hears_what_a_meter_pushes() {
     }
 }
 
+/// A notification as a meter of this title seals it.
+fn push(keys: Keys<'_>, title: Title, counter: u32) -> Vec<u8> {
+    let mut buffer = [0; 256];
+    let plain = octets("0F000001DB00 1105");
+    let range = HEADROOM..HEADROOM + plain.len();
+    buffer[range.clone()].copy_from_slice(&plain);
+    let by = Protection::BOTH;
+    let range = seal(&mut buffer, range, Envelope::GeneralGlobal, by, keys, title, counter);
+    buffer[range.expect("there is room")].to_vec()
+}
+
 /// A listener with keys takes nothing plain, nothing twice, nothing from itself, and nothing with a gap.
 #[test]
 fn a_listener_is_not_fooled() {
-    let (encryption, authentication) = (key(&ENCRYPTION), key(&AUTHENTICATION));
-    let keys = Keys {
-        suite: Suite::Zero,
-        encryption: &encryption,
-        authentication: &authentication,
-    };
-    let sealed = |title, counter| {
-        let mut buffer = [0; 256];
-        let plain = octets("0F000001DB00 1105");
-        buffer[HEADROOM..HEADROOM + plain.len()].copy_from_slice(&plain);
-        let range = HEADROOM..HEADROOM + plain.len();
-        let range = seal(
-            &mut buffer,
-            range,
-            Envelope::GeneralGlobal,
-            Protection::BOTH,
-            keys,
-            title,
-            counter,
-        );
-        buffer[range.expect("there is room")].to_vec()
-    };
+    let secrets = Secrets::new();
+    let sealed = |title, counter| push(secrets.keys(), title, counter);
     let trust = Trust {
         title: CLIENT_TITLE,
-        keys: Some(keys),
+        keys: Some(secrets.keys()),
         protection: Protection::BOTH,
     };
     let mut buffer = vec![0; 1_024];
@@ -212,6 +203,35 @@ fn a_listener_is_not_fooled() {
     for length in 0..changed.len() {
         assert!(hear(&mut listener, &changed[..length]).is_err(), "{length}");
     }
+    // Another meter with the same keys, whose counter is another.
+    let other = *b"FER\x00\x00\x00\x00\x09";
+    assert_eq!(hear(&mut listener, &sealed(other, 8)), Err(ClientError::Impostor));
+    assert_eq!((listener.meter(), listener.counter()), (Some(SERVER_TITLE), Some(5)));
+    assert_eq!(heard, 1);
+}
+
+/// Begun again where it stood, a listener is not told what was recorded before.
+#[test]
+fn a_listener_goes_on_where_it_stood() {
+    let secrets = Secrets::new();
+    let sealed = |title, counter| push(secrets.keys(), title, counter);
+    let trust = || Trust {
+        title: CLIENT_TITLE,
+        keys: Some(secrets.keys()),
+        protection: Protection::BOTH,
+    };
+    let mut buffer = vec![0; 1_024];
+    let mut listener = Listener::after(trust(), SERVER_TITLE, Some(5), &mut buffer);
+    let mut heard = 0;
+    let mut hear = |listener: &mut Listener<'_>, pdu: &[u8]| listener.hear(pdu, &mut |_| heard += 1);
+    for recorded in [1, 5] {
+        let said = hear(&mut listener, &sealed(SERVER_TITLE, recorded));
+        assert_eq!(said, Err(ClientError::Replayed), "{recorded}");
+    }
+    let other = *b"FER\x00\x00\x00\x00\x09";
+    assert_eq!(hear(&mut listener, &sealed(other, 6)), Err(ClientError::Impostor));
+    assert_eq!(hear(&mut listener, &sealed(SERVER_TITLE, 6)), Ok(()));
+    assert_eq!(listener.counter(), Some(6));
     assert_eq!(heard, 1);
 }
 

@@ -8,7 +8,9 @@ use cosem::axdr::Writer;
 use device::{
     AUTHENTICATION, CLIENT_TITLE, Device, ENCRYPTION, PASSWORD, SERVER_TITLE, SERVICES, hex, octets, register,
 };
-use ferraris_dlms::acse::{AssociationRequest, AssociationResponse, Context, Diagnostic, Mechanism};
+use ferraris_dlms::acse::{
+    AssociationRequest, AssociationResponse, Context, Diagnostic, Mechanism, ReleaseRequest, ReleaseResponse,
+};
 use ferraris_dlms::client::{ClientError, Command, Credentials, Outcome, Settings};
 use ferraris_dlms::initiate::{InitiateRequest, VERSION};
 use ferraris_dlms::security::{
@@ -723,6 +725,52 @@ fn a_client_does_not_take_less_than_it_asked_for() {
         pair.client.receive(Instant::START, &recorded, &mut |_| ()),
         Err(ClientError::Replayed)
     );
+}
+
+#[test]
+fn a_client_releases_sealed_when_it_shall_and_believes_no_other_answer() {
+    let secrets = Secrets::new();
+    for (name, settings) in secrets.associations() {
+        let is_sealing = settings.keys.is_some() && settings.protection != Protection::NONE;
+        let settings = Settings {
+            sealed_release: true,
+            ..settings
+        };
+        // The meter's answer; what anybody can say; what nobody can.
+        for (answer, expected) in [
+            ("true", Ok(true)),
+            ("plain", Err(ClientError::Unprotected)),
+            ("changed", Err(ClientError::Deciphering)),
+        ] {
+            let mut lent = [0; 1024];
+            let mut pair = Pair::new(Transport::Wrapper, settings.clone(), PATIENCE, &mut lent);
+            assert_eq!(pair.run(Command::Associate), Ok(()), "{name}");
+            let (mut asked, mut answered) = (Vec::new(), Vec::new());
+            pair.client
+                .start(Instant::START, Command::Release, &mut |it| asked = it.to_vec())
+                .expect("it is sent");
+            let requested = ReleaseRequest::parse(&asked[8..]).expect("an RLRQ");
+            assert_eq!(requested.information.is_some(), is_sealing, "{name}");
+            pair.link
+                .receive(Instant::START, &asked, &mut pair.device, &mut |it| {
+                    answered = it.to_vec()
+                })
+                .expect("served");
+            let released = ReleaseResponse::parse(&answered[8..]).expect("an RLRE");
+            assert_eq!(released.information.is_some(), is_sealing, "{name}");
+            match answer {
+                "plain" => answered = octets("0001 0001 0001 0005 6303800100"),
+                "changed" => *answered.last_mut().expect("not empty") ^= 1,
+                _ => {}
+            }
+            if is_sealing || answer == "true" {
+                let heard = pair.client.receive(Instant::START, &answered, &mut |_| ());
+                assert_eq!(heard, expected, "{name}, {answer}");
+                let over = pair.client.outcome() == Some(Outcome::Released);
+                assert_eq!(over, expected.is_ok(), "{name}, {answer}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -145,9 +145,34 @@ fn an_answer_by_a_signature_is_of_one_side_to_one_challenge() {
         ));
         let foreign = signed_answer(ASYMMETRIC, &other, proof).expect("it is a key");
         assert!(!verify_signed_answer(ASYMMETRIC, &right, proof, &foreign));
-        // Twice the same octets: the nonce is that of RFC 6979.
-        assert_eq!(signed_answer(ASYMMETRIC, &own, proof), Some(answer));
         assert_eq!(signed_answer(SYMMETRIC, &own, proof), None);
+    }
+}
+
+/// RFC 6979, A.2.5 and A.2.6: no nonce of a signature hangs on a source of random numbers, good or bad.
+#[test]
+fn signatures_are_those_of_rfc_6979() {
+    for (curve, key, signature) in [
+        (
+            Curve::P256,
+            "C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721",
+            concat!(
+                "EFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716",
+                "F7CB1C942D657C41D436C7A1B6E29F65F3E900DBB9AFF4064DC4AB2F843ACDA8"
+            ),
+        ),
+        (
+            Curve::P384,
+            "6B9D3DAD2E1B8C1C05B19875B6659F4DE23C3B667BF297BA9AA47740787137D896D5724E4C70A825F872C9EA60D2EDF5",
+            concat!(
+                "94EDBB92A5ECB8AAD4736E56C691916B3F88140666CE9FA73D64C4EA95AD133C81A648152E44ACF96E36DD1E80FABE46",
+                "99EF4AEB15F178CEA1FE40DB2603138F130E740A19624526203B6351D0A3A94FA329C145786E679E7B82C71A38628AC8"
+            ),
+        ),
+    ] {
+        let key = PrivateKey::new(curve, &octets(key)).expect("of the length");
+        let signed = ASYMMETRIC.sign(&key, &[b"sam", b"ple"]).expect("it is a key");
+        assert_eq!(signed.octets(), octets(signature), "{curve:?}");
     }
 }
 

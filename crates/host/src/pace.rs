@@ -148,6 +148,21 @@ mod tests {
         assert_eq!(after(Speed::Max, 0), Micros::MAX);
     }
 
+    /// GuruxDLMS.c's meter takes most of a core while nothing happens.
+    #[test]
+    fn a_world_at_its_goal_sleeps_until_its_next_step() {
+        let since = Instant::now();
+        let plan = |speed| Schedule::now(None, speed, START, since);
+        let step = START + Micros::from_millis(200);
+        // Less than the step takes only by what has passed since.
+        let pause = plan(Speed::Times(1.0)).pause(step) + since.elapsed();
+        assert!(Duration::from_millis(200) <= pause, "{pause:?}");
+        let pause = plan(Speed::Times(10.0)).pause(step) + since.elapsed();
+        assert!(Duration::from_millis(20) <= pause, "{pause:?}");
+        assert_eq!(plan(Speed::Times(0.0)).pause(step), NAP);
+        assert_eq!(plan(Speed::Max).pause(step), Duration::ZERO);
+    }
+
     #[test]
     fn a_late_world_gives_up_what_it_cannot_reach() {
         let since = Instant::now();

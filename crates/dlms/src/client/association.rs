@@ -8,7 +8,9 @@ use super::error::{ClientError, Protocol};
 use super::general::General;
 use super::session::{Kind, Next, Session, State, Work};
 use super::settings::Credentials;
-use crate::acse::{AssociationRequest, AssociationResponse, Context, Mechanism, Outcome as Granted};
+use crate::acse::{
+    AssociationRequest, AssociationResponse, Context, Mechanism, Outcome as Granted, ReleaseRequest, ReleaseResponse,
+};
 use crate::apdu::{ActionRequest, ActionResponse, ActionResult, Exception, tag};
 use crate::initiate::{self, InitiateError, InitiateRequest, InitiateResponse};
 use crate::security::{Challenge, HEADROOM, Protection, Sealed, Title, open, seal};
@@ -35,33 +37,7 @@ impl Session<'_> {
         self.send_max = PDU_MAX;
         let settings = self.settings.clone();
         let mut scratch = [0; HEADROOM + INITIATE_MAX];
-        let mut out = Writer::new(scratch.get_mut(HEADROOM..).unwrap_or_default());
-        let request = InitiateRequest {
-            dedicated_key: settings.dedicated.map(|key| key.octets()),
-            response_allowed: true,
-            quality: None,
-            version: initiate::VERSION,
-            conformance: settings.conformance,
-            receive_max: settings.receive_max,
-        };
-        request.emit(&mut out).map_err(|_| ClientError::TooLong)?;
-        let mut range = HEADROOM..HEADROOM + out.len();
-        if let Some(meter) = settings.recovers_at {
-            range = self.seal_initiate(&mut scratch, range, meter)?;
-        } else if settings.seals_initiate() {
-            let keys = settings.keys.ok_or(ClientError::Keys)?;
-            let counter = self.take_counter()?;
-            range = seal(
-                &mut scratch,
-                range,
-                settings.envelope(true),
-                settings.protection.ciphered(),
-                keys,
-                settings.title,
-                counter,
-            )
-            .map_err(|_| ClientError::Keys)?;
-        }
+        let range = self.put_initiate(&mut scratch, settings.dedicated.map(|key| key.octets()))?;
         let signs = settings.mechanism() == Mechanism::Ecdsa;
         let titled = settings.context == Context::Ciphered || settings.mechanism().is_high();
         let request = AssociationRequest {
@@ -76,6 +52,102 @@ impl Session<'_> {
             ..AssociationRequest::new(settings.context, scratch.get(range).unwrap_or(&[]))
         };
         self.plain(|out| request.emit(out))
+    }
+
+    /// Writes the initiate request behind [`HEADROOM`], sealed where requests are; answers where it stands.
+    fn put_initiate(&mut self, scratch: &mut [u8], dedicated_key: Option<&[u8]>) -> Result<Range<usize>, ClientError> {
+        let mut out = Writer::new(scratch.get_mut(HEADROOM..).unwrap_or_default());
+        let request = InitiateRequest {
+            dedicated_key,
+            response_allowed: true,
+            quality: None,
+            version: initiate::VERSION,
+            conformance: self.settings.conformance,
+            receive_max: self.settings.receive_max,
+        };
+        request.emit(&mut out).map_err(|_| ClientError::TooLong)?;
+        let range = HEADROOM..HEADROOM + out.len();
+        if let Some(meter) = self.settings.recovers_at {
+            return self.seal_initiate(scratch, range, meter);
+        }
+        if !self.settings.seals_initiate() {
+            return Ok(range);
+        }
+        let counter = self.take_counter()?;
+        let settings = &self.settings;
+        let keys = settings.keys.ok_or(ClientError::Keys)?;
+        let by = settings.protection.ciphered();
+        seal(
+            scratch,
+            range,
+            settings.envelope(true),
+            by,
+            keys,
+            settings.title,
+            counter,
+        )
+        .map_err(|_| ClientError::Keys)
+    }
+
+    /// Asks for the end of the association. Whoever cannot seal releases plainly.
+    pub(super) fn release(&mut self) -> Result<(), ClientError> {
+        self.state = State::Releasing;
+        let mut scratch = [0; HEADROOM + INITIATE_MAX];
+        let sealed = if self.seals_release() {
+            // The dedicated key is not said again: it ends here.
+            Some(self.put_initiate(&mut scratch, None)?)
+        } else {
+            None
+        };
+        let request = ReleaseRequest {
+            reason: Some(0),
+            information: sealed.and_then(|range| scratch.get(range)),
+        };
+        self.plain(|out| request.emit(out))
+    }
+
+    /// The meter's answer to a release.
+    pub(super) fn released(&mut self, range: Range<usize>) -> Result<Next, ClientError> {
+        let octets = self.inbox.get(range).unwrap_or(&[]);
+        if octets.first() == Some(&tag::EXCEPTION) {
+            return Err(Exception::parse(octets).map_or(APDU, ClientError::Exception));
+        }
+        let response = ReleaseResponse::parse(octets).map_err(|_| APDU)?;
+        if self.seals_release() {
+            let information = response.information.ok_or(ClientError::Unprotected)?;
+            let title = self.server_title.ok_or(ClientError::Deciphering)?;
+            let mut scratch = [0; HEADROOM + INITIATE_MAX];
+            let (plain, counter) = self.open_sealed_initiate(information, title, &mut scratch)?;
+            if self.received.is_some_and(|last| counter <= last) {
+                return Err(ClientError::Replayed);
+            }
+            InitiateResponse::parse(scratch.get(plain).unwrap_or(&[])).map_err(|_| APDU)?;
+            self.received = Some(counter);
+        }
+        self.state = State::Closed;
+        self.finished(Kind::Released)
+    }
+
+    fn seals_release(&self) -> bool {
+        self.settings.sealed_release && self.settings.seals_initiate() && self.settings.recovers_at.is_none()
+    }
+
+    /// Opens the meter's initiate response of an AARE or RLRE; answers where it stands in `scratch`, and its counter.
+    fn open_sealed_initiate(
+        &self,
+        information: &[u8],
+        title: Title,
+        scratch: &mut [u8],
+    ) -> Result<(Range<usize>, u32), ClientError> {
+        let sealed = Sealed::parse(information).map_err(|_| ClientError::Unprotected)?;
+        if !sealed.protection().covers(self.settings.protection.ciphered()) {
+            return Err(ClientError::Unprotected);
+        }
+        let keys = self.settings.keys.ok_or(ClientError::Keys)?;
+        let place = scratch.get_mut(HEADROOM..HEADROOM + information.len()).ok_or(APDU)?;
+        place.copy_from_slice(information);
+        let plain = open(scratch, HEADROOM, &sealed, keys, title).map_err(|_| ClientError::Deciphering)?;
+        Ok((plain, sealed.counter))
     }
 
     pub(super) fn associated(&mut self, range: Range<usize>) -> Result<Next, ClientError> {
@@ -112,14 +184,9 @@ impl Session<'_> {
             plain = self.open_initiate(&mut scratch, plain)?;
             received = self.received;
         } else if self.settings.seals_initiate() {
-            let sealed = Sealed::parse(information).map_err(|_| ClientError::Unprotected)?;
-            if !sealed.protection().covers(self.settings.protection.ciphered()) {
-                return Err(ClientError::Unprotected);
-            }
-            let keys = self.settings.keys.ok_or(ClientError::Keys)?;
             let title = title.ok_or(ClientError::Deciphering)?;
-            plain = open(&mut scratch, HEADROOM, &sealed, keys, title).map_err(|_| ClientError::Deciphering)?;
-            received = Some(sealed.counter);
+            let (opened, counter) = self.open_sealed_initiate(information, title, &mut scratch)?;
+            (plain, received) = (opened, Some(counter));
         }
         let granted = InitiateResponse::parse(scratch.get(plain).unwrap_or(&[])).map_err(|_| APDU)?;
         self.received = received;

@@ -2,7 +2,8 @@
 //!
 //! It is given the octets that a frame or wrapper carried, and calls back with each notification. LLC before them is
 //! passed over, and several plain notifications in one frame, which some meters send, are all told. What was protected
-//! must have been so with these keys, by a title that is said in it, and with a greater counter than the one before.
+//! must have been so with these keys, by a title that is said in it, and with a greater counter than the one before. Who shall not be told
+//! once more after a restart what was recorded before it keeps [`Listener::meter`] and [`Listener::counter`], and begins with [`Listener::after`].
 
 use cosem::axdr::{Reader, Writer};
 
@@ -51,10 +52,26 @@ impl<'b> Listener<'b> {
         }
     }
 
-    /// The system title that the meter said in its last protected notification.
+    /// A listener that believes this meter alone, and of what it protects only what has a greater counter than the last one that was heard.
+    #[must_use]
+    pub fn after(trust: Trust<'b>, meter: Title, counter: Option<u32>, buffer: &'b mut [u8]) -> Self {
+        Self {
+            received: counter,
+            meter: Some(meter),
+            ..Self::new(trust, buffer)
+        }
+    }
+
+    /// The meter's system title: the one that the listener was given, or that the first notification had which opened.
     #[must_use]
     pub const fn meter(&self) -> Option<Title> {
         self.meter
+    }
+
+    /// The counter of the last protected notification.
+    #[must_use]
+    pub const fn counter(&self) -> Option<u32> {
+        self.received
     }
 
     /// Takes one PDU; `tell` is called with every notification that is whole now.
@@ -112,12 +129,11 @@ impl<'b> Listener<'b> {
             }
             let keys = self.trust.keys.ok_or(ClientError::Keys)?;
             let title = sealed.title.or(self.meter).ok_or(ClientError::Deciphering)?;
-            if title == self.trust.title {
+            if title == self.trust.title || self.meter.is_some_and(|meter| meter != title) {
                 return Err(ClientError::Impostor);
             }
             range = open(self.buffer, HEADROOM, &sealed, keys, title).map_err(|_| ClientError::Deciphering)?;
-            let before = self.received.filter(|_| self.meter == Some(title));
-            if before.is_some_and(|last| sealed.counter <= last) {
+            if self.received.is_some_and(|last| sealed.counter <= last) {
                 return Err(ClientError::Replayed);
             }
             (self.received, self.meter) = (Some(sealed.counter), Some(title));

@@ -9,7 +9,6 @@ use super::blocks::Blocks;
 use super::error::{ClientError, Protocol};
 use super::general::General;
 use super::settings::Settings;
-use crate::acse::{ReleaseRequest, ReleaseResponse};
 use crate::apdu::{
     AccessResponse, AccessSpec, ActionRequest, ActionResult, GetRequest, Invoke, Item, Items, Methods, Notification,
     Results, SetRequest, put_item, put_method, tag,
@@ -357,16 +356,7 @@ impl<'b> Session<'b> {
                 })
             }
             Command::Access { wanted, break_on_error } => self.begin_access(wanted, break_on_error),
-            Command::Release => {
-                self.state = State::Releasing;
-                self.plain(|out| {
-                    ReleaseRequest {
-                        reason: Some(0),
-                        information: None,
-                    }
-                    .emit(out)
-                })
-            }
+            Command::Release => self.release(),
         }
     }
 
@@ -379,11 +369,7 @@ impl<'b> Session<'b> {
         match self.state {
             State::Closed => Err(APDU),
             State::Associating => self.associated(range),
-            State::Releasing => {
-                ReleaseResponse::parse(self.inbox.get(range).unwrap_or(&[])).map_err(|_| APDU)?;
-                self.state = State::Closed;
-                self.finished(Kind::Released)
-            }
+            State::Releasing => self.released(range),
             State::Proving | State::Open => {
                 let apdu = self.unprotect(range)?;
                 if self.state == State::Open && self.is_notice(apdu.clone()) {

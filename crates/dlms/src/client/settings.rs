@@ -95,6 +95,9 @@ pub struct Settings<'k> {
     /// What the client uses whether the meter grants it or not: ACCESS and general blocks, for meters that have them and do not say so.
     /// The standard's form is none.
     pub assumed: Conformance,
+    /// True for a client that releases with a sealed initiate request, and takes no answer without a sealed one: nobody else can end its
+    /// association, at meters that take no plain release. The standard leaves it open (IEC 62056-5-3, RLRQ).
+    pub sealed_release: bool,
     /// The longest PDU the client takes; 0 for any, which is what its buffer holds.
     pub receive_max: u16,
 }
@@ -119,6 +122,7 @@ impl<'k> Settings<'k> {
             dialect: Dialect::STANDARD,
             conformance,
             assumed: Conformance::NONE,
+            sealed_release: false,
             receive_max: 0,
         }
     }

@@ -175,12 +175,15 @@ fn read(talk: &mut Talk<'_, '_>) -> Result<Known, Broken> {
         ))
     })?;
     let wrong = || Failure::Failed(format!("{place}: the object list is not of the form of class 15"));
-    let value = Value::parse(&octets).map_err(|_| wrong())?;
-    let objects: Option<Vec<_>> = value.fields().iter().map(listed).collect();
     Ok(Known {
-        objects: objects.ok_or_else(wrong)?,
+        objects: listed_all(&octets).ok_or_else(wrong)?,
         measures: BTreeMap::new(),
     })
+}
+
+/// The objects of a list, those of classes that nobody knows among them: reading needs no more than their attributes' numbers.
+fn listed_all(octets: &[u8]) -> Option<Vec<Listed>> {
+    Value::parse(octets).ok()?.fields().iter().map(listed).collect()
 }
 
 /// Where scaler and unit of an attribute stand, for classes that have them.
@@ -221,4 +224,35 @@ fn listed(value: &Value) -> Option<Listed> {
 fn file_name(text: &str) -> String {
     let safe = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '-' };
     text.chars().map(safe).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// gurux-dlms ends at classes 62, 76 and 77; a manufacturer's own begin at 32 768 and may have attributes below zero.
+    #[test]
+    fn objects_of_any_class_are_listed_with_what_may_be_read() {
+        let row = |class: u16| {
+            let [high, low] = class.to_be_bytes();
+            let head = [2, 4, 0x12, high, low, 0x11, 9, 9, 6, 0, 0, 66, 0, 1, 255];
+            // Logical name to read, attribute 2 to read and write, 3 to nobody, -1 to read.
+            let rights = [
+                &[2, 2, 1, 4][..],
+                &[2, 3, 0x0F, 1, 0x16, 1, 0],
+                &[2, 3, 0x0F, 2, 0x16, 3, 0],
+                &[2, 3, 0x0F, 3, 0x16, 0, 0],
+                &[2, 3, 0x0F, 0xFF, 0x16, 1, 0],
+                &[1, 0],
+            ];
+            [&head[..], &rights.concat()].concat()
+        };
+        let classes = [62, 76, 77, 0x8001, 0xFFFF];
+        let list = [vec![1, 5], classes.map(row).concat()].concat();
+        let found = listed_all(&list).expect("a list");
+        assert_eq!(found.iter().map(|it| it.class).collect::<Vec<_>>(), classes);
+        for it in found {
+            assert_eq!((it.version, it.readable), (9, vec![1, 2, -1]));
+        }
+    }
 }
