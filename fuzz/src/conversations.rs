@@ -182,11 +182,7 @@ pub fn optical(octets: &[u8]) {
     if choice & 1 == 0 {
         station(choice, octets);
     } else {
-        let goal = if choice & 2 == 0 {
-            Goal::Hdlc
-        } else {
-            Goal::ReadOut
-        };
+        let goal = if choice & 2 == 0 { Goal::Hdlc } else { Goal::ReadOut };
         reader(goal, octets);
     }
 }

@@ -13,8 +13,8 @@ use ferraris_dlms::client::{Listener, Trust};
 use ferraris_dlms::hdlc::{Address, Deframer, Frame, Limits};
 use ferraris_dlms::initiate::{InitiateRequest, InitiateResponse};
 use ferraris_dlms::security::{
-    ASYMMETRIC, Certificate, Dialect, GeneralCiphered, GeneralSigned, HEADROOM, Protection, Purpose, Sealed, follow, open,
-    open_general,
+    ASYMMETRIC, Certificate, Dialect, GeneralCiphered, GeneralSigned, HEADROOM, Protection, Purpose, Sealed, follow,
+    open, open_general,
 };
 use ferraris_dlms::wrapper::Header;
 
