@@ -16,7 +16,7 @@ use cosem::axdr::{Full, Octets, Reader, Writer};
 use cosem::{AccessError, DateTime};
 use heapless::Vec;
 
-use crate::clock::{Clock, year_of};
+use crate::clock::{Clock, is_meant, year_of};
 
 /// Most seasons and weeks of a calendar.
 pub const SEASONS: usize = 8;
@@ -204,29 +204,17 @@ impl Season {
 
     /// The local reading at which it begins on a day, in seconds; none when that is no day of its own.
     fn start_on(&self, (year, month, day): (u16, u8, u8), clock: &Clock) -> Option<i64> {
-        let [_, _, of_month, of_day, weekday, hour, minute, second, _, ..] = self.start.octets();
+        let [year_high, year_low, of_month, of_day, weekday, hour, minute, second, ..] = self.start.octets();
         let part = |part| if part == NOT_SPECIFIED { 0 } else { part };
         if year_of(self.start).is_some_and(|only| only != year) {
             return None;
         }
-        let is_night = [SUMMER_BEGINS, SUMMER_ENDS].contains(&of_month);
-        if !is_night && of_month != NOT_SPECIFIED && of_month != month {
-            return None;
-        }
         let start = Civil::new(year, month, day, part(hour), part(minute), part(second)).ok()?;
-        let last = last_day(start);
-        let is_weekday = weekday == NOT_SPECIFIED || weekday == start.weekday();
-        let is_day = match of_day {
-            _ if is_night => clock.daylight_saving_day(year, of_month == SUMMER_ENDS) == Some((month, day)),
-            NOT_SPECIFIED => is_weekday,
-            // the last day, or the last such weekday; FD is the one before
-            0xFE if weekday == NOT_SPECIFIED => day == last,
-            0xFD if weekday == NOT_SPECIFIED => day + 1 == last,
-            0xFE => is_weekday && last < day + 7,
-            0xFD => is_weekday && (day + 7..day + 14).contains(&last),
-            // this day, or the first such weekday from this day on
-            first if weekday == NOT_SPECIFIED => day == first,
-            first => is_weekday && (first..first.saturating_add(7)).contains(&day),
+        let is_day = match of_month {
+            SUMMER_BEGINS | SUMMER_ENDS => {
+                clock.daylight_saving_day(year, of_month == SUMMER_ENDS) == Some((month, day))
+            }
+            of_month => is_meant([year_high, year_low, of_month, of_day, weekday], start),
         };
         is_day.then(|| start.utc().unix())
     }
@@ -385,7 +373,7 @@ impl Calendar {
         if let Some(day) = special
             .0
             .iter()
-            .find(|day| day.is_on(local) && self.days.known.contains(day.day_id))
+            .find(|day| is_meant(day.date, local) && self.days.known.contains(day.day_id))
         {
             return Some(day.day_id);
         }
@@ -449,23 +437,6 @@ impl Calendar {
 }
 
 impl SpecialDay {
-    /// Whether a date is the one that is meant.
-    fn is_on(&self, date: Civil) -> bool {
-        let [year_high, year_low, month, day, weekday] = self.date;
-        let year = u16::from_be_bytes([year_high, year_low]);
-        let last = last_day(date);
-        let day_fits = match day {
-            0xFF => true,
-            0xFE => date.day() == last,
-            0xFD => date.day() + 1 == last,
-            day => date.day() == day,
-        };
-        (year == 0xFFFF || year == date.year())
-            && (month == 0xFF || month == date.month())
-            && day_fits
-            && (weekday == 0xFF || weekday == date.weekday())
-    }
-
     /// Whether a date can be meant: parts in their ranges, and some day of 28 years that fits.
     fn is_possible(&self) -> bool {
         let [year_high, year_low, month, day, weekday] = self.date;
@@ -480,7 +451,7 @@ impl SpecialDay {
         in_range
             && years.into_iter().any(|year| {
                 months.clone().any(|month| {
-                    (1..=31).any(|day| Civil::new(year, month, day, 0, 0, 0).is_ok_and(|it| self.is_on(it)))
+                    (1..=31).any(|day| Civil::new(year, month, day, 0, 0, 0).is_ok_and(|it| is_meant(self.date, it)))
                 })
             })
     }
@@ -500,14 +471,6 @@ impl SpecialDay {
             Err(AccessError::OtherReason)
         }
     }
-}
-
-/// The number of days in the month of `date`.
-fn last_day(date: Civil) -> u8 {
-    (29..=31)
-        .rev()
-        .find(|day| Civil::new(date.year(), date.month(), *day, 0, 0, 0).is_ok())
-        .unwrap_or(28)
 }
 
 impl SpecialDays {

@@ -54,6 +54,8 @@ const EARLIEST: Utc = Utc::from_unix(946_684_800);
 const LATEST: Utc = Utc::from_unix(4_102_444_799);
 /// Corrections up to this many seconds are silent unless a client sets another limit (1-0:0.9.11).
 const SHIFT_LIMIT_SECONDS: u16 = 3;
+/// The greatest limit, below the shortest period of a minute.
+pub(crate) const SHIFT_LIMIT_MOST: u16 = 59;
 
 impl Clock {
     /// A clock that stands at `rtc`, or is invalid from 2000-01-01 on when there is no reading.
@@ -297,8 +299,15 @@ impl Clock {
     }
 
     /// Sets the limit of silent corrections.
-    pub const fn set_shift_limit(&mut self, seconds: u16) {
+    ///
+    /// # Errors
+    /// When a correction could pass over the shortest period whole, without an event or a mark.
+    pub const fn set_shift_limit(&mut self, seconds: u16) -> Result<(), ClockRefusal> {
+        if SHIFT_LIMIT_MOST < seconds {
+            return Err(ClockRefusal);
+        }
         self.shift_limit = seconds;
+        Ok(())
     }
 }
 
@@ -309,6 +318,32 @@ pub(crate) const fn year_of(rule: DateTime) -> Option<u16> {
         0xFFFF => None,
         year => Some(year),
     }
+}
+
+/// Whether a date with wildcards (year, month, day, day of week) means `date`. With a weekday the day is the first such one from it on, the last of
+/// the month or the one before that, as for daylight saving, and without a day every such one.
+pub(crate) fn is_meant([year_high, year_low, month, day, weekday]: [u8; 5], date: Civil) -> bool {
+    let year = u16::from_be_bytes([year_high, year_low]);
+    // So many days hold one of each such day.
+    let days = if weekday == 0xFF { 1 } else { 7 };
+    let day_fits = match day {
+        0xFF => true,
+        0xFE => last_day(date) < date.day() + days,
+        0xFD => (date.day() + days..date.day() + 2 * days).contains(&last_day(date)),
+        day => (day..day.saturating_add(days)).contains(&date.day()),
+    };
+    (year == 0xFFFF || year == date.year())
+        && (month == 0xFF || month == date.month())
+        && day_fits
+        && (weekday == 0xFF || weekday == date.weekday())
+}
+
+/// The number of days in the month of `date`.
+fn last_day(date: Civil) -> u8 {
+    (29..=31)
+        .rev()
+        .find(|day| Civil::new(date.year(), date.month(), *day, 0, 0, 0).is_ok())
+        .unwrap_or(28)
 }
 
 /// The moment in `year` that a date-time with wildcards names; `deviation` holds where it does not say its own.
@@ -339,6 +374,7 @@ pub(crate) fn transition(rule: DateTime, year: u16, deviation: i16) -> Option<Ut
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
     use super::*;
 
     fn utc(year: u16, month: u8, day: u8, hour: u8, minute: u8, second: u8) -> Utc {
@@ -349,6 +385,37 @@ mod tests {
 
     fn central_europe() -> Clock {
         Clock::new(Instant::START, Some(utc(2026, 1, 1, 0, 0, 0)), -60, true)
+    }
+
+    /// T1: dates of schedules and special days mean the days that the same dates of daylight saving mean.
+    #[test]
+    fn one_rule_says_which_day_a_date_means() {
+        let mut found = 0;
+        for year in 2024..2052 {
+            for month in 1..=12 {
+                for day in (1..=31).chain([0xFD, 0xFE]) {
+                    for weekday in (1..=7).chain([0xFF]) {
+                        let rule = DateTime::from_octets([0xFF, 0xFF, month, day, weekday, 0, 0, 0, 0, 0x80, 0, 0xFF]);
+                        let expected = transition(rule, year, 0).map(|utc| utc.civil());
+                        let meant: std::vec::Vec<Civil> = (1..=31)
+                            .filter_map(|day| Civil::new(year, month, day, 0, 0, 0).ok())
+                            .filter(|date| is_meant([0xFF, 0xFF, month, day, weekday], *date))
+                            .collect();
+                        assert_eq!(
+                            meant,
+                            std::vec::Vec::from_iter(expected),
+                            "{year}-{month}-{day} {weekday}"
+                        );
+                        found += meant.len();
+                    }
+                }
+            }
+        }
+        assert!(80_000 < found, "{found}");
+        let date = Civil::new(2026, 7, 1, 0, 0, 0).expect("a Wednesday");
+        assert!(is_meant([0x07, 0xEA, 7, 1, 3], date));
+        assert!(!is_meant([0x07, 0xEB, 7, 1, 3], date));
+        assert!(is_meant([0xFF, 0xFF, 0xFF, 0xFF, 3], date), "every Wednesday");
     }
 
     /// T1: the rules of the European Union, to the second, in both nights.

@@ -2,10 +2,10 @@
 
 use base::{Civil, Utc};
 use cosem::axdr::{Full, Octets, Reader, Writer};
-use cosem::{AccessError, DateTime, Obis};
+use cosem::{AccessError, Obis};
 use heapless::Vec;
 
-use crate::clock::{Clock, transition};
+use crate::clock::{Clock, is_meant};
 
 /// Most execution times.
 pub const TIMES: usize = 12;
@@ -188,42 +188,8 @@ impl Time {
         (1..=31).find_map(|day| {
             Civil::new(year, month, day, 0, 0, 0)
                 .ok()
-                .filter(|date| self.is_on(*date))
+                .filter(|date| is_meant(self.date(), *date))
         })
-    }
-
-    fn is_on(self, date: Civil) -> bool {
-        let [_, _, month, day, weekday] = self.date();
-        let day_fits = match day {
-            0xFF => true,
-            // last day or last but one, or the last such weekday: the same rule as daylight saving has
-            0xFE | 0xFD => {
-                let [year_high, year_low] = date.year().to_be_bytes();
-                let rule = [
-                    year_high,
-                    year_low,
-                    date.month(),
-                    day,
-                    weekday,
-                    0,
-                    0,
-                    0,
-                    0,
-                    0x80,
-                    0,
-                    0xFF,
-                ];
-                transition(DateTime::from_octets(rule), date.year(), 0).is_some_and(|utc| {
-                    let found = utc.civil();
-                    (found.month(), found.day()) == (date.month(), date.day())
-                })
-            }
-            day => date.day() == day,
-        };
-        self.year().is_none_or(|year| year == date.year())
-            && (month == 0xFF || month == date.month())
-            && day_fits
-            && (weekday == 0xFF || weekday == date.weekday())
     }
 
     fn next_after(self, clock: &Clock, utc: Utc) -> Option<Utc> {
@@ -236,7 +202,7 @@ impl Time {
         let today = clock.local(utc).utc().unix().div_euclid(86_400);
         (today - 1..today + DAYS_AHEAD).find_map(|day| {
             let midnight = Utc::from_unix(day * 86_400).civil();
-            if !self.is_on(midnight) {
+            if !is_meant(self.date(), midnight) {
                 return None;
             }
             let local = Utc::from_unix(day * 86_400 + of_day).civil();
@@ -305,6 +271,16 @@ mod tests {
             utc(2028, 2, 29, 22, 59).plus(59),
         );
         check(
+            [6, 0, 0, 0, ANY, ANY, ANY, 1, 1],
+            utc(2026, 1, 2, 0, 0),
+            utc(2026, 1, 5, 5, 0),
+        ); // the first Monday of the month
+        check(
+            [6, 0, 0, 0, ANY, ANY, ANY, 8, 1],
+            utc(2026, 1, 5, 6, 0),
+            utc(2026, 1, 12, 5, 0),
+        ); // the second
+        check(
             [2, 30, 0, 0, ANY, ANY, ANY, 0xFE, 7],
             utc(2026, 3, 1, 0, 0),
             utc(2026, 3, 29, 1, 30),
@@ -348,6 +324,8 @@ mod tests {
             (5, &[[0, 0, 0, 0, ANY, ANY, 13, 1, ANY]], false),
             (5, &[[0, 0, 0, 0, ANY, ANY, 1, 1, 8]], false),
             (5, &[[0, 0, 0, 0, 0x08, 0x34, 1, 1, ANY]], false),
+            (5, &[[0, 0, 0, 0, ANY, ANY, 2, 29, 7]], true), // some year has it
+            (5, &[[0, 0, 0, 0, 0x07, 0xEA, 2, 28, 7]], false),
             (5, &[monthly; 12], true),
             (5, &[monthly; 13], false),
         ] {

@@ -118,6 +118,8 @@ pub struct SupplyQuality {
     recalibrated: bool,
     /// The clock at the end of the last booked window.
     clock: Option<u64>,
+    /// The number of the week that runs, which is the clock's unless that was set back.
+    running_week: Option<u64>,
     /// The frequency of the window before the last, for the next.
     hertz: Option<f64>,
     next_hertz: Option<f64>,
@@ -159,6 +161,7 @@ impl SupplyQuality {
             tick: None,
             recalibrated: false,
             clock: None,
+            running_week: None,
             hertz: None,
             next_hertz: None,
         })
@@ -171,6 +174,7 @@ impl SupplyQuality {
             Some((week, tick)) if tick <= unix_millis / 1_000 => {
                 self.week = week;
                 self.clock = Some(tick.saturating_mul(1_000));
+                self.running_week = None;
                 true
             }
             _ => false,
@@ -349,9 +353,12 @@ impl SupplyQuality {
             self.end_ten_minutes(ended(TWO_HOURS), across, each);
         }
         let week = |millis: u64| (millis / DAY + DAYS_FROM_MONDAY) / 7;
-        if week(before) != week(millis) {
+        let (running, now) = (*self.running_week.get_or_insert_with(|| week(before)), week(millis));
+        // A clock that is set back over Monday does not end the few minutes of the week that has begun: they would take the place of a whole one.
+        if running != now && running != now + 1 {
             each(QualityFinding::Week(&self.week));
             self.week.restart();
+            self.running_week = Some(now);
         }
     }
 

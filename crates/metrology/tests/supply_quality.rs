@@ -369,6 +369,32 @@ fn a_week_ends_on_monday_and_a_set_clock_flags() {
     assert_eq!(quality.week().voltage[0].values, 6, "the new week");
 }
 
+/// Set back over Monday, the week that has begun goes on when Monday comes again; set back by more than a week, it ends.
+#[test]
+fn a_week_that_is_told_is_not_told_again_when_the_clock_is_set_back() {
+    let setup = Setup::three_phase(8_000.0, VOLTS_PER_LSB, 1e-5);
+    let mut quality = SupplyQuality::new(&setup, &QualitySetup::USUAL).expect("a good setup");
+    let (minute, day) = (60_000, 86_400_000);
+    let mut live = |from: u64, minutes: u64| {
+        let mut seen = Seen::default();
+        for n in 0..minutes * 300 {
+            quality.book(&window(n, 230), from + (n + 1) * 200, |finding| seen.take(finding));
+        }
+        seen.weeks
+    };
+    let weeks = live(MONDAY - 60 * minute, 65);
+    assert_eq!(weeks.len(), 1);
+    assert_eq!(weeks[0].voltage[0].values, 6);
+    assert_eq!(live(MONDAY - 10 * minute, 30).len(), 0, "Monday comes again");
+    let weeks = live(MONDAY + 7 * day - 30 * minute, 31);
+    assert_eq!(weeks.len(), 1, "the next Monday");
+    assert!(
+        2 <= weeks[0].voltage[0].values,
+        "with what was measured since the first"
+    );
+    assert_eq!(live(MONDAY - 10 * day, 1).len(), 1, "by more than a week");
+}
+
 /// How the samples are cut into blocks changes nothing, and memory keeps its goals: 40 kB channel by channel, 96 kB gapless.
 #[test]
 fn memory_keeps_its_goals() {

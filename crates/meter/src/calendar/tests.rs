@@ -131,6 +131,16 @@ impl Written {
             (season.1, season.2, season.3) = (month, day, weekday);
             *second = start;
         }
+        let dates = [
+            [ANY, ANY, 3, 0xFE, 7],     // the last Sunday of March
+            [ANY, ANY, ANY, 1, 1],      // the first Monday of every month
+            [ANY, ANY, 6, ANY, 5],      // every Friday of June
+            [0x07, 0xEB, ANY, 0xFD, 3], // the last Wednesday but one
+            [ANY, ANY, 9, 0xFE, ANY],
+        ];
+        for ((_, written, _), date) in written.special.iter_mut().zip(dates) {
+            *written = date;
+        }
         written
     }
 
@@ -226,7 +236,7 @@ impl Written {
         let special = self.special.iter().find(|(_, date, _)| {
             let any_year = date[0] == 0xFF;
             let of_year = i32::from(date[0]) * 256 + i32::from(date[1]);
-            (any_year || of_year == year) && i32::from(date[2]) == month && i32::from(date[3]) == day
+            (any_year || of_year == year) && is_of(date[2], month) && is_day((date[3], date[4]), (year, month, day))
         });
         let day_type = match special {
             Some((_, _, day_type)) => *day_type,
@@ -256,22 +266,14 @@ impl Written {
         let mut begun = BTreeMap::new();
         let (mut y, mut m, mut d) = (2024, 1, 1);
         while y < 2037 {
-            let weekday_now = zeller(y, m, d);
-            let last_sunday = weekday_now == 7 && d + 7 > length(y, m);
+            let last_sunday = is_day((0xFE, 7), (y, m, d));
             for ((_, start_month, start_day, weekday, name), start) in self.seasons.iter().zip(&self.starts) {
-                let is_weekday = *weekday == ANY || weekday_now == i32::from(*weekday);
-                let begins = match (*start_month, *start_day, *weekday) {
-                    (0xFE, ..) => m == 3 && last_sunday,
-                    (0xFD, ..) => m == 10 && last_sunday,
-                    (_, ANY, _) => is_weekday,
-                    (_, 0xFE, ANY) => d == length(y, m),
-                    (_, 0xFD, ANY) => d + 1 == length(y, m),
-                    (_, 0xFE, _) => d + 7 > length(y, m) && is_weekday,
-                    (_, 0xFD, _) => d + 7 <= length(y, m) && d + 14 > length(y, m) && is_weekday,
-                    (_, first, ANY) => d == i32::from(first),
-                    (_, first, _) => (i32::from(first)..i32::from(first) + 7).contains(&d) && is_weekday,
+                let begins = match *start_month {
+                    0xFE => m == 3 && last_sunday,
+                    0xFD => m == 10 && last_sunday,
+                    month => is_of(month, m) && is_day((*start_day, *weekday), (y, m, d)),
                 };
-                if begins && ([0xFD, 0xFE, ANY].contains(start_month) || i32::from(*start_month) == m) {
+                if begins {
                     begun.insert((y, m, d, *start), name.clone());
                 }
             }
@@ -284,6 +286,25 @@ impl Written {
             }
         }
         begun
+    }
+}
+
+/// Whether a month with a wildcard is `month`.
+fn is_of(written: u8, month: i32) -> bool {
+    written == ANY || i32::from(written) == month
+}
+
+/// Whether a day of month and a weekday with wildcards are a day.
+fn is_day((day, weekday): (u8, u8), (y, m, d): (i32, i32, i32)) -> bool {
+    let is_weekday = weekday == ANY || zeller(y, m, d) == i32::from(weekday);
+    match (day, weekday) {
+        (ANY, _) => is_weekday,
+        (0xFE, ANY) => d == length(y, m),
+        (0xFD, ANY) => d + 1 == length(y, m),
+        (0xFE, _) => d + 7 > length(y, m) && is_weekday,
+        (0xFD, _) => d + 7 <= length(y, m) && d + 14 > length(y, m) && is_weekday,
+        (first, ANY) => d == i32::from(first),
+        (first, _) => (i32::from(first)..i32::from(first) + 7).contains(&d) && is_weekday,
     }
 }
 

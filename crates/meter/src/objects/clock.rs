@@ -6,6 +6,7 @@ use cosem::{DateTime, Object, ScalerUnit, Unit};
 
 use super::policy::{CLOCK, MEASURED, PARAMETER};
 use super::{Data, Register};
+use crate::clock::SHIFT_LIMIT_MOST;
 use crate::model::Model;
 
 pub(super) const OBJECTS: &[Object<Model>] = &[
@@ -63,8 +64,14 @@ pub(super) const OBJECTS: &[Object<Model>] = &[
             value: |it, out| out.value(it.clock.shift_limit()),
             scaler_unit: |_| ScalerUnit::new(0, Unit::Second),
             set: Some(|it, value| {
-                it.clock.set_shift_limit(value.value()?);
-                Ok(())
+                let seconds = value.value::<u16>()?;
+                // A greater one that older firmware took is held at the greatest.
+                let seconds = if it.awake {
+                    seconds
+                } else {
+                    seconds.min(SHIFT_LIMIT_MOST)
+                };
+                Ok(it.clock.set_shift_limit(seconds)?)
             }),
             reset: None,
         },

@@ -565,6 +565,20 @@ fn what_is_set_while_nobody_knows_the_time_keeps_the_ends_that_passed() {
     }
 }
 
+/// T1: no correction is silent that passes over a whole period.
+#[test]
+fn the_limit_of_corrections_stays_below_the_shortest_period() {
+    let mut life = begin(utc(2026, 7, 1, 10, 14, 0));
+    let limit = |life: &Life| life.read(3, "1-0:0.9.11", 2);
+    assert_eq!(life.put(3, "1-0:0.9.11", 2, &hex("12 003B")), 0);
+    for refused in ["12 003C", "12 FFFF"] {
+        assert_eq!(life.put(3, "1-0:0.9.11", 2, &hex(refused)), 250);
+        assert_eq!(limit(&life), hex("12 003B"));
+    }
+    let life = without_power(life, Some(utc(2026, 7, 1, 10, 20, 0)));
+    assert_eq!(limit(&life), hex("12 003B"));
+}
+
 /// B1, class 22: what is set of a schedule is there after a power cut, whatever its type.
 #[test]
 fn a_schedule_of_any_type_outlives_a_power_cut() {
