@@ -467,6 +467,9 @@ fn long(it: &Model, what: Attribute) -> (u64, &'static str) {
     (value.unwrap_or(0), unit)
 }
 
+/// What is shown of a number that the glass has no room for.
+const TOO_LONG: &str = "--------";
+
 /// The value of any attribute: a number by its scaler and unit, watt-hours and watts in thousands; a date, or text.
 fn write_value(it: &Model, what: Attribute, text: &mut String<16>) -> Result<&'static str, core::fmt::Error> {
     let mut buffer = [0; 64];
@@ -542,15 +545,30 @@ fn write_value(it: &Model, what: Attribute, text: &mut String<16>) -> Result<&'s
         56 => ("%", false),
         _ => ("", false),
     };
-    let decimals = u32::from((-exponent).clamp(0, 6).cast_unsigned()) + if thousands { 3 } else { 0 };
-    let divisor = 10_u64.pow(decimals);
+    // A meter on the M-Bus may say any scaler. Noughts stand for one above 0, what comes behind the ninth decimal is cut, and a number that is
+    // longer than the glass is not shown as a shorter one.
+    let places = if thousands { 3 } else { 0 } - i32::from(exponent);
+    let decimals = places.clamp(0, 9).unsigned_abs();
+    let surplus = 10_u64.checked_pow(places.unsigned_abs() - decimals);
     let sign = if number < 0 { "-" } else { "" };
     let number = number.unsigned_abs();
-    if decimals == 0 {
-        write!(text, "{sign}{number}")?;
-    } else {
-        let width = usize::try_from(decimals).unwrap_or(3);
-        write!(text, "{sign}{}.{:0width$}", number / divisor, number % divisor)?;
+    let scaled = match surplus {
+        _ if number == 0 => Some(0),
+        Some(factor) if places < 0 => number.checked_mul(factor),
+        Some(divisor) => Some(number / divisor),
+        None if places < 0 => None,
+        None => Some(0),
+    };
+    let written = scaled.ok_or(core::fmt::Error).and_then(|number| {
+        if decimals == 0 {
+            return write!(text, "{sign}{number}");
+        }
+        let (divisor, width) = (10_u64.pow(decimals), usize::try_from(decimals).unwrap_or(9));
+        write!(text, "{sign}{}.{:0width$}", number / divisor, number % divisor)
+    });
+    if written.is_err() {
+        text.clear();
+        text.push_str(TOO_LONG).map_err(|_| core::fmt::Error)?;
     }
     Ok(unit)
 }

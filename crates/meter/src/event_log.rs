@@ -99,7 +99,7 @@ impl Filter {
 pub struct Causes(pub u32);
 
 /// Log, the code that says a cause began, the code that says it is over. One end may stand for several beginnings.
-const CAUSES: [(Log, u8, u8); 28] = [
+const CAUSES: [(Log, u8, u8); 29] = [
     (Log::Fraud, 40, 41),
     (Log::Fraud, 42, 43),
     (Log::Fraud, 44, 45),
@@ -135,6 +135,8 @@ const CAUSES: [(Log, u8, u8); 28] = [
         standard::VERIFICATION_BEGUN,
         standard::VERIFICATION_ENDED,
     ),
+    // Nor phases that are even again.
+    (Log::Quality, quality::ASYMMETRY, quality::BALANCED),
 ];
 
 impl Causes {
@@ -294,6 +296,8 @@ pub mod quality {
     pub const VOLTAGE_NORMAL: u8 = 85;
     /// The phases differ; one code for all.
     pub const ASYMMETRY: u8 = 90;
+    /// The phases are even again; no entry of a log, and a code that none has.
+    pub(crate) const BALANCED: u8 = 251;
     /// A weekly criterion of EN 50160 was missed.
     pub const BAD_VOLTAGE_QUALITY: u8 = 92;
 }

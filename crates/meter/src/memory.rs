@@ -608,6 +608,7 @@ fn restore_record(it: &mut Model, record: Record, value: &[u8]) -> Option<()> {
             let mut word = || words.array_of().map(u32::from_be_bytes).ok();
             let [a, b, c, d, causes] = [word()?, word()?, word()?, word()?, word()?];
             (it.alarms.registers, it.alarms.descriptors, it.causes) = ([a, b], [c, d], Causes(causes));
+            it.quality.resume(it.causes);
         }
         (Record::Quality, octets) => it.quality.restore(&mut Reader::new(octets))?,
         (Record::Security, &[policy]) => it.security.restore_policy(policy),

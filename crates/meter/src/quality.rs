@@ -11,7 +11,7 @@ use metrology::{
 };
 
 use crate::effect::{Effect, Record};
-use crate::event_log::{Log, quality};
+use crate::event_log::{Causes, Log, quality};
 use crate::model::Model;
 
 /// What can be wrong with the voltage of one phase.
@@ -45,10 +45,8 @@ pub struct Quality {
     pub times_seconds: [u16; N_FAULTS],
     /// What was counted of each phase.
     pub phases: [[Faults; N_FAULTS]; N_PHASES],
-    /// Phases for which an event was told and not yet that all is well.
+    /// Phases for which an event was told and not yet that all is well; over a power cut the causes know it.
     unwell: [bool; N_PHASES],
-    /// Whether the last ten minutes were out of balance.
-    is_unbalanced: bool,
     /// Whether something was counted since the counters were saved.
     unsaved: bool,
     /// Dips by depth and duration (UNIPEDE).
@@ -119,12 +117,17 @@ pub struct WeekVoltage {
 const N_FAULTS: usize = 3;
 
 impl Quality {
-    /// Nothing found yet; thresholds of 90, 110 and 50 % of `nominal_volts`.
+    /// Nothing found yet; thresholds of 90, 110 and 50 % of `nominal_volts`, to the nearest volt.
     #[must_use]
     pub const fn new(nominal_volts: u16) -> Self {
+        // Halves of a volt go up.
         Self {
             reference_volts: nominal_volts,
-            thresholds_volts: [nominal_volts / 10 * 9, nominal_volts / 10 * 11, nominal_volts / 2],
+            thresholds_volts: [
+                nominal_volts - nominal_volts.saturating_add(4) / 10,
+                nominal_volts.saturating_add(nominal_volts.saturating_add(5) / 10),
+                nominal_volts.div_ceil(2),
+            ],
             times_seconds: [60, 15, 30],
             phases: [[Faults {
                 count: 0,
@@ -134,7 +137,6 @@ impl Quality {
                 extreme_decivolts: 0,
             }; N_FAULTS]; N_PHASES],
             unwell: [false; N_PHASES],
-            is_unbalanced: false,
             unsaved: false,
             dips: [[0; DIP_COLUMNS]; DIP_ROWS],
             found: [0; 3],
@@ -203,6 +205,14 @@ impl Quality {
 
     /// Octets of [`Self::save_weeks`].
     pub(crate) const WEEKS_OCTETS: usize = 2 * WeekSummary::OCTETS;
+
+    /// Goes on after a power cut: for which phases it is still to be told that all is well.
+    pub(crate) fn resume(&mut self, causes: Causes) {
+        for (unwell, place) in self.unwell.iter_mut().zip(0..) {
+            let persists = |(_, code): (Fault, u8)| causes.persists(Log::Quality, code + place);
+            *unwell = KINDS.into_iter().any(persists);
+        }
+    }
 
     /// Which fault a voltage is.
     fn fault_of(&self, decivolts: u16) -> Option<Fault> {
@@ -441,10 +451,11 @@ impl Model {
                 let limit = minutes.week.limits().unbalance * 1e6;
                 if let (Some(unbalance), false) = (minutes.aggregate.unbalance, minutes.aggregate.flagged) {
                     let is = limit < f64::from(unbalance.negative_millionths);
-                    if is && !it.is_unbalanced {
+                    if is {
                         self.effects.push(Effect::Event(Log::Quality, quality::ASYMMETRY));
+                    } else if self.causes.note(Log::Quality, quality::BALANCED) {
+                        self.effects.push(Effect::Keep(Record::Alarms));
                     }
-                    it.is_unbalanced = is;
                 }
                 for (slot, channel) in it.distortion.iter_mut().zip(Channel::ALL) {
                     *slot = minutes.harmonics.thd_millionths(channel).map(|it| scaled(it, 1_000));
@@ -558,6 +569,17 @@ mod tests {
         assert_eq!(run(&mut it, [200, 230, 230], 60), [76]);
         assert!(run(&mut it, [0, 230, 230], 2).is_empty());
         assert_eq!(run(&mut it, [230, 230, 230], 1), [85]);
+    }
+
+    /// Q1: 90, 110 and 50 % of any nominal voltage.
+    #[test]
+    fn thresholds_are_parts_of_the_whole_voltage() {
+        for nominal in 110..=230_u16 {
+            let near = |percent: u16| (nominal * percent + 50) / 100;
+            let thresholds = Quality::new(nominal).thresholds_volts;
+            assert_eq!(thresholds, [near(90), near(110), near(50)], "{nominal} V");
+        }
+        assert_eq!(Quality::new(127).thresholds_volts, [114, 140, 64]);
     }
 
     #[test]

@@ -85,6 +85,10 @@ pub(crate) fn buffer(
 ) -> Result<Step, AccessError> {
     let columns = it.columns(journal);
     let Some(source) = memory.journal(journal) else {
+        // Another client has changed the list since the reading began, and the rows that were owed are gone.
+        if cursor.step != 0 {
+            return Err(AccessError::LongGetAborted);
+        }
         // Not laid out yet: nothing was ever captured.
         out.array(0)?;
         return Ok(Step::Done);

@@ -21,6 +21,8 @@ use crate::parameters::{Parameters, checksum};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SealedStore {
     source: Source,
+    /// The bank that the log accepts, whatever its number: it is never the next to be erased.
+    accepted: Option<u32>,
     sequence: u32,
     checksum: u32,
     sealed: bool,
@@ -105,6 +107,7 @@ impl SealedStore {
         let logless = log.used() == 0 && newest.is_some();
         let mut store = Self {
             source: Source::Ideal,
+            accepted: accepted.map(|copy| copy.sector),
             sequence: newest.map_or(0, |copy| copy.sequence),
             checksum: 0,
             sealed,
@@ -171,9 +174,9 @@ impl SealedStore {
         }
         let sum = parameters.checksum();
         self.note(memory, LegalKind::Changing, access, sum)?;
-        self.put(memory, parameters)?;
+        let sector = self.put(memory, parameters)?;
         self.note(memory, LegalKind::Changed, access, sum)?;
-        (self.source, self.checksum) = (Source::Working, sum);
+        (self.source, self.accepted, self.checksum) = (Source::Working, Some(sector), sum);
         self.damaged = false;
         Ok(())
     }
@@ -296,14 +299,20 @@ impl SealedStore {
         }
     }
 
-    /// Writes the bank that does not count, with the next number.
-    fn put(&mut self, memory: &mut dyn NonVolatile, parameters: &Parameters) -> Result<(), Refusal> {
+    /// Writes the bank that does not count, with the next number; answers which one it is.
+    fn put(&mut self, memory: &mut dyn NonVolatile, parameters: &Parameters) -> Result<u32, Refusal> {
         let sequence = self.sequence.saturating_add(1);
-        let sector = if sequence.is_multiple_of(2) { BANKS[0] } else { BANKS[1] };
+        let [even, odd] = BANKS;
+        let sector = match self.accepted {
+            Some(accepted) if accepted == odd => even,
+            Some(_) => odd,
+            None if sequence.is_multiple_of(2) => even,
+            None => odd,
+        };
         let copy = Copy::of(sector, sequence, self.sealed, parameters);
         copy.write(memory, parameters).map_err(|_fault| Refusal::Memory)?;
         self.sequence = sequence;
-        Ok(())
+        Ok(sector)
     }
 }
 

@@ -235,6 +235,37 @@ fn a_change_that_is_cut_anywhere_takes_place_or_does_not() {
     assert!(1_000 < old && 30 < new);
 }
 
+/// The memory fails anywhere in a change, and later, without a boot between, the power goes anywhere in the next one: what counted at the
+/// failure, or what was written after it, and never the factory's copy.
+#[test]
+fn a_change_that_failed_does_not_cost_the_copy_that_counts() {
+    let (region, store) = sealed(4);
+    let (mut failed, mut found_old) = (0, 0);
+    for budget in (0..).step_by(7) {
+        let (mut region, mut store) = (region.clone(), store);
+        region.budget = budget;
+        if store.write(&mut region, &parameters(1.07), access(BENCH, true)).is_ok() {
+            break;
+        }
+        failed += 1;
+        for budget in (0..).step_by(211) {
+            let (mut region, mut store) = (region.clone(), store);
+            region.budget = budget;
+            let done = store.write(&mut region, &parameters(1.08), access(BENCH, true)).is_ok();
+            let (after, found) = SealedStore::mount(&region).expect("it reads");
+            assert_eq!((after.source(), after.is_damaged()), (Source::Working, false));
+            let allowed = [parameters(1.01), parameters(1.07), parameters(1.08)];
+            assert!(allowed.contains(&found), "{budget}");
+            found_old += u32::from(found == parameters(1.01));
+            if done {
+                assert_eq!(found, parameters(1.08));
+                break;
+            }
+        }
+    }
+    assert!(100 < failed && 500 < found_old, "{failed} {found_old}");
+}
+
 #[test]
 fn a_flood_of_attempts_fills_its_part_of_the_log_and_leaves_room_for_the_bench() {
     let (mut region, mut store) = sealed(4);

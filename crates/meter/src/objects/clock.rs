@@ -42,7 +42,8 @@ pub(super) const OBJECTS: &[Object<Model>] = &[
             out.value(at.map_or(DateTime::UNSPECIFIED, |at| it.clock.date_time(at)))
         }),
         &MEASURED,
-    ),
+    )
+    .up_to(14),
     Object::new(
         "0-0:96.2.13",
         &Data::shown(|it, out| out.value(it.synchronised.map_or(0, |it| it.by.number()))),
@@ -52,12 +53,14 @@ pub(super) const OBJECTS: &[Object<Model>] = &[
         "1-0:0.9.1",
         &Data::shown(|it, out| out.value(Octets(&time_of_day(it)))),
         &MEASURED,
-    ),
+    )
+    .up_to(6),
     Object::new(
         "1-0:0.9.2",
         &Data::shown(|it, out| out.value(Octets(&date(it)))),
         &MEASURED,
-    ),
+    )
+    .up_to(7),
     Object::new(
         "1-0:0.9.11",
         &Register {

@@ -57,7 +57,7 @@ impl Life {
         }
     }
 
-    fn window(&mut self, phases: [PhaseReading; 3], nanos: u64) {
+    pub(super) fn window(&mut self, phases: [PhaseReading; 3], nanos: u64) {
         let (from, to) = (Position::START, Position::of_sample(8_000));
         let window = Measurement::of_phases(from, to, nanos, 50_000_000, phases, Apparent::Arithmetic);
         self.meter
@@ -74,14 +74,14 @@ impl Life {
         rows
     }
 
-    fn begun_at(utc: Utc) -> Self {
+    pub(super) fn begun_at(utc: Utc) -> Self {
         let (mut life, _) = Self::begin(Bench::new(), Some(utc));
         life.associate().expect("a good step");
         life
     }
 
     /// The power goes without a warning for `seconds`.
-    fn after_outage(self, seconds: u64) -> Self {
+    pub(super) fn after_outage(self, seconds: u64) -> Self {
         let utc = self.meter.model().utc();
         let Self {
             mut meter,
@@ -101,6 +101,19 @@ fn at(hour: u8, minute: u8, second: u8) -> Utc {
     Civil::new(2026, 7, 1, hour, minute, second)
         .expect("the calendar has it")
         .utc()
+}
+
+/// L1: the local time, the local date and when the clock was set have a fixed length, and are columns like others.
+#[test]
+fn times_are_columns_too() {
+    let mut life = Life::begun_at(at(10, 14, 50));
+    let columns = ["1-0:0.9.1", "1-0:0.9.2", "0-0:96.2.12"].map(|name| column(1, name, 2, 0));
+    assert_eq!(life.set_profile(LOAD_PROFILE_1, 3, &list(&columns)), 0);
+    life.live(15, 1);
+    assert_eq!(
+        life.get(&format!("C001C1 0007 {LOAD_PROFILE_1} 02 00")),
+        hex("0101 0203 0904 0C0F0000 0905 07EA070103 090C FFFFFFFFFFFFFFFFFF8000FF")
+    );
 }
 
 /// L1, class 7 attribute 3: 32 columns of any kind are taken, shown, captured, read by their elements, and outlive a power failure.
@@ -263,6 +276,48 @@ fn a_depth_hides_the_rows_before_it() {
         "C001C1 0007 {LOAD_PROFILE_1} 02 01 01 0204 0204 120008 09060000010000FF 0F02 120000 {from} {to} 0100"
     ));
     assert_eq!(minutes(&range), [5, 6, 7]);
+}
+
+/// Reliability B4: a client that reads rows in blocks, while another gives the profile a new list, is told so. It never gets an end that looks
+/// good: not while the journal is laid out anew, not when it is there again.
+#[test]
+fn a_buffer_whose_list_is_changed_meanwhile_is_no_whole_buffer() {
+    for is_spare_ready in [true, false] {
+        let mut life = Life::begun_at(at(0, 0, 0));
+        assert_eq!(life.set_profile(LOAD_PROFILE_1, 4, &hex("06 0000003C")), 0);
+        // With the first row of a sector the spare is used up, and the next one is not erased yet.
+        let stands = |life: &Life| {
+            let journal = life.meter.core.memory.journal(JournalId::LoadProfile1).expect("there");
+            (journal.len(), journal.len() % journal.shape().rows_per_sector() == 1)
+        };
+        let wanted = |(rows, is_first): (u32, bool)| 100 < rows && is_first != is_spare_ready;
+        while !wanted(stands(&life)) {
+            let next = life.meter.model().utc().plus(60);
+            life.wait_until(next);
+        }
+        let read = |life: &mut Life, apdu: &str| life.talk(&hex(apdu)).expect("a good step");
+        let first = read(&mut life, &format!("C001C1 0007 {LOAD_PROFILE_1} 02 00"));
+        assert_eq!(first[..8], hex("C402C1 00 00000001"), "more is to come");
+        let link = WrapperLink::new(life.now, Micros::from_secs(180));
+        let reader = core::mem::replace(&mut life.link, Link::Wrapper(link));
+        life.associate().expect("a good step");
+        let both = [column(8, "0-0:1.0.0", 2, 0), column(3, "1-0:1.8.0", 2, 0)];
+        assert_eq!(life.set_profile(LOAD_PROFILE_1, 3, &list(&both)), 0);
+        let is_there = life.meter.core.memory.journal(JournalId::LoadProfile1).is_some();
+        assert_eq!(is_there, is_spare_ready);
+        let writer = core::mem::replace(&mut life.link, reader);
+        assert_eq!(
+            read(&mut life, "C002C1 00000001"),
+            hex("C402C1 01 00000002 01 0F"),
+            "{is_spare_ready}"
+        );
+        // What is read from now on is whole, and has the rows of the new list alone.
+        life.link = writer;
+        let next = life.meter.model().utc().plus(61);
+        life.wait_until(next);
+        let rows = life.get(&format!("C001C1 0007 {LOAD_PROFILE_1} 02 00"));
+        assert_eq!(rows[..6], hex("0101 0202 090C"), "{rows:02X?}");
+    }
 }
 
 /// events_alarms.md, 5: what touched a period stands in the status of its row.

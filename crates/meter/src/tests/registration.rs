@@ -571,6 +571,48 @@ fn the_lists_of_the_display_are_set_and_kept() {
     assert!(pages.contains(&shown(&life)));
 }
 
+/// C9, C5: a device on the M-Bus says what scaler it likes. Whatever it says is shown as the number that it is, or not as a number.
+#[test]
+fn a_value_of_any_scaler_is_shown_right_or_not_at_all() {
+    use crate::mbus::{Reading, Source};
+    let mut life = begin(utc(2026, 7, 1, 10, 14, 0));
+    let list = hex("0101 0204 120004 09060001180201FF 0F02 120000");
+    assert_eq!(life.put(7, "0-0:21.0.1", 3, &list), 0);
+    let cubic_metres = 13;
+    let watt_hours = 30;
+    for (value, scaler, unit, text) in [
+        (1_234, 0, cubic_metres, "1234"),
+        (1_234, -3, cubic_metres, "1.234"),
+        (1_234, 3, cubic_metres, "1234000"),
+        (u32::MAX, 2, cubic_metres, "429496729500"),
+        (1_234, -7, cubic_metres, "0.0001234"),
+        (1_234, -11, cubic_metres, "0.000000012"),
+        (1_234, i8::MIN, cubic_metres, "0.000000000"),
+        (1_234, 16, cubic_metres, "--------"),
+        (1_234, i8::MAX, cubic_metres, "--------"),
+        (0, i8::MAX, cubic_metres, "0"),
+        (1_234, 0, watt_hours, "1.234"),
+        (1_234, 2, watt_hours, "123.4"),
+        (1_234, 3, watt_hours, "1234"),
+        (1_234, 5, watt_hours, "123400"),
+    ] {
+        let reading = Reading {
+            value,
+            scaler,
+            unit,
+            status: 0,
+        };
+        life.step(Input::MBus(Source::new(1, 1).expect("it is there"), reading))
+            .expect("a good step");
+        let shown = life.meter.display(life.now);
+        assert_eq!(
+            shown.text.as_str(),
+            text,
+            "{value} with scaler {scaler} and unit {unit}"
+        );
+    }
+}
+
 fn vec_of(count: usize, text: &str) -> Vec<String> {
     (0..count).map(|_| String::from(text)).collect()
 }

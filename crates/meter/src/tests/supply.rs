@@ -4,12 +4,13 @@ extern crate std;
 
 use std::vec::Vec;
 
-use base::{Civil, Utc};
+use base::{Civil, Micros, Utc};
 use metrology::{Apparent, Measurement, PhaseReading, Position, QualityFinding, QualitySetup, Setup, SupplyQuality};
 
 use super::{Bench, Life, hex};
 use crate::Input;
 use crate::limits::KEPT_OCTETS;
+use crate::profile::JournalId;
 
 /// Wednesday, 2026-07-01.
 fn utc(hour: u8, minute: u8) -> Utc {
@@ -114,6 +115,7 @@ fn a_week_outlives_power_cuts_and_ends_with_its_verdict() {
     assert_eq!(it.quality.week().voltage[0].values, 1);
     it.live_until(utc(11, 1), [200, 230, 230]);
     assert_eq!(it.shown(1, "1-0:32.24.147"), 2, "11:00, and nothing of 10:30 to 10:50");
+    assert_eq!(it.codes(), [90], "it lasted over the cut");
     assert_eq!(it.shown(3, "1-0:32.24.140"), 0, "none within 10 %");
     assert_eq!(it.shown(3, "1-0:52.24.140"), 10_000);
     // The power is back a week later: the old week has ended with what was counted.
@@ -153,4 +155,36 @@ fn a_week_fails_phase_by_phase() {
         0b110,
         "bits 15 and 16, and not 14"
     );
+}
+
+/// L2, docs/profiles.md: what ails a voltage is told once when it begins and once when all is well, over power failures too: whether it ends
+/// while the meter has no power, or goes on. The next one is told again.
+#[test]
+fn a_fault_of_a_voltage_is_told_at_both_ends_over_a_power_cut() {
+    let begun = || Life::begun_at(utc(10, 14));
+    let supply = |life: &mut Life, volts: [u64; 3], seconds: u32| {
+        let phase = |volts: u64| PhaseReading::steady(volts * 1_000_000, 0, 0, 0, 1_000_000_000);
+        for _ in 0..seconds {
+            life.now = life.now + Micros::from_secs(1);
+            life.bench.flash.pass(Micros::from_secs(1));
+            life.window(volts.map(phase), 1_000_000_000);
+        }
+    };
+    for (ill, begin) in [([230, 0, 230], 83), ([230, 200, 230], 77), ([230, 260, 230], 80)] {
+        let mut life = begun();
+        supply(&mut life, ill, 70);
+        assert_eq!(life.log(JournalId::QualityLog), [begin]);
+        // It ends without power.
+        let mut life = life.after_outage(600);
+        supply(&mut life, [230; 3], 1);
+        assert_eq!(life.log(JournalId::QualityLog), [begin, 86]);
+        supply(&mut life, ill, 70);
+        assert_eq!(life.log(JournalId::QualityLog), [begin, 86, begin]);
+        // It outlasts the next one.
+        let mut life = life.after_outage(600);
+        supply(&mut life, ill, 70);
+        assert_eq!(life.log(JournalId::QualityLog), [begin, 86, begin]);
+        supply(&mut life, [230; 3], 2);
+        assert_eq!(life.log(JournalId::QualityLog), [begin, 86, begin, 86]);
+    }
 }
