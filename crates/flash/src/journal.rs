@@ -242,6 +242,13 @@ impl Journal {
         Err(Fault::Worn(self.ring.index(self.ring.newest)).into())
     }
 
+    /// Whether so many rows would meet [`Fault::Busy`]: the sector is too full for them, and the spare is not ready yet.
+    #[must_use]
+    pub fn is_busy(&self, rows: u32) -> bool {
+        let is_full = self.shape.rows_per_sector() < self.slot.saturating_add(rows);
+        is_full && self.ring.n_clean() == 0 && !self.ring.is_stuck()
+    }
+
     /// Goes on erasing the spare. Never waits; call until [`Tended::Done`].
     ///
     /// # Errors

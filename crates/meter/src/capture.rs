@@ -337,7 +337,12 @@ pub(crate) fn tag(columns: &[Column], period: u32) -> u32 {
 
 /// The 32-bit FNV-1a digest: for telling names apart, not against forgery.
 pub(crate) fn fnv_1a(octets: impl IntoIterator<Item = u8>) -> u32 {
-    octets.into_iter().fold(0x811C_9DC5, |digest, octet| {
+    fnv_1a_on(0x811C_9DC5, octets)
+}
+
+/// The digest of what was digested before and these octets.
+pub(crate) fn fnv_1a_on(digest: u32, octets: impl IntoIterator<Item = u8>) -> u32 {
+    octets.into_iter().fold(digest, |digest, octet| {
         (digest ^ u32::from(octet)).wrapping_mul(0x0100_0193)
     })
 }

@@ -179,6 +179,11 @@ impl Effects {
         self.queue.len()
     }
 
+    /// The one behind the first `count`.
+    pub(crate) fn behind(&self, count: usize) -> Option<(Effect, Actor)> {
+        self.queue.iter().nth(count).copied()
+    }
+
     /// Forgets those that came behind the first `count`.
     pub fn take_back(&mut self, count: usize) {
         while count < self.queue.len() {

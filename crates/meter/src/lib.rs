@@ -15,6 +15,7 @@
 pub mod activation;
 pub mod alarm;
 pub mod attack;
+mod before;
 pub mod billing;
 pub mod calendar;
 pub mod capture;

@@ -437,6 +437,11 @@ impl Memory {
         self.journals.is_coming(journal)
     }
 
+    /// Whether a journal could not take a client's rows now, and will when it has been tended.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.journals.are_busy()
+    }
+
     /// Prepares the next writes a little further, without waiting for the flash. Every memory has its turn, also when another is worn.
     pub(crate) fn tend(&mut self, nor: &mut dyn Nor, it: &mut Model) -> Result<(), MemoryError> {
         if !self.needs_tending {

@@ -11,15 +11,17 @@ use dlms::security::{
     Algorithms, CERTIFICATE_MAX, CertificateFault, Key, KeySet, Keys, Policy, PrivateKey, PublicKey, Purpose, Title,
 };
 use dlms::server::{Application, Caller, Exhausted, PDU_MAX, PreEstablished, Profile, Proposal, Replay, SecurityEvent};
+use flash::Nor;
 
 use crate::attack::Attack;
+use crate::before::Before;
 use crate::certificates::Office;
 use crate::config::Config;
-use crate::effect::{Actor, Effect, Record};
+use crate::effect::{Actor, Change, Effect, Record};
 use crate::event_log::{Log, security};
 use crate::keys::KeyId;
 use crate::limits::KEPT_OCTETS;
-use crate::memory::large_kind;
+use crate::memory::{Memory, large_kind};
 use crate::model::{Model, Partner};
 use crate::objects::DIRECTORY;
 use crate::profile::JournalId;
@@ -454,8 +456,7 @@ impl Application for Service<'_> {
         value: &[u8],
     ) -> Result<(), AccessError> {
         let role = self.enter(caller);
-        // What was noted before belongs to others: it must not go when this SET is taken back.
-        self.core.settle(self.board)?;
+        self.core.prepare(self.board)?;
         let Core { model, memory, .. } = &mut *self.core;
         let (object, attribute) = DIRECTORY.writable(model, role, what)?;
         if selection != Selection::Whole {
@@ -463,14 +464,16 @@ impl Application for Service<'_> {
         }
         let mut before = [0; KEPT_OCTETS];
         let mut before = Writer::new(&mut before);
+        let waiting = model.effects.waiting();
         if !object.kept.contains(attribute) {
             let _what_is_only_written_has_no_old_value = DIRECTORY.get(model, object, attribute, &mut before);
+            let undo = Before::of(model);
             DIRECTORY.set(model, object, attribute, value)?;
             model.note_set(what, before.written(), value);
+            self.core.keep_or_undo(waiting, undo, self.board)?;
             return self.core.settle(self.board);
         }
         DIRECTORY.get(model, object, attribute, &mut before)?;
-        let waiting = model.effects.waiting();
         DIRECTORY.set(model, object, attribute, value)?;
         if let Err(error) = memory.keep_attribute(self.board.flash(), model, object, attribute) {
             // What is not durable is not acknowledged, and does not stay.
@@ -500,15 +503,20 @@ impl Application for Service<'_> {
 
     fn set_staged(&mut self, caller: &Caller, what: Attribute, length: u32) -> Result<(), AccessError> {
         let role = self.enter(caller);
-        self.core.settle(self.board)?;
+        self.core.prepare(self.board)?;
         let Core { model, memory, .. } = &mut *self.core;
         let (object, attribute) = DIRECTORY.writable(model, role, what)?;
         let Some(Stream::Large(number)) = object.class.stream(attribute) else {
             return Err(AccessError::ReadWriteDenied);
         };
         let kind = large_kind(number).ok_or(AccessError::ObjectUnavailable)?;
+        // A value that cannot be read any more has no digest.
+        let digest = |memory: &Memory, nor: &dyn Nor, model: &Model| memory.digest_large(nor, model, kind).unwrap_or(0);
+        let old = digest(memory, self.board.flash(), model);
         memory.set_staged(self.board.flash(), model, kind, (caller.client, what), length)?;
+        let new = digest(memory, self.board.flash(), model);
         model.note_change();
+        model.effects.push(Effect::Change(Change { what, old, new }));
         self.core.settle(self.board)
     }
 
@@ -520,8 +528,11 @@ impl Application for Service<'_> {
         out: &mut Writer<'_>,
     ) -> Result<Returned, ActionError> {
         let role = self.enter(caller);
+        self.core.prepare(self.board)?;
         let model: &mut Model = &mut self.core.model;
         let (object, method) = DIRECTORY.invocable(model, role, what)?;
+        let waiting = model.effects.waiting();
+        let before = Before::of(model);
         let returned = if object.class_id() == 64 && 2 < method {
             let returns = self.office().invoke(method, parameters.unwrap_or(&[]), out)?;
             if returns { Returned::Data } else { Returned::Nothing }
@@ -530,11 +541,16 @@ impl Application for Service<'_> {
         };
         let model: &mut Model = &mut self.core.model;
         model.note_invocation(what, parameters.unwrap_or(&[]));
-        if let Err(error) = self.core.settle(self.board) {
-            // What is not durable does not change.
-            self.core.model.keys.abandon();
-            return Err(error.into());
+        let has_kept = self.core.keep_or_undo(waiting, before, self.board)?;
+        match self.core.settle(self.board) {
+            // What is durable stands, and is answered so; that a log is worn out is said in the error register.
+            Err(_) if has_kept => Ok(returned),
+            Err(error) => {
+                // What the flash does not take now is not done later behind the client's back.
+                self.core.model.effects.take_back(waiting);
+                Err(error.into())
+            }
+            Ok(()) => Ok(returned),
         }
-        Ok(returned)
     }
 }

@@ -7,6 +7,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
 use crate::alarm::raised_by;
+use crate::before::Before;
 use crate::billing::Scheme;
 use crate::certificates::Office;
 use crate::day_table::Day;
@@ -200,6 +201,45 @@ impl Core {
             self.model.note_critical(error_bit::PROGRAM);
         }
         outcome
+    }
+
+    /// Sees to it that nothing is begun for a client that the flash could not take and tell at once.
+    pub(crate) fn prepare(&mut self, board: &mut dyn Board) -> Result<(), AccessError> {
+        // What was noted before belongs to others: it must not go when this request is taken back.
+        self.settle(board)?;
+        if self.memory.is_busy() {
+            return Err(AccessError::TemporaryFailure);
+        }
+        Ok(())
+    }
+
+    /// Makes durable what a client has changed, before anything else is done of what it asked for: the effects behind the first `waiting`.
+    /// True when there was something. When the flash refuses they are all taken back, and the model is as it was `before`.
+    pub(crate) fn keep_or_undo(
+        &mut self,
+        waiting: usize,
+        before: Before,
+        board: &mut dyn Board,
+    ) -> Result<bool, AccessError> {
+        let mut has_kept = false;
+        for at in waiting..self.model.effects.waiting() {
+            let Some((effect @ (Effect::Keep(_) | Effect::KeepAttribute(_)), actor)) = self.model.effects.behind(at)
+            else {
+                continue;
+            };
+            match self.act(effect, actor, board) {
+                Ok(()) => has_kept = true,
+                Err(error) => {
+                    self.model.effects.take_back(waiting);
+                    before.put_back(&mut self.model);
+                    if !matches!(error, MemoryError::Fault(Fault::Busy)) {
+                        self.note_damage(matches!(error, MemoryError::Fault(_)));
+                    }
+                    return Err(error.into());
+                }
+            }
+        }
+        Ok(has_kept)
     }
 
     fn act(&mut self, effect: Effect, actor: Actor, board: &mut dyn Board) -> Result<(), MemoryError> {

@@ -185,21 +185,26 @@ impl Tariffs {
         self.today.day_id
     }
 
-    /// The tariffs of energies and demands and the last decision, as they are saved.
+    /// The tariffs of energies and demands, the last decision, and what the contacts ask for, as they are saved.
     #[must_use]
-    pub fn state(&self) -> [u8; 3] {
+    pub fn state(&self) -> [u8; 4] {
         [
             self.energy.number(),
             self.demand.number(),
             self.decided.map_or(0, Tariff::number),
+            self.input.number(),
         ]
     }
 
-    /// Takes a saved state; numbers that are no tariffs change nothing.
-    pub fn restore_state(&mut self, [energy, demand, decided]: [u8; 3]) {
+    /// Takes a saved state; numbers that are no tariffs change nothing. Older firmware did not save what the contacts ask for: then it is what
+    /// was decided last, until the board tells.
+    pub fn restore_state(&mut self, [energy, demand, decided]: [u8; 3], input: Option<u8>) {
         if let (Some(energy), Some(demand)) = (Tariff::new(energy), Tariff::new(demand)) {
             (self.energy, self.demand) = (energy, demand);
             self.decided = Tariff::new(decided);
+        }
+        if let Some(input) = Tariff::new(input.unwrap_or(decided)) {
+            self.input = input;
         }
     }
 

@@ -14,6 +14,7 @@ mod key_change;
 mod legal;
 mod periods;
 mod profiles;
+mod refused;
 mod registration;
 mod roll_over;
 mod row_forms;

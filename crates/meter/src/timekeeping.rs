@@ -390,11 +390,12 @@ impl Model {
         let at = i64::from_be_bytes(from.array_of().ok()?);
         let by = u16::from_be_bytes(from.array_of().ok()?);
         let tariffs = from.array_of().ok()?;
+        let input = from.array_of().ok().map(|[input]: [u8; 1]| input);
         self.synchronised = (at != 0).then_some(Synchronised {
             at: Utc::from_unix(at),
             by: Synchroniser::from_number(by),
         });
-        self.tariffs.restore_state(tariffs);
+        self.tariffs.restore_state(tariffs, input);
         Some(())
     }
 }

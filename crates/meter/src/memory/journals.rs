@@ -27,6 +27,9 @@ pub(super) struct Journals {
     stale: u32,
 }
 
+/// More rows than one request writes to one journal.
+const REQUEST_ROWS: u32 = 8;
+
 /// What must take rows in the very first step: the logs, and the profile that every meter has on. The others are laid out while it lives.
 fn must_be_there(id: JournalId) -> bool {
     JournalId::StandardLog.index() <= id.index() || id == JournalId::LoadProfile1
@@ -133,6 +136,11 @@ impl Journals {
             .get(id.index())?
             .as_ref()
             .filter(|_| self.stale & bit(id) == 0)
+    }
+
+    /// Whether one could not take the rows of a request now, and will when it has been tended.
+    pub(super) fn are_busy(&self) -> bool {
+        self.found.iter().flatten().any(|journal| journal.is_busy(REQUEST_ROWS))
     }
 
     /// Whether a journal is not there yet, and its region can take it.

@@ -12,11 +12,12 @@
 //! and activation changes one octet in a record instead of copying 22 kB. A rule that needs a part of a value (the switchings of today) pushes an
 //! effect, and `step.rs` reads it with [`Memory::read_large`].
 
-use cosem::axdr::Writer;
+use cosem::axdr::{Writer, tag};
 use cosem::{AccessError, Attribute, Cursor, Step};
 use flash::{Bank, BankError, Fault, Nor};
 
 use super::{Memory, MemoryError, partitions};
+use crate::capture;
 use crate::limits::STEP_OCTETS;
 use crate::model::Model;
 use crate::tariffing::{ACTIVE_DAY_TABLE, PASSIVE_DAY_TABLE};
@@ -43,6 +44,9 @@ pub(crate) const KINDS: &[Kind] = &[ACTIVE_DAY_TABLE, PASSIVE_DAY_TABLE];
 pub(crate) fn kind(number: u8) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.number == number)
 }
+
+/// What an attribute without a value reads as.
+const EMPTY_ARRAY: [u8; 2] = [tag::ARRAY, 0];
 
 /// Sectors of a place: 32 kB.
 const PLACE_SECTORS: u32 = 8;
@@ -163,6 +167,26 @@ impl Memory {
     pub(crate) fn read_large(&self, nor: &dyn Nor, key: u32, at: u32, into: &mut [u8]) -> Result<(), AccessError> {
         let large = self.large.as_ref().ok_or(AccessError::OtherReason)?;
         exactly(large.bank.read(nor, key, at, into), into.len())
+    }
+
+    /// The digest of a large attribute as the log of parameter changes has it.
+    ///
+    /// # Errors
+    /// As [`Memory::read_large`].
+    pub(crate) fn digest_large(&self, nor: &dyn Nor, it: &Model, kind: &Kind) -> Result<u32, AccessError> {
+        let key = (kind.key)(it);
+        let Some((key, length)) = key.and_then(|key| Some((key, self.length_of_large(key)?))) else {
+            return Ok(capture::fnv_1a(EMPTY_ARRAY));
+        };
+        let mut digest = capture::fnv_1a([]);
+        for at in (0..length).step_by(64) {
+            let mut chunk = [0; 64];
+            let left = usize::try_from(length - at).unwrap_or(usize::MAX);
+            let piece = chunk.get_mut(..left.min(64)).unwrap_or_default();
+            self.read_large(nor, key, at, piece)?;
+            digest = capture::fnv_1a_on(digest, piece.iter().copied());
+        }
+        Ok(digest)
     }
 
     /// Appends as many octets of a large attribute as one step takes.

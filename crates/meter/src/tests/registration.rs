@@ -131,7 +131,7 @@ impl Life {
     }
 }
 
-fn descriptor(class_id: u16, name: &str, index: u8) -> Vec<u8> {
+pub(super) fn descriptor(class_id: u16, name: &str, index: u8) -> Vec<u8> {
     let mut octets = class_id.to_be_bytes().to_vec();
     octets.extend(Obis::new(name).octets());
     octets.push(index);
@@ -325,6 +325,61 @@ fn tariffs_come_from_the_input_by_hand_and_in_an_emergency() {
     let (mut life, _) = Life::begin(life.bench.revived(), None);
     life.associate().expect("a good step");
     assert_eq!(energy(&mut life), *b"\x09\x040007", "nobody knows the time");
+}
+
+/// T2: over a power cut the meter counts under the tariff that the contacts asked for last, until the board tells it anew; images of older
+/// firmware, which did not say it, too.
+#[test]
+fn the_input_counts_on_after_a_power_cut() {
+    let mut life = begin(utc(2026, 7, 1, 10, 14, 0));
+    assert_eq!(life.put(1, "0-0:128.14.2", 2, &[0x11, 1]), 0);
+    let tariff = |number: u8| Tariff::new(number).expect("1 to 8");
+    life.step(Input::Contact(Contact::TariffInput(tariff(5))))
+        .expect("a good step");
+    // By hand another one holds, and a change of the input ends that: the decision is the input's, not what is counted under.
+    assert_eq!(life.invoke(9, "0-0:10.0.100", 1, &hex("120008")), 0);
+    life.step(Input::PowerFailing).expect("a good farewell");
+    let (mut life, _) = Life::begin(life.bench.revived(), Some(utc(2026, 7, 1, 10, 20, 0)));
+    let counted = |life: &Life| life.meter.model().tariffs.energy().number();
+    assert_eq!((counted(&life), life.meter.model().tariffs.input()), (8, tariff(5)));
+    life.wait_until(utc(2026, 7, 1, 11, 0, 0));
+    assert_eq!(counted(&life), 8);
+    life.step(Input::Contact(Contact::TariffInput(tariff(5))))
+        .expect("a good step");
+    assert_eq!(counted(&life), 8);
+    life.step(Input::Contact(Contact::TariffInput(tariff(4))))
+        .expect("a good step");
+    assert_eq!(counted(&life), 4);
+    let [energy, demand, decided, _] = life.meter.model().tariffs.state();
+    let mut old = crate::tariff::Tariffs::new();
+    old.restore_state([energy, demand, decided], None);
+    assert_eq!((old.energy(), old.input()), (tariff(4), tariff(4)));
+}
+
+/// L2: a day table, the longest of all parameters, stands in the log of parameter changes with the digests of its A-XDR, as the others do.
+#[test]
+fn a_day_table_stands_in_the_log_of_parameter_changes() {
+    let mut life = begin(utc(2026, 7, 1, 10, 14, 0));
+    let (first, second) = (Written::full(5), Written::full(3));
+    assert_ne!(first.day_table(), second.day_table());
+    for table in [first.day_table(), second.day_table()] {
+        assert_eq!(life.put(20, "0-0:13.0.0", 9, &table), 0);
+        let next = life.utc().plus(10);
+        life.wait_until(next);
+    }
+    let digest = |value: &[u8]| [&[6][..], &crate::capture::fnv_1a(value.iter().copied()).to_be_bytes()].concat();
+    let row = |old: &[u8], new: &[u8]| {
+        let who_and_what = hex("11 01 0203 120014 090600000D0000FF 0F09");
+        [who_and_what, digest(old), digest(new)].concat()
+    };
+    let rows = life.rows_of(JournalId::ParameterChangeLog);
+    assert_eq!(
+        rows.iter().map(|(_, row)| row[14..].to_vec()).collect::<Vec<_>>(),
+        [
+            row(&[1, 0], &first.day_table()),
+            row(&first.day_table(), &second.day_table())
+        ]
+    );
 }
 
 /// M6: demands over DLMS, at the boundary, with the time of the maximum, in the tariff; settings are kept.

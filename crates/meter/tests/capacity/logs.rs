@@ -20,7 +20,7 @@ fn every_log_holds_its_entries() {
             (Log::Standard, 20, "0000636200FF"),
             (Log::Fraud, 91, "0000636201FF"),
             (Log::Disconnect, 61, "0000636202FF"),
-            (Log::Quality, 90, "0000636204FF"),
+            (Log::Quality, 92, "0000636204FF"),
             (Log::Communication, 150, "0000636205FF"),
             (Log::Security, 48, "0000636209FF"),
             (Log::MBus1, 105, "0001636203FF"),
