@@ -281,6 +281,9 @@ impl Secrets {
                 return lacks(name, "a password: --password, or password in --keys");
             }
             Authentication::Lls => {}
+            Authentication::Hls2 if self.material.hls_secret.as_ref().is_some_and(|it| 16 < it.len()) => {
+                return lacks(name, "an hls_secret of 16 octets at most");
+            }
             Authentication::Hls2 | Authentication::Hls3 | Authentication::Hls4 | Authentication::Hls6 => {
                 if self.material.hls_secret.is_none() {
                     return lacks(name, "hls_secret in --keys FILE");
@@ -308,6 +311,10 @@ impl Secrets {
         }
         if self.form != Form::Glo && !ciphered {
             return lacks("--form", "a ciphered context, and so keys");
+        }
+        if matches!(self.form, Form::Ded | Form::GeneralDed) && !self.protection.covers(Protection::ENCRYPTED) {
+            // The dedicated key itself would be readable.
+            return lacks("a dedicated key", "--protect both or encryption");
         }
         if self.session_key != KeyName::Identified && self.form != Form::GeneralCiphering {
             return lacks("--session-key", "--form general-ciphering");

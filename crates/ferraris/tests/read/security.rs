@@ -147,11 +147,19 @@ fn a_refused_reader_hears_what_the_meter_expects() {
             "may not have client 77",
         ],
     );
-    // The questions were no attempts: the meter counts the three wrong passwords of this test and no more.
-    let said = bench.read("wrapper", &["--password", PASSWORD, "--obis", "0-0:42.0.0/1"]);
+    // The questions were no attempts: the meter counts the one wrong password that it looked at, and notes no more than that somebody
+    // asked for less than he must show.
+    let names = ["--obis", "0-0:44.2.2:10", "--format", "json"];
+    let said = bench.read("wrapper", &[&["--password", PASSWORD][..], &names].concat());
     assert_eq!(said.code, Some(0), "{said:#?}");
-    let events = &bench.meter.state()["logs"];
-    assert!(!events.to_string().contains("\"code\":50"), "{events:#}");
+    assert_eq!(said.value("0-0:44.2.2")["value"], 1, "cumulative_failed_attempts");
+    let logs = &bench.meter.state()["logs"];
+    let told = |log: &str| -> Vec<_> {
+        let entries = logs[log].as_array().expect("entries");
+        entries.iter().map(|entry| entry["code"].clone()).collect()
+    };
+    assert_eq!(told("security"), [229], "{logs:#}");
+    assert!(told("fraud").is_empty(), "{logs:#}");
 }
 
 #[test]
@@ -189,6 +197,10 @@ fn what_a_form_lacks_is_usage() {
         (
             &["--form", "ded", "--auth", "lls"],
             &["--form needs a ciphered context"],
+        ),
+        (
+            &["--form", "ded", "--protect", "authentication"],
+            &["a dedicated key needs --protect both or encryption"],
         ),
         (
             &["--suite", "2"],
