@@ -4,6 +4,7 @@ use core::ops::Range;
 
 use cosem::axdr::Writer;
 use cosem::{AccessError, ActionError, Method};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::blocks::Blocks;
 use super::error::{ClientError, Protocol};
@@ -179,6 +180,15 @@ const GENERAL_GLOBAL: u8 = 0xDB;
 const GENERAL_DEDICATED: u8 = 0xDC;
 
 const APDU: ClientError = ClientError::Protocol(Protocol::Apdu);
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        self.inbox.zeroize();
+        self.outbox.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for Session<'_> {}
 
 impl<'b> Session<'b> {
     pub(super) fn new(settings: Settings<'b>, counter: u32, lent: &'b mut [u8], streams: bool) -> Self {
@@ -407,6 +417,9 @@ impl<'b> Session<'b> {
 
     pub(super) fn finished(&mut self, kind: Kind) -> Result<Next, ClientError> {
         self.work = Work::Finished(kind);
+        // What was asked goes out no more; it may have been a password, or a key that was written.
+        self.outbox.zeroize();
+        self.pdu = HEADROOM..HEADROOM;
         Ok(Next::Finished)
     }
 

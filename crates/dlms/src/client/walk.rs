@@ -256,6 +256,8 @@ fn hear(session: &mut Session<'_>, pdu: &str) -> String {
             format!("says {hex}")
         }
         Ok(Next::Finished) => match session.outcome() {
+            // Nothing is left of a password that was shown, or a key that was written.
+            _ if session.outbox.iter().any(|octet| *octet != 0) => "finished, and keeps what it said".into(),
             Some(outcome) => {
                 let outcome = format!("{outcome:?}");
                 outcome.chars().take(96).collect()
