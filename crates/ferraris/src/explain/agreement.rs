@@ -4,6 +4,7 @@
 //! unified, C(0e, 2s): the private key of either end and the public key of the other do, together with the transaction identifier.
 
 use dlms::security::{ASYMMETRIC, Curve, PrivateKey, PublicKey, Scheme, derive};
+use zeroize::Zeroizing;
 
 use super::apdu::Ciphered;
 use super::keys::{KeySet, Title};
@@ -39,7 +40,7 @@ pub(crate) fn agreed(
     parameters: u8,
     data: &[u8],
     set: &KeySet,
-) -> Result<Vec<(Vec<u8>, &'static str)>, String> {
+) -> Result<Vec<(Zeroizing<Vec<u8>>, &'static str)>, String> {
     let (Some(from), Some(to)) = (ciphered.title, ciphered.recipient) else {
         return Err("its key was agreed on, and the titles that belong to it are not said".into());
     };
@@ -56,7 +57,7 @@ pub(crate) fn agreed(
     Ok(keys)
 }
 
-fn one_pass(data: &[u8], ends: [&Agreement; 2], from: &Title, to: &Title) -> Vec<(Vec<u8>, &'static str)> {
+fn one_pass(data: &[u8], ends: [&Agreement; 2], from: &Title, to: &Title) -> Vec<(Zeroizing<Vec<u8>>, &'static str)> {
     // The point, and the signature over it of the same length.
     let point = data.get(..data.len() / 2).unwrap_or(&[]);
     let Some(ephemeral) = curve(point.len()).and_then(|curve| PublicKey::new(curve, point)) else {
@@ -67,7 +68,7 @@ fn one_pass(data: &[u8], ends: [&Agreement; 2], from: &Title, to: &Title) -> Vec
         let shared = ASYMMETRIC.agree(private, &ephemeral)?;
         let key = derive(ASYMMETRIC, &shared, Scheme::Ephemeral, from, to)?;
         Some((
-            key.octets().to_vec(),
+            Zeroizing::new(key.octets().to_vec()),
             "the key agreed on in one pass, with the private key",
         ))
     });
@@ -80,7 +81,7 @@ fn static_unified(
     [client, meter]: [&Agreement; 2],
     from: &Title,
     to: &Title,
-) -> Vec<(Vec<u8>, &'static str)> {
+) -> Vec<(Zeroizing<Vec<u8>>, &'static str)> {
     // Behind its length.
     let transaction = octets.get(ciphered.transaction.start + 1..ciphered.transaction.end);
     let transaction = transaction.unwrap_or(&[]);
@@ -92,7 +93,10 @@ fn static_unified(
         }
         let shared = ASYMMETRIC.agree(private, &public)?;
         let key = derive(ASYMMETRIC, &shared, Scheme::Static(transaction), from, to)?;
-        Some((key.octets().to_vec(), "the key agreed on between the static keys"))
+        Some((
+            Zeroizing::new(key.octets().to_vec()),
+            "the key agreed on between the static keys",
+        ))
     });
     // Either end comes to the same.
     keys.take(1).collect()

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use zeroize::Zeroizing;
+
 use super::apdu::{Carried, Stream, apdu};
 use super::data::data;
 use super::decipher::{Known, decipher};
@@ -37,7 +39,7 @@ pub(crate) struct Conversation {
     meter: Option<Title>,
     dedicated: Option<Vec<u8>>,
     /// The keys that general-ciphering messages of either end said.
-    said: BTreeMap<End, Vec<u8>>,
+    said: BTreeMap<End, Zeroizing<Vec<u8>>>,
     blocks: BTreeMap<Stream, Blocks>,
     general: BTreeMap<End, Blocks>,
 }
@@ -144,7 +146,7 @@ impl Conversation {
                     client: self.client,
                     meter: self.meter,
                     dedicated: self.dedicated.as_deref(),
-                    said: [end, end.other()].map(|end| self.said.get(&end).map(Vec::as_slice)),
+                    said: [end, end.other()].map(|end| self.said.get(&end).map(|key| key.as_slice())),
                 };
                 let opened = decipher(octets, &ciphered, &known)?;
                 if let Some(key) = opened.said {

@@ -4,6 +4,7 @@ use aes_gcm::aead::consts::U12;
 use aes_gcm::aes::{Aes128, Aes256};
 use aes_gcm::{AeadInOut, AesGcm, KeyInit, Nonce, Tag};
 use aes_kw::AesKw;
+use zeroize::Zeroizing;
 
 use super::agreement::agreed;
 use super::apdu::{Ciphered, Form, KeyInfo};
@@ -28,7 +29,7 @@ pub(crate) struct Opened {
     /// Which key opened it, and whether the tag proves that.
     pub(crate) how: String,
     /// The key itself, when the message said it: messages that say none go on with it.
-    pub(crate) said: Option<Vec<u8>>,
+    pub(crate) said: Option<Zeroizing<Vec<u8>>>,
 }
 
 /// Opens a ciphered APDU.
@@ -159,12 +160,12 @@ fn encryption_keys(
     ciphered: &Ciphered,
     set: &KeySet,
     known: &Known<'_>,
-) -> Result<Vec<(Vec<u8>, &'static str)>, String> {
+) -> Result<Vec<(Zeroizing<Vec<u8>>, &'static str)>, String> {
     let unicast = set.unicast.clone().map(|key| (key, "the global unicast key"));
     let broadcast = set.broadcast.clone().map(|key| (key, "the global broadcast key"));
     let dedicated = known
         .dedicated
-        .map(<[u8]>::to_vec)
+        .map(|key| Zeroizing::new(key.to_vec()))
         .or_else(|| set.dedicated.clone())
         .map(|key| (key, "the dedicated key"));
     let of_control = if ciphered.control & 0x40 == 0 {
@@ -178,7 +179,7 @@ fn encryption_keys(
         (Form::General, KeyInfo::Identified(1)) => vec![broadcast],
         (Form::General, KeyInfo::Identified(other)) => return Err(format!("key {other} is none that there is")),
         (Form::General, KeyInfo::Wrapped(wrapped)) => {
-            let key = set.master.as_deref().and_then(|master| unwrapped(master, wrapped));
+            let key = set.master.as_ref().and_then(|master| unwrapped(master, wrapped));
             vec![key.map(|key| (key, "the key wrapped with the master key"))]
         }
         (
@@ -193,7 +194,7 @@ fn encryption_keys(
         (Form::General, KeyInfo::Unsaid) => {
             let said = known
                 .said
-                .map(|key| key.map(|key| (key.to_vec(), "the key that was said before")));
+                .map(|key| key.map(|key| (Zeroizing::new(key.to_vec()), "the key that was said before")));
             said.into_iter().chain([of_control]).collect()
         }
         _ => vec![of_control],
@@ -202,8 +203,8 @@ fn encryption_keys(
 }
 
 /// A key that came wrapped (RFC 3394), if the master key is the right one.
-fn unwrapped(master: &[u8], wrapped: &[u8]) -> Option<Vec<u8>> {
-    let mut key = vec![0; wrapped.len().checked_sub(8)?];
+fn unwrapped(master: &[u8], wrapped: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let mut key = Zeroizing::new(vec![0; wrapped.len().checked_sub(8)?]);
     match master.len() {
         32 => AesKw::<Aes256>::new_from_slice(master)
             .ok()?

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, bail};
 use dlms::security::{PrivateKey, PublicKey};
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 use super::agreement::{Agreement, curve};
 
@@ -16,11 +17,11 @@ pub(crate) struct KeySet {
     pub(crate) meter: Option<Title>,
     /// The title of the client, when it is known beforehand.
     pub(crate) client: Option<Title>,
-    pub(crate) unicast: Option<Vec<u8>>,
-    pub(crate) broadcast: Option<Vec<u8>>,
-    pub(crate) authentication: Option<Vec<u8>>,
-    pub(crate) dedicated: Option<Vec<u8>>,
-    pub(crate) master: Option<Vec<u8>>,
+    pub(crate) unicast: Option<Zeroizing<Vec<u8>>>,
+    pub(crate) broadcast: Option<Zeroizing<Vec<u8>>>,
+    pub(crate) authentication: Option<Zeroizing<Vec<u8>>>,
+    pub(crate) dedicated: Option<Zeroizing<Vec<u8>>>,
+    pub(crate) master: Option<Zeroizing<Vec<u8>>>,
     /// For keys that both ends agree on.
     pub(crate) client_agreement: Agreement,
     pub(crate) meter_agreement: Agreement,
@@ -46,14 +47,14 @@ struct Entry {
     name: Option<String>,
     meter_title: Option<String>,
     client_title: Option<String>,
-    encryption_key: Option<String>,
-    broadcast_key: Option<String>,
-    authentication_key: Option<String>,
-    dedicated_key: Option<String>,
-    master_key: Option<String>,
-    client_agreement_key: Option<String>,
+    encryption_key: Option<Zeroizing<String>>,
+    broadcast_key: Option<Zeroizing<String>>,
+    authentication_key: Option<Zeroizing<String>>,
+    dedicated_key: Option<Zeroizing<String>>,
+    master_key: Option<Zeroizing<String>>,
+    client_agreement_key: Option<Zeroizing<String>>,
     client_agreement_public: Option<String>,
-    meter_agreement_key: Option<String>,
+    meter_agreement_key: Option<Zeroizing<String>>,
     meter_agreement_public: Option<String>,
 }
 
@@ -63,8 +64,8 @@ impl Keys {
         let ring = host::KeyRing::demo();
         Self {
             sets: vec![KeySet {
-                unicast: Some(ring.encryption_key.to_vec()),
-                authentication: Some(ring.authentication_key.to_vec()),
+                unicast: Some(Zeroizing::new(ring.encryption_key.to_vec())),
+                authentication: Some(Zeroizing::new(ring.authentication_key.to_vec())),
                 name: "the demo keys".into(),
                 ..KeySet::default()
             }],
@@ -92,32 +93,41 @@ fn key_set(entry: &Entry, name: &str) -> anyhow::Result<KeySet> {
     Ok(KeySet {
         meter: title("meter_title", entry.meter_title.as_deref())?,
         client: title("client_title", entry.client_title.as_deref())?,
-        unicast: key("encryption_key", entry.encryption_key.as_deref())?,
-        broadcast: key("broadcast_key", entry.broadcast_key.as_deref())?,
-        authentication: key("authentication_key", entry.authentication_key.as_deref())?,
-        dedicated: key("dedicated_key", entry.dedicated_key.as_deref())?,
-        master: key("master_key", entry.master_key.as_deref())?,
+        unicast: key("encryption_key", entry.encryption_key.as_ref().map(|it| it.as_str()))?,
+        broadcast: key("broadcast_key", entry.broadcast_key.as_ref().map(|it| it.as_str()))?,
+        authentication: key(
+            "authentication_key",
+            entry.authentication_key.as_ref().map(|it| it.as_str()),
+        )?,
+        dedicated: key("dedicated_key", entry.dedicated_key.as_ref().map(|it| it.as_str()))?,
+        master: key("master_key", entry.master_key.as_ref().map(|it| it.as_str()))?,
         client_agreement: agreement(
             ["client_agreement_key", "client_agreement_public"],
-            [&entry.client_agreement_key, &entry.client_agreement_public],
+            &entry.client_agreement_key,
+            &entry.client_agreement_public,
         )?,
         meter_agreement: agreement(
             ["meter_agreement_key", "meter_agreement_public"],
-            [&entry.meter_agreement_key, &entry.meter_agreement_public],
+            &entry.meter_agreement_key,
+            &entry.meter_agreement_public,
         )?,
         name: name.into(),
     })
 }
 
 /// The private and the public key of one end.
-fn agreement([private, public]: [&str; 2], digits: [&Option<String>; 2]) -> anyhow::Result<Agreement> {
-    let [private_digits, public_digits] = digits.map(Option::as_deref);
-    let read = |name: &str, digits: Option<&str>| {
+fn agreement(
+    [private, public]: [&str; 2],
+    private_digits: &Option<Zeroizing<String>>,
+    public_digits: &Option<String>,
+) -> anyhow::Result<Agreement> {
+    let read = |name: &str, digits: Option<&String>| {
         digits
             .map(|it| from_hex(it).with_context(|| name.to_owned()))
             .transpose()
     };
-    let private = read(private, private_digits)?
+    let private = read(private, private_digits.as_deref())?
+        .map(Zeroizing::new)
         .map(|octets| {
             let key = curve(octets.len()).and_then(|curve| PrivateKey::new(curve, &octets));
             key.with_context(|| {
@@ -127,7 +137,7 @@ fn agreement([private, public]: [&str; 2], digits: [&Option<String>; 2]) -> anyh
             })
         })
         .transpose()?;
-    let public = read(public, public_digits)?
+    let public = read(public, public_digits.as_ref())?
         .map(|octets| {
             let key = curve(octets.len()).and_then(|curve| PublicKey::new(curve, &octets));
             key.with_context(|| format!("{public}: a public key is a point of 64 octets (P-256) or 96 (P-384)"))
@@ -145,9 +155,9 @@ fn title(name: &str, digits: Option<&str>) -> anyhow::Result<Option<Title>> {
     }
 }
 
-fn key(name: &str, digits: Option<&str>) -> anyhow::Result<Option<Vec<u8>>> {
+fn key(name: &str, digits: Option<&str>) -> anyhow::Result<Option<Zeroizing<Vec<u8>>>> {
     let Some(digits) = digits else { return Ok(None) };
-    let octets = from_hex(digits).with_context(|| name.to_owned())?;
+    let octets = Zeroizing::new(from_hex(digits).with_context(|| name.to_owned())?);
     if matches!(octets.len(), 16 | 32) {
         Ok(Some(octets))
     } else {

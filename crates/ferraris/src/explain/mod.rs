@@ -85,6 +85,7 @@ pub(crate) fn run(args: ExplainArgs) -> Result<(), Failure> {
         None => Keys::demo(),
         Some(path) => {
             let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+            let text = zeroize::Zeroizing::new(text);
             Keys::parse(&text).with_context(|| path.display().to_string())?
         }
     };

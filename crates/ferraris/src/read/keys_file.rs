@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use dlms::security::{Certificate, Curve, Key, PrivateKey, PublicKey, Purpose, Suite, Title};
 use serde::Deserialize;
-use serde_json::Value as Json;
+use zeroize::Zeroizing;
 
 use super::failure::Failure;
 
@@ -15,14 +15,14 @@ use super::failure::Failure;
 struct File {
     client: Option<u16>,
     client_system_title: Option<String>,
-    password: Option<String>,
-    hls_secret: Option<String>,
+    password: Option<Zeroizing<String>>,
+    hls_secret: Option<Zeroizing<String>>,
     suite: Option<u8>,
-    encryption_key: Option<String>,
-    authentication_key: Option<String>,
-    master_key: Option<String>,
-    signing_key: Option<String>,
-    agreement_key: Option<String>,
+    encryption_key: Option<Zeroizing<String>>,
+    authentication_key: Option<Zeroizing<String>>,
+    master_key: Option<Zeroizing<String>>,
+    signing_key: Option<Zeroizing<String>>,
+    agreement_key: Option<Zeroizing<String>>,
     certificate: Option<PathBuf>,
     meter_signing_certificate: Option<PathBuf>,
     meter_agreement_certificate: Option<PathBuf>,
@@ -34,8 +34,8 @@ struct File {
 pub(crate) struct Material {
     pub(crate) client: Option<u16>,
     pub(crate) title: Option<Title>,
-    pub(crate) password: Option<String>,
-    pub(crate) hls_secret: Option<String>,
+    pub(crate) password: Option<Zeroizing<String>>,
+    pub(crate) hls_secret: Option<Zeroizing<String>>,
     pub(crate) suite: Suite,
     pub(crate) encryption: Option<Key>,
     pub(crate) authentication: Option<Key>,
@@ -61,18 +61,18 @@ impl Material {
         let folder = path.and_then(Path::parent).unwrap_or_else(|| Path::new(""));
         let suite = Suite::from_id(suite.or(file.suite).unwrap_or(0))
             .ok_or_else(|| Failure::Usage("suite in --keys must be 0, 1 or 2".to_owned()))?;
-        let key = |name: &str, text: &Option<String>| {
-            let key = octets(name, text, suite.key_length())?;
+        let key = |name: &str, text: &Option<Zeroizing<String>>| {
+            let key = octets(name, text.as_deref(), suite.key_length())?;
             Ok::<_, Failure>(key.and_then(|octets| Key::new(&octets)))
         };
         let curve = |name: &str| {
             Curve::of(suite)
                 .ok_or_else(|| Failure::Usage(format!("{name} in --keys is of suites 1 and 2: say which suite")))
         };
-        let private = |name: &str, text: &Option<String>| {
+        let private = |name: &str, text: &Option<Zeroizing<String>>| {
             let Some(_) = text else { return Ok(None) };
             let curve = curve(name)?;
-            let octets = octets(name, text, curve.scalar_length())?;
+            let octets = octets(name, text.as_deref(), curve.scalar_length())?;
             Ok::<_, Failure>(octets.and_then(|octets| PrivateKey::new(curve, &octets)))
         };
         let public = |name: &str, text: &Option<String>, (named, path): (&str, &Option<PathBuf>), purpose| {
@@ -81,13 +81,13 @@ impl Material {
             }
             let Some(_) = text else { return Ok(None) };
             let curve = curve(name)?;
-            let octets = octets(name, text, curve.pair_length())?;
+            let octets = octets(name, text.as_ref(), curve.pair_length())?;
             Ok::<_, Failure>(octets.and_then(|octets| PublicKey::new(curve, &octets)))
         };
         let own = file.certificate.as_ref();
         Ok(Self {
             client: file.client,
-            title: octets("client_system_title", &file.client_system_title, 8)?
+            title: octets("client_system_title", file.client_system_title.as_ref(), 8)?
                 .and_then(|title| Title::try_from(title.as_slice()).ok()),
             suite,
             encryption: key("encryption_key", &file.encryption_key)?,
@@ -117,9 +117,11 @@ impl Material {
 }
 
 /// The octets of an entry, of which there must be `length`.
-fn octets(name: &str, text: &Option<String>, length: usize) -> Result<Option<Vec<u8>>, Failure> {
+fn octets(name: &str, text: Option<&String>, length: usize) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
     let Some(text) = text else { return Ok(None) };
-    let octets = hexadecimal(text).filter(|octets| octets.len() == length);
+    let octets = hexadecimal(text)
+        .map(Zeroizing::new)
+        .filter(|octets| octets.len() == length);
     octets
         .map(Some)
         .ok_or_else(|| Failure::Usage(format!("{name} in --keys must have {} hexadecimal digits", 2 * length)))
@@ -148,49 +150,101 @@ fn certified(name: &str, path: &Path, curve: Curve, purpose: Purpose) -> Result<
 
 fn read_file(path: &Path) -> Result<File, Failure> {
     let wrong = |error: &dyn core::fmt::Display| Failure::Usage(format!("--keys {}: {error}", path.display()));
-    let text = fs::read_to_string(path).map_err(|error| wrong(&error))?;
+    let text = Zeroizing::new(fs::read_to_string(path).map_err(|error| wrong(&error))?);
     if text.trim_start().starts_with('{') {
         // The first line that `ferraris meter --json` prints.
         let line = text.lines().next().unwrap_or_default();
-        let says: Json = serde_json::from_str(line).map_err(|error| wrong(&error))?;
-        return Ok(from_announcement(&says));
+        let says: Announcement = serde_json::from_str(line).map_err(|error| wrong(&error))?;
+        return Ok(from_announcement(says.clients));
     }
     // The parser's own message would repeat the line, and with it a key.
     toml::from_str(&text).map_err(|error| wrong(&error.message()))
 }
 
-fn from_announcement(says: &Json) -> File {
-    let clients = says.get("clients").and_then(Json::as_array);
-    let find = |authentication: &str| {
-        clients?
-            .iter()
-            .find(|it| it.get("authentication").and_then(Json::as_str) == Some(authentication))
-    };
-    let text = |client: Option<&Json>, name: &str| Some(client?.get(name)?.as_str()?.to_owned());
-    let high = find("hls-gmac");
-    File {
-        client: high.and_then(|it| u16::try_from(it.get("client")?.as_u64()?).ok()),
-        suite: high.and_then(|it| u8::try_from(it.get("suite")?.as_u64()?).ok()),
-        password: text(find("lls"), "password"),
-        hls_secret: text(find("hls-sha256"), "secret"),
-        encryption_key: text(high, "encryption_key"),
-        authentication_key: text(high, "authentication_key"),
-        master_key: text(high, "master_key"),
-        ..File::default()
+/// What `ferraris meter --json` says of its clients, beside other things.
+#[derive(Deserialize)]
+struct Announcement {
+    clients: Vec<Announced>,
+}
+
+#[derive(Deserialize)]
+struct Announced {
+    authentication: String,
+    client: Option<u16>,
+    suite: Option<u8>,
+    password: Option<Zeroizing<String>>,
+    secret: Option<Zeroizing<String>>,
+    encryption_key: Option<Zeroizing<String>>,
+    authentication_key: Option<Zeroizing<String>>,
+    master_key: Option<Zeroizing<String>>,
+}
+
+fn from_announcement(clients: Vec<Announced>) -> File {
+    // The first of each kind is meant.
+    let mut file = File::default();
+    for it in clients.into_iter().rev() {
+        match it.authentication.as_str() {
+            "lls" => file.password = it.password,
+            "hls-sha256" => file.hls_secret = it.secret,
+            "hls-gmac" => {
+                (file.client, file.suite) = (it.client, it.suite);
+                (file.encryption_key, file.authentication_key) = (it.encryption_key, it.authentication_key);
+                file.master_key = it.master_key;
+            }
+            _ => {}
+        }
     }
+    file
 }
 
 /// The octets of an even number of hexadecimal digits.
 pub(crate) fn hexadecimal(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u8>> = text
-        .chars()
-        .map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
-        .collect();
-    let digits = digits.filter(|digits| digits.len().is_multiple_of(2))?;
-    Some(
-        digits
-            .chunks(2)
-            .map(|pair| pair.iter().fold(0, |sum, digit| sum << 4 | digit))
-            .collect(),
-    )
+    // As long as it may become: what grows leaves copies behind.
+    let mut octets = Vec::with_capacity(text.len() / 2);
+    let mut high = None;
+    for digit in text.chars() {
+        let digit = u8::try_from(digit.to_digit(16)?).ok()?;
+        match high.take() {
+            None => high = Some(digit),
+            Some(high) => octets.push(high << 4 | digit),
+        }
+    }
+    high.is_none().then_some(octets)
+}
+
+#[cfg(test)]
+mod tests {
+    use zeroize::ZeroizeOnDrop;
+
+    use super::*;
+
+    fn zeroed<T: ZeroizeOnDrop>(it: &Option<T>) -> bool {
+        it.is_some()
+    }
+
+    #[test]
+    fn whatever_holds_a_secret_is_zeroed() {
+        let file = r#"{"clients": [{"authentication": "lls", "client": 1, "password": "12345678"},
+            {"authentication": "hls-gmac", "client": 1, "suite": 0, "encryption_key": "000102030405060708090A0B0C0D0E0F",
+             "authentication_key": "D0D1D2D3D4D5D6D7D8D9DADBDCDDDEDF", "master_key": "00112233445566778899AABBCCDDEEFF"},
+            {"authentication": "hls-sha256", "client": 1, "secret": "abcdefgh"}, {"authentication": "none", "client": 16}], "more": 1}"#;
+        let says: Announcement = serde_json::from_str(file).expect("an announcement");
+        let File {
+            client,
+            suite,
+            password,
+            hls_secret,
+            encryption_key,
+            authentication_key,
+            master_key,
+            ..
+        } = from_announcement(says.clients);
+        assert_eq!((client, suite), (Some(1), Some(0)));
+        for it in [password, hls_secret, encryption_key, authentication_key, master_key] {
+            assert!(zeroed(&it), "it is there, and goes with its owner");
+        }
+        let key = octets("a key", Some(&"0aF1".to_owned()), 2).expect("two octets");
+        assert!(zeroed(&key) && key.is_some_and(|it| *it == [0x0A, 0xF1]));
+        assert!(hexadecimal("0aF").is_none() && hexadecimal("0g").is_none());
+    }
 }

@@ -11,6 +11,7 @@ use dlms::initiate::Conformance;
 use dlms::security::{
     ASYMMETRIC, Challenge, Curve, Dialect, Key, Keys, PrivateKey, Protection, Suite, Title, generate,
 };
+use zeroize::Zeroizing;
 
 use super::failure::Failure;
 use super::keys_file::{Material, hexadecimal};
@@ -216,7 +217,7 @@ impl Secrets {
     pub(crate) fn gather(args: &SecurityArgs, state: &Path) -> Result<Self, Failure> {
         let mut material = Material::read(args.keys.as_deref(), args.suite)?;
         if let Some(password) = &args.password {
-            material.password = Some(password.clone());
+            material.password = Some(Zeroizing::new(password.clone()));
         }
         let authentication = match args.auth {
             Some(authentication) => authentication,

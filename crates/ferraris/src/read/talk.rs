@@ -9,6 +9,7 @@ use cosem::{AccessError, ActionError, Attribute, Method, Selection};
 use dlms::apdu::{AccessSpec, ActionResult, Item};
 use dlms::client::{Client, ClientError, Command, Outcome};
 use dlms::initiate::Conformance;
+use zeroize::Zeroizing;
 
 use super::counters::Counters;
 use super::failure::{Attempt, Failure, explain};
@@ -288,13 +289,15 @@ impl<'b, 'w> Talk<'b, 'w> {
         self.keep_ahead()?;
         let mut out = Vec::new();
         let now = self.now();
-        let started = self.client.start(now, command, &mut |octets| out.push(octets.to_vec()));
+        let started = self
+            .client
+            .start(now, command, &mut |octets| out.push(Zeroizing::new(octets.to_vec())));
         started.map_err(|error| self.broken(&error))?;
         self.converse(out).map_err(|broken| Broken { sent: true, ..broken })
     }
 
     /// Sends what is out, and goes on until the answer is whole.
-    fn converse(&mut self, mut out: Vec<Vec<u8>>) -> Result<(), Broken> {
+    fn converse(&mut self, mut out: Vec<Zeroizing<Vec<u8>>>) -> Result<(), Broken> {
         let mut buffer = [0; 4096];
         loop {
             for octets in out.drain(..) {
@@ -313,14 +316,16 @@ impl<'b, 'w> Talk<'b, 'w> {
                     return Err(self.broken(&ClientError::Disconnected));
                 }
                 Some(0) => {
-                    let elapsed = self.client.elapse(now, &mut |octets| out.push(octets.to_vec()));
+                    let mut send = |octets: &[u8]| out.push(Zeroizing::new(octets.to_vec()));
+                    let elapsed = self.client.elapse(now, &mut send);
                     elapsed.map_err(|error| self.broken(&error))?;
                 }
                 Some(count) => {
                     self.received += count as u64;
                     (self.progress)(self.received);
                     let heard = buffer.get(..count).unwrap_or_default();
-                    let received = self.client.receive(now, heard, &mut |octets| out.push(octets.to_vec()));
+                    let mut send = |octets: &[u8]| out.push(Zeroizing::new(octets.to_vec()));
+                    let received = self.client.receive(now, heard, &mut send);
                     // Numbers are reserved before what was sealed with them leaves.
                     self.keep_ahead()?;
                     if received.map_err(|error| self.broken(&error))? {
