@@ -230,26 +230,32 @@ impl Billing {
         self.rows = rows;
     }
 
-    /// Writes what must outlive a power cut, [`Billing::LENGTH`] octets.
+    /// Writes what must outlive a power cut, [`Billing::LENGTH`] octets, least octets first: so a moment that moves on is a short change of the
+    /// snapshot.
     ///
     /// # Errors
     /// [`Full`] when it does not fit.
     pub fn save(&self, out: &mut Writer<'_>) -> Result<(), Full> {
-        let moment = |utc: Option<Utc>| utc.map_or(i64::MIN, Utc::unix).to_be_bytes();
-        out.put(&self.number.to_be_bytes())?;
-        out.put(&self.rows.to_be_bytes())?;
+        let moment = |utc: Option<Utc>| utc.map_or(i64::MIN, Utc::unix).to_le_bytes();
+        out.put(&self.number.to_le_bytes())?;
+        out.put(&self.rows.to_le_bytes())?;
         out.put(&moment(self.closed))?;
         out.put(&moment(self.due))?;
         out.put(&moment(self.ended))?;
         out.put(&moment(self.closed_at))
     }
 
-    /// Reads what [`Billing::save`] wrote; changes nothing when the octets are too few. Version 1 ends with the next end.
+    /// Reads what [`Billing::save`] wrote; changes nothing when the octets are too few. Version 1 has the most significant octets first, and ends
+    /// with the next end.
     pub fn restore(&mut self, version: u8, from: &mut Reader<'_>) -> Option<()> {
-        let number = u32::from_be_bytes(from.array_of().ok()?);
-        let rows = u32::from_be_bytes(from.array_of().ok()?);
+        let (count, time) = match version {
+            1 => (u32::from_be_bytes as fn(_) -> _, i64::from_be_bytes as fn(_) -> _),
+            _ => (u32::from_le_bytes as fn(_) -> _, i64::from_le_bytes as fn(_) -> _),
+        };
+        let number = count(from.array_of().ok()?);
+        let rows = count(from.array_of().ok()?);
         let mut moment = || {
-            let unix = i64::from_be_bytes(from.array_of().ok()?);
+            let unix: i64 = time(from.array_of().ok()?);
             Some(Some(Utc::from_unix(unix)).filter(|_| unix != i64::MIN))
         };
         let (closed, due) = (moment()?, moment()?);
@@ -309,8 +315,10 @@ mod tests {
         );
         let mut revived = Billing::new(Scheme::First);
         // As older firmware saved it, too.
-        assert_eq!(revived.restore(1, &mut Reader::new(&saved[..24])), Some(()));
-        assert_eq!(revived.due(), billing.due());
+        let due = billing.due().expect("it waits").unix().to_be_bytes();
+        let older = [[0; 8], i64::MIN.to_be_bytes(), due].concat();
+        assert_eq!(revived.restore(1, &mut Reader::new(&older)), Some(()));
+        assert_eq!((revived.due(), revived.closed()), (billing.due(), None));
         assert_eq!(revived.restore(2, &mut Reader::new(saved)), Some(()));
         revived.resume(&clock, utc(4, 3, 0, 0));
         let ends = core::array::from_fn(|_| revived.elapse(&clock, utc(4, 3, 0, 0)));
