@@ -78,10 +78,20 @@ struct Port {
 #[derive(Debug)]
 struct Place {
     number: u64,
-    /// The [`Standing`] of its client as a number.
-    standing: Arc<AtomicU8>,
+    shown: Arc<Shown>,
     stream: TcpStream,
 }
+
+/// What a connection's thread shows to the port.
+#[derive(Debug)]
+struct Shown {
+    /// The [`Standing`] of its client as a number.
+    standing: AtomicU8,
+    /// The life of the meter that it talks to; [`NO_LIFE`] before it does.
+    life: AtomicU64,
+}
+
+const NO_LIFE: u64 = u64::MAX;
 
 impl Links {
     /// Serves bound sockets, each in a thread of its own, until the process ends.
@@ -107,12 +117,10 @@ impl Links {
         })
     }
 
-    /// Ends every connection.
-    pub(crate) fn hang_up(&self) {
+    /// Ends every connection with a life of the meter before this one.
+    pub(crate) fn hang_up_before(&self, life: u64) {
         for port in [&self.wrapper, &self.hdlc].into_iter().chain(&self.optical) {
-            for place in port.places.lock().iter() {
-                place.hang_up();
-            }
+            port.hang_up_before(life);
         }
     }
 }
@@ -187,11 +195,14 @@ impl Port {
     fn take(self: &Arc<Self>, bench: &Arc<Bench>, stream: TcpStream) -> io::Result<()> {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(SLOWEST_READER))?;
-        let standing = Arc::new(AtomicU8::new(0));
+        let shown = Arc::new(Shown {
+            standing: AtomicU8::new(0),
+            life: AtomicU64::new(NO_LIFE),
+        });
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let place = Place {
             number,
-            standing: Arc::clone(&standing),
+            shown: Arc::clone(&shown),
             stream: stream.try_clone()?,
         };
         let (taken, crowded) = self.seat(place);
@@ -207,7 +218,7 @@ impl Port {
             .name(format!("client {number}"))
             .stack_size(STACK_BYTES);
         let begun = thread.spawn(move || {
-            if let Err(error) = port.talk(&bench, &stream, &standing) {
+            if let Err(error) = port.talk(&bench, &stream, &shown) {
                 tracing::debug!(%error, port = %port.address, "a connection ended");
             }
             port.leave(number);
@@ -224,7 +235,10 @@ impl Port {
         let mut places = self.places.lock();
         let crowded = MOST_CONNECTIONS <= places.len();
         if crowded {
-            let standings = places.iter().map(|it| it.standing.load(Ordering::Acquire)).enumerate();
+            let standings = places
+                .iter()
+                .map(|it| it.shown.standing.load(Ordering::Acquire))
+                .enumerate();
             let unproven = standings.filter(|(_, standing)| *standing < Standing::Proven as u8);
             let Some((least, _)) = unproven.min_by_key(|(_, standing)| *standing) else {
                 return (false, true);
@@ -235,20 +249,37 @@ impl Port {
         (true, crowded)
     }
 
+    /// A client of the next life is not meant: it may be here before this is called.
+    fn hang_up_before(&self, life: u64) {
+        let places = self.places.lock();
+        for place in places.iter() {
+            let talks_to = place.shown.life.load(Ordering::Acquire);
+            if talks_to < life {
+                place.hang_up();
+            }
+        }
+    }
+
     fn leave(&self, number: u64) {
         self.places.lock().retain(|place| place.number != number);
     }
 
     /// Serves one connection until either side ends it.
-    fn talk(&self, bench: &Bench, stream: &TcpStream, standing: &AtomicU8) -> io::Result<()> {
+    fn talk(&self, bench: &Bench, stream: &TcpStream, shown: &Shown) -> io::Result<()> {
         let mut traced = match &self.trace {
             Some(trace) => Some(trace.tcp(stream.peer_addr()?, stream.local_addr()?)),
             None => None,
         };
-        let Some(mut talk) = bench.with(|meter| meter.open_link(self.framing)) else {
+        let opened = bench.with(|meter| {
+            let talk = meter.open_link(self.framing)?;
+            // Before anybody else has the meter, and so before it can lose its power.
+            shown.life.store(talk.boots, Ordering::Release);
+            Some(talk)
+        });
+        let Some(mut talk) = opened else {
             return Ok(());
         };
-        let ended = converse(bench, stream, &mut talk, standing, &mut traced);
+        let ended = converse(bench, stream, &mut talk, &shown.standing, &mut traced);
         bench.with(|meter| meter.lose_link(&mut talk));
         ended
     }
@@ -374,3 +405,51 @@ const REST_REQUESTS: u32 = 500;
 const SLOWEST_READER: Duration = Duration::from_secs(5);
 const STACK_BYTES: usize = 256 << 10;
 const READ_OCTETS: usize = 4_096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A client that connects as soon as power is back may be there before the one of the last life is hung up.
+    #[test]
+    fn a_power_cut_ends_the_connections_of_the_life_before_it_and_no_others() {
+        let socket = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let address = socket.local_addr().expect("it is bound");
+        let port = Port {
+            framing: Framing::Wrapper,
+            address,
+            places: Mutex::new(Vec::new()),
+            next: AtomicU64::new(0),
+            trace: None,
+        };
+        let mut clients = [6, 7, 8, NO_LIFE].map(|life| {
+            let client = TcpStream::connect(address).expect("it listens");
+            client.set_nonblocking(true).expect("a socket");
+            let (stream, _) = socket.accept().expect("somebody connects");
+            let shown = Arc::new(Shown {
+                standing: AtomicU8::new(0),
+                life: AtomicU64::new(life),
+            });
+            let place = Place {
+                number: life,
+                shown,
+                stream,
+            };
+            assert_eq!(port.seat(place), (true, false));
+            client
+        });
+        port.hang_up_before(8);
+        let ended = clients.each_mut().map(|client| {
+            let begun = Instant::now();
+            loop {
+                match client.read(&mut [0]) {
+                    Ok(count) => break count == 0,
+                    // What was hung up is told at once on loopback.
+                    Err(_) if Duration::from_millis(100) < begun.elapsed() => break false,
+                    Err(_) => std::thread::sleep(Duration::from_millis(1)),
+                }
+            }
+        });
+        assert_eq!(ended, [true, true, false, false]);
+    }
+}

@@ -32,7 +32,7 @@ pub(crate) fn run(bench: &Bench, links: &Links, stop: &AtomicBool) {
     bench.be_pacer();
     let mut schedule = None;
     let mut gauge = (Instant::now(), bench.with(|meter| meter.elapsed()));
-    let mut boots = bench.with(|meter| meter.boots());
+    let mut life = bench.with(|meter| meter.oldest_life());
     while !stop.load(Ordering::Acquire) {
         let begun = Instant::now();
         let mut meter = bench.hold();
@@ -51,12 +51,12 @@ pub(crate) fn run(bench: &Bench, links: &Links, stop: &AtomicBool) {
             meter.achieved(since.as_micros() as f64 / 1e6 / seconds.as_secs_f64());
             gauge = (Instant::now(), meter.elapsed());
         }
-        let (elapsed, over, now_boots, resting) = (meter.elapsed(), meter.is_over(), meter.boots(), meter.is_resting());
+        let (elapsed, over, oldest_life) = (meter.elapsed(), meter.is_over(), meter.oldest_life());
         bench.let_go(meter);
         // Whoever had a connection to a meter that lost its power has one no more.
-        if now_boots != boots || (resting && !plan.is_paused()) {
-            links.hang_up();
-            boots = now_boots;
+        if oldest_life != life {
+            links.hang_up_before(oldest_life);
+            life = oldest_life;
         }
         if over {
             break;
@@ -83,10 +83,6 @@ impl Schedule {
         } else {
             before
         }
-    }
-
-    const fn is_paused(self) -> bool {
-        matches!(self.speed, Speed::Times(factor) if factor == 0.0)
     }
 
     /// Where the world should be at `now`.

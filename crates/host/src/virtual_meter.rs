@@ -731,9 +731,9 @@ impl VirtualMeter {
         self.broken.as_deref()
     }
 
-    /// How often the meter got power.
-    pub(crate) const fn boots(&self) -> u64 {
-        self.remembered.boots
+    /// The oldest life whose clients may still be connected: the present one, or the next one while there is no power.
+    pub(crate) const fn oldest_life(&self) -> u64 {
+        self.remembered.boots + !self.is_on() as u64
     }
 
     /// Time of the world since the process began.
