@@ -31,7 +31,7 @@ const EVENTS: [(Log, [u8; 2]); 10] = [
     (Log::Standard, [20, 17]),
     (Log::Fraud, [91, 46]),
     (Log::Disconnect, [61, 60]),
-    (Log::Quality, [90, 92]),
+    (Log::Quality, [93, 92]),
     (Log::Communication, [150, 140]),
     (Log::Security, [48, 223]),
     (Log::MBus1, [105, 104]),
