@@ -107,7 +107,7 @@ pub fn client(octets: &[u8]) {
         .map_or_else(|| Settings::public(16, 1, SERVICES), |(_, settings)| settings.clone());
     let client_address = settings.client;
     let hdlc = choice & 0x40 != 0;
-    let (mut lent, mut alone_lent) = (vec![0; 4096], vec![0; 4096]);
+    let mut lent = vec![0; 4096];
     let transport = if hdlc {
         Transport::Hdlc(128, 1)
     } else {
@@ -119,6 +119,7 @@ pub fn client(octets: &[u8]) {
         Framing::Wrapper
     };
     let mut pair = Pair::new(transport, settings.clone(), PATIENCE, &mut lent);
+    let mut alone_lent = vec![0; 4096];
     let mut alone = Client::new(settings, framing, PATIENCE, 1, &mut alone_lent);
     let client = if choice & 0x80 == 0 {
         pair.run(Command::Associate).expect("a fresh server grants it");

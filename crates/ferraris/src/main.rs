@@ -3,6 +3,7 @@
 mod bench;
 mod display;
 mod explain;
+mod hex;
 mod meter_command;
 mod read;
 mod replay;

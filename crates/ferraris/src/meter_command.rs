@@ -11,6 +11,8 @@ use meter::Variant;
 use serde_json::{Value, json};
 use tracing::level_filters::LevelFilter;
 
+use crate::hex::hex;
+
 /// Start a virtual meter on a virtual supply: page, DLMS over TCP and HDLC
 #[derive(Args)]
 pub(crate) struct MeterArgs {
@@ -190,9 +192,9 @@ fn clients(keys: &KeyRing) -> Value {
             "client": client,
             "authentication": "hls-gmac",
             "suite": keys.suite,
-            "encryption_key": hexadecimal(&keys.encryption_key),
-            "authentication_key": hexadecimal(&keys.authentication_key),
-            "master_key": keys.master_key.as_deref().map(hexadecimal),
+            "encryption_key": hex(&keys.encryption_key),
+            "authentication_key": hex(&keys.authentication_key),
+            "master_key": keys.master_key.as_deref().map(hex),
         }));
     }
     if let Some(secret) = &keys.hls_secret {
@@ -203,8 +205,8 @@ fn clients(keys: &KeyRing) -> Value {
             "client": 102,
             "authentication": "pre-established",
             "suite": keys.suite,
-            "broadcast_key": hexadecimal(broadcast_key),
-            "authentication_key": hexadecimal(&keys.authentication_key),
+            "broadcast_key": hex(broadcast_key),
+            "authentication_key": hex(&keys.authentication_key),
         }));
     }
     Value::Array(clients)
@@ -230,8 +232,8 @@ fn greeting(name: &str, announcement: &Announcement, keys: &KeyRing) -> String {
             "{password}  client 1    management, HLS-GMAC, suite 0   DEMO: known to everybody
               encryption key      {}
               authentication key  {}",
-            hexadecimal(&keys.encryption_key),
-            hexadecimal(&keys.authentication_key),
+            hex(&keys.encryption_key),
+            hex(&keys.authentication_key),
         )
     } else {
         // Secrets of somebody's own are not for a screen; --json says them to scripts.
@@ -287,10 +289,6 @@ fn registers(farewell: &Farewell) -> String {
         text.push_str(&format!("{name:<16} {value:>12} {unit}\n"));
     }
     text
-}
-
-fn hexadecimal(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02X}")).collect()
 }
 
 /// Prints at once; a reader that has gone away is no reason to stop a meter.

@@ -335,7 +335,6 @@ impl Reader<'_> {
             talk.release();
         }
         let next = talk.client.next_counter();
-        drop(talk);
         if let Some(counters) = &mut self.counters {
             counters.settle(next)?;
         }

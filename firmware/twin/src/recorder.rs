@@ -172,8 +172,6 @@ impl Recorder<'_> {
         }
         self.samples(8_000, Faults::NONE);
 
-        // It gives its buffer back.
-        drop(manager);
         let challenge = Challenge::new(b"another challenge").expect("17 octets");
         let settings = Settings {
             credentials: Credentials::Gmac(challenge),

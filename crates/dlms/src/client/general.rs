@@ -18,8 +18,8 @@ const APDU: ClientError = ClientError::Protocol(Protocol::Apdu);
 
 /// What is remembered between two messages.
 pub(super) struct General {
-    /// The transaction identifier of the last request; its answer has the same. No other association has the same ones: they begin with
-    /// octets of its challenge.
+    /// The transaction identifier of the last request; its answer has the same. An association with a challenge has none of another one:
+    /// they begin with octets of that.
     transaction: u64,
     /// The key of the meter's messages, once it said one.
     incoming: Option<Key>,
@@ -198,7 +198,7 @@ impl Session<'_> {
         let protection = self.settings.protection.ciphered();
         let keys = Keys { encryption, ..keys };
         let sealed = seal_general(
-            &mut self.outbox,
+            &mut *self.outbox,
             self.pdu.clone(),
             header,
             note,
@@ -272,7 +272,7 @@ impl Session<'_> {
             signing_overhead(header, 96, self.pdu.len()) < 160,
             "room was counted for it"
         );
-        sign_general(&mut self.outbox, self.pdu.clone(), header, it.algorithms, signing).map_err(|_| ClientError::Keys)
+        sign_general(&mut *self.outbox, self.pdu.clone(), header, it.algorithms, signing).map_err(|_| ClientError::Keys)
     }
 
     /// The key of C(0e, 2s) of our messages, or of the meter's.
@@ -328,7 +328,7 @@ impl Session<'_> {
     }
 
     fn buffer(&self, lent: bool) -> &[u8] {
-        if lent { self.lent } else { &self.inbox }
+        if lent { self.lent } else { &*self.inbox }
     }
 
     fn open_ciphered(&mut self, message: Range<usize>, lent: bool) -> Result<Range<usize>, ClientError> {
@@ -379,7 +379,7 @@ impl Session<'_> {
             ..keys
         };
         let dialect = self.settings.dialect;
-        let buffer: &mut [u8] = if lent { self.lent } else { &mut self.inbox };
+        let buffer: &mut [u8] = if lent { self.lent } else { &mut *self.inbox };
         let buffer = buffer.get_mut(..message.end).unwrap_or_default();
         let apdu = open_general(buffer, message.start, &general, keys, meter, dialect)
             .map_err(|_| ClientError::Deciphering)?;

@@ -97,7 +97,7 @@ impl Session<'_> {
             } else {
                 let range = self.pdu.clone();
                 seal(
-                    &mut self.outbox,
+                    &mut *self.outbox,
                     range,
                     envelope,
                     protection.ciphered(),
@@ -127,7 +127,7 @@ impl Session<'_> {
     }
 
     pub(super) fn unprotect_at(&mut self, range: Range<usize>, lent: bool) -> Result<Range<usize>, ClientError> {
-        let buffer: &mut [u8] = if lent { self.lent } else { &mut self.inbox };
+        let buffer: &mut [u8] = if lent { self.lent } else { &mut *self.inbox };
         let octets = buffer.get(range.clone()).unwrap_or(&[]);
         let first = octets.first().copied().ok_or(APDU)?;
         if first == tag::EXCEPTION {
@@ -148,7 +148,7 @@ impl Session<'_> {
         } else if self.settings.protection.covers(Protection::SIGNED) {
             return Err(ClientError::Unprotected);
         }
-        let buffer: &mut [u8] = if lent { self.lent } else { &mut self.inbox };
+        let buffer: &mut [u8] = if lent { self.lent } else { &mut *self.inbox };
         let octets = buffer.get(range.clone()).unwrap_or(&[]);
         let first = octets.first().copied().ok_or(APDU)?;
         if !Sealed::is_tag(first) {

@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use cosem::axdr::Writer;
 use cosem::{AccessError, ActionError, Method};
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, Zeroizing};
 
 use super::blocks::Blocks;
 use super::error::{ClientError, Protocol};
@@ -162,8 +162,8 @@ pub(super) struct Session<'b> {
     pub(super) invoke: Invoke,
     pub(super) state: State,
     pub(super) work: Work,
-    pub(super) inbox: [u8; HEADROOM + PDU_MAX],
-    pub(super) outbox: [u8; HEADROOM + PDU_MAX],
+    pub(super) inbox: Zeroizing<[u8; HEADROOM + PDU_MAX]>,
+    pub(super) outbox: Zeroizing<[u8; HEADROOM + PDU_MAX]>,
     pub(super) pdu: Range<usize>,
     pub(super) lent: &'b mut [u8],
     /// The number of the last ACCESS.
@@ -181,15 +181,6 @@ const GENERAL_DEDICATED: u8 = 0xDC;
 
 const APDU: ClientError = ClientError::Protocol(Protocol::Apdu);
 
-impl Drop for Session<'_> {
-    fn drop(&mut self) {
-        self.inbox.zeroize();
-        self.outbox.zeroize();
-    }
-}
-
-impl ZeroizeOnDrop for Session<'_> {}
-
 impl<'b> Session<'b> {
     pub(super) fn new(settings: Settings<'b>, counter: u32, lent: &'b mut [u8], streams: bool) -> Self {
         Self {
@@ -206,8 +197,8 @@ impl<'b> Session<'b> {
             invoke: Invoke::confirmed(0),
             state: State::Closed,
             work: Work::Nothing,
-            inbox: [0; HEADROOM + PDU_MAX],
-            outbox: [0; HEADROOM + PDU_MAX],
+            inbox: Zeroizing::new([0; HEADROOM + PDU_MAX]),
+            outbox: Zeroizing::new([0; HEADROOM + PDU_MAX]),
             pdu: HEADROOM..HEADROOM,
             lent,
             long_invoke: 0,

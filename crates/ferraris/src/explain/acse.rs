@@ -1,7 +1,8 @@
 //! ACSE: how an association is asked for, granted, refused and released (IEC 62056-5-3, 7; BER).
 
 use super::names;
-use super::tree::{Stop, Walk, Xml, hex};
+use super::tree::{Stop, Walk, Xml};
+use crate::hex::hex;
 
 /// What an association APDU tells of the conversation, beside its tree.
 #[derive(Default)]

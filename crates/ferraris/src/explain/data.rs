@@ -2,7 +2,8 @@
 
 use cosem::DateTime;
 
-use super::tree::{Stop, Walk, Xml, hex};
+use super::tree::{Stop, Walk, Xml};
+use crate::hex::hex;
 
 /// Arrays and structures nested deeper than this are refused, as the meter does.
 const DEPTH_MAX: usize = 48;

@@ -7,7 +7,8 @@ use dlms::wrapper::{HEADER_LENGTH, Header};
 
 use super::conversation::{Conversation, End};
 use super::keys::Keys;
-use super::tree::{Node, Walk, Xml, hex};
+use super::tree::{Node, Walk, Xml};
+use crate::hex::hex;
 
 /// The most octets that are kept while a frame waits for its end.
 const WAITING_MAX: usize = 1 << 17;
@@ -495,7 +496,7 @@ mod tests {
         ) {
             let text = include_str!("../../tests/explain/session.txt");
             let digits: String = text.lines().filter(|line| !line.starts_with('#')).collect();
-            let mut octets = super::super::keys::from_hex(&digits).expect("digits");
+            let mut octets = crate::hex::from_hex(&digits).expect("digits");
             for (at, value) in changes {
                 let at = at.index(octets.len());
                 octets[at] = value;

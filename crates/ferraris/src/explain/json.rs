@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::tree::{Node, hex};
+use super::tree::Node;
+use crate::hex::hex;
 
 /// A message: where it comes from, its octets, its pieces.
 pub(crate) fn message(source: &str, octets: &[u8], node: &Node) -> Value {

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::agreement::{Agreement, curve};
+use crate::hex::from_hex;
 
 /// Eight octets that name a meter or a client.
 pub(crate) type Title = [u8; 8];
@@ -168,49 +169,9 @@ fn key(name: &str, digits: Option<&str>) -> anyhow::Result<Option<Zeroizing<Vec<
     }
 }
 
-/// Octets from hexadecimal digits; spaces, colons, dashes and line ends between them do not count.
-///
-/// # Errors
-/// Which character is no digit, or that a digit is missing.
-pub(crate) fn from_hex(text: &str) -> anyhow::Result<Vec<u8>> {
-    let mut octets = Vec::with_capacity(text.len() / 2);
-    let mut high = None;
-    for (at, character) in text.char_indices() {
-        if character.is_whitespace() || matches!(character, ':' | '-' | ',') {
-            continue;
-        }
-        let Some(digit) = character.to_digit(16).and_then(|digit| u8::try_from(digit).ok()) else {
-            bail!("{character:?} at character {} is no hexadecimal digit", at + 1);
-        };
-        match high.take() {
-            None => high = Some(digit),
-            Some(high) => octets.push(high << 4 | digit),
-        }
-    }
-    if high.is_some() {
-        bail!("an odd number of hexadecimal digits: half an octet is missing");
-    }
-    Ok(octets)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn digits_may_be_grouped_as_one_likes() {
-        assert_eq!(
-            from_hex("7E a0:07-03\n21").expect("digits"),
-            [0x7E, 0xA0, 0x07, 0x03, 0x21]
-        );
-        assert!(from_hex("7E A").expect_err("half").to_string().contains("odd number"));
-        assert!(
-            from_hex("7G")
-                .expect_err("no digit")
-                .to_string()
-                .contains("'G' at character 2")
-        );
-    }
 
     #[test]
     fn a_key_file_says_where_it_is_wrong() {

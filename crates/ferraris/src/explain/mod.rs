@@ -23,8 +23,9 @@ use clap::ValueEnum;
 
 use self::conversation::End;
 use self::framing::{Framing, Line};
-use self::keys::{Keys, from_hex};
+use self::keys::Keys;
 use self::tree::Node;
+use crate::hex::from_hex;
 use crate::meter_command::Failure;
 
 /// The longest input that is read.

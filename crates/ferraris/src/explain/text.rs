@@ -2,7 +2,8 @@
 
 use core::fmt::Write as _;
 
-use super::tree::{Node, hex};
+use super::tree::Node;
+use crate::hex::hex;
 
 /// Octets that a line shows before it stops.
 const SHOWN: usize = 8;

@@ -215,14 +215,3 @@ impl<'a> Walk<'a> {
         self.open.pop().unwrap_or_else(|| Node::new("", 0..0))
     }
 }
-
-/// Octets in capital hexadecimal digits.
-pub(crate) fn hex(octets: &[u8]) -> String {
-    use core::fmt::Write as _;
-    octets
-        .iter()
-        .fold(String::with_capacity(2 * octets.len()), |mut text, octet| {
-            let _a_string_takes_all = write!(text, "{octet:02X}");
-            text
-        })
-}

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::failure::Failure;
+use crate::hex::exact;
 
 /// What the file says.
 #[derive(Default, Deserialize)]
@@ -119,9 +120,7 @@ impl Material {
 /// The octets of an entry, of which there must be `length`.
 fn octets(name: &str, text: Option<&String>, length: usize) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
     let Some(text) = text else { return Ok(None) };
-    let octets = hexadecimal(text)
-        .map(Zeroizing::new)
-        .filter(|octets| octets.len() == length);
+    let octets = exact(text).map(Zeroizing::new).filter(|octets| octets.len() == length);
     octets
         .map(Some)
         .ok_or_else(|| Failure::Usage(format!("{name} in --keys must have {} hexadecimal digits", 2 * length)))
@@ -197,21 +196,6 @@ fn from_announcement(clients: Vec<Announced>) -> File {
     file
 }
 
-/// The octets of an even number of hexadecimal digits.
-pub(crate) fn hexadecimal(text: &str) -> Option<Vec<u8>> {
-    // As long as it may become: what grows leaves copies behind.
-    let mut octets = Vec::with_capacity(text.len() / 2);
-    let mut high = None;
-    for digit in text.chars() {
-        let digit = u8::try_from(digit.to_digit(16)?).ok()?;
-        match high.take() {
-            None => high = Some(digit),
-            Some(high) => octets.push(high << 4 | digit),
-        }
-    }
-    high.is_none().then_some(octets)
-}
-
 #[cfg(test)]
 mod tests {
     use zeroize::ZeroizeOnDrop;
@@ -245,6 +229,5 @@ mod tests {
         }
         let key = octets("a key", Some(&"0aF1".to_owned()), 2).expect("two octets");
         assert!(zeroed(&key) && key.is_some_and(|it| *it == [0x0A, 0xF1]));
-        assert!(hexadecimal("0aF").is_none() && hexadecimal("0g").is_none());
     }
 }

@@ -112,7 +112,7 @@ mod tests {
 
     fn bound(text: &str, form: RangeDeviation) -> String {
         let octets = Moment::parse(text).expect("a time").bound(-60, form).octets();
-        octets.iter().map(|octet| format!("{octet:02X}")).collect()
+        crate::hex::hex(&octets)
     }
 
     #[test]

@@ -14,9 +14,9 @@ use base::Utc;
 use cosem::axdr::{AxdrError, DEPTH_MAX, Reader, tag};
 use cosem::{ClockStatus, DateTime, Obis};
 
-use super::keys_file::hexadecimal;
 use super::moment::{Moment, RangeDeviation};
 use super::value::{DeviationSign, Measure, Value};
+use crate::hex::{exact, hex};
 
 /// What a value without a type is measured by: the value that stands there now, and how that is shown.
 #[derive(Clone, Copy, Debug, Default)]
@@ -232,7 +232,7 @@ impl<'a> Parser<'a> {
             (None, true) if name.trim() == RAW => {
                 self.rest = self.rest.get(name.len() + 1..).unwrap_or_default();
                 let (text, _) = self.scalar(alone)?;
-                let whole = hexadecimal(&text).filter(|octets| {
+                let whole = exact(&text).filter(|octets| {
                     let mut reader = Reader::new(octets);
                     reader.skip_value().and_then(|_| reader.end()).is_ok()
                 });
@@ -436,7 +436,7 @@ fn scalar(tagged: u8, text: &str, known: Known<'_>, out: &mut Vec<u8>) -> Result
             // As it is shown: text where text stands, else a name, a time, or digits.
             let value = match () {
                 () if is_text(&there) => text.as_bytes().to_vec(),
-                () => hexadecimal(text)
+                () => exact(text)
                     .or_else(|| Some(Obis::parse(text)?.octets().to_vec()))
                     .or_else(|| Some(date_time(text, &there, known.sign)?.octets().to_vec()))
                     .ok_or_else(|| wrong("hexadecimal digits, a name such as 1-0:1.8.0, a time such as 2026-01-05T12:00:00+01:00, or text:ABC"))?,
@@ -446,7 +446,7 @@ fn scalar(tagged: u8, text: &str, known: Known<'_>, out: &mut Vec<u8>) -> Result
         }
         tag::DATE_TIME => {
             let there = known.octets.get(1..).unwrap_or_default();
-            let exact = hexadecimal(text).and_then(|octets| <[u8; 12]>::try_from(octets).ok());
+            let exact = exact(text).and_then(|octets| <[u8; 12]>::try_from(octets).ok());
             let at = exact
                 .map(DateTime::from_octets)
                 .or_else(|| date_time(text, there, known.sign));
@@ -463,7 +463,7 @@ fn scalar(tagged: u8, text: &str, known: Known<'_>, out: &mut Vec<u8>) -> Result
                 tag::DATE => 5,
                 _ => 4,
             };
-            let value = hexadecimal(text).filter(|octets| octets.len() == width);
+            let value = exact(text).filter(|octets| octets.len() == width);
             out.push(tagged);
             out.extend(value.ok_or_else(|| wrong(&format!("{} hexadecimal digits", 2 * width)))?);
             Ok(())
@@ -537,10 +537,6 @@ fn is_text(octets: &[u8]) -> bool {
 
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
-}
-
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02X}")).collect()
 }
 
 fn octets(tagged: u8, value: &[u8], out: &mut Vec<u8>) {

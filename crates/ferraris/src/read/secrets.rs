@@ -14,7 +14,8 @@ use dlms::security::{
 use zeroize::Zeroizing;
 
 use super::failure::Failure;
-use super::keys_file::{Material, hexadecimal};
+use super::keys_file::Material;
+use crate::hex::{exact, hex};
 
 /// The options that say as whom, and how protected.
 #[derive(Args)]
@@ -509,7 +510,7 @@ fn chance(octets: &mut [u8]) -> Result<(), Failure> {
 /// each other's nonces.
 fn own_title(state: &Path) -> Result<Title, Failure> {
     let path: PathBuf = state.join("system-title");
-    if let Some(title) = fs::read_to_string(&path).ok().and_then(|text| hexadecimal(text.trim()))
+    if let Some(title) = fs::read_to_string(&path).ok().and_then(|text| exact(text.trim()))
         && let Ok(title) = Title::try_from(title.as_slice())
     {
         return Ok(title);
@@ -517,9 +518,8 @@ fn own_title(state: &Path) -> Result<Title, Failure> {
     let mut title = *b"FRR\0\0\0\0\0";
     let [_, _, _, own @ ..] = &mut title;
     chance(own)?;
-    let text: String = title.iter().map(|octet| format!("{octet:02X}")).collect();
     fs::create_dir_all(state).map_err(|error| Failure::file(state, &error))?;
-    fs::write(&path, text).map_err(|error| Failure::file(&path, &error))?;
+    fs::write(&path, hex(&title)).map_err(|error| Failure::file(&path, &error))?;
     Ok(title)
 }
 

@@ -5,6 +5,8 @@ use cosem::axdr::{AxdrError, Reader, tag};
 use cosem::{DateTime, Obis, Unit};
 use serde_json::{Value as Json, json};
 
+use crate::hex::hex;
+
 /// A value that was read.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value {
@@ -347,13 +349,13 @@ fn octets_text(octets: &[u8]) -> String {
     if let Ok(name) = <[u8; 6]>::try_from(octets) {
         return Obis::from_octets(name).to_string();
     }
-    octets.iter().map(|octet| format!("{octet:02X}")).collect()
+    hex(octets)
 }
 
 /// Local time with its distance to UTC, and what the clock says of itself.
 pub(crate) fn date_time_text(at: DateTime, sign: DeviationSign) -> String {
     let Ok(local) = at.local() else {
-        return at.octets().iter().map(|octet| format!("{octet:02X}")).collect();
+        return hex(&at.octets());
     };
     let [.., status] = at.octets();
     let marks = [(0x01, "invalid"), (0x02, "doubtful"), (0x80, "summer time")];

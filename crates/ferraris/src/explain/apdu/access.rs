@@ -4,7 +4,8 @@ use super::Carried;
 use super::fields::{descriptor, list, long_invoke_id, moment, present, result, tag, within};
 use super::initiate::octet;
 use crate::explain::data::{data, date_time};
-use crate::explain::tree::{Stop, Walk, Xml, hex};
+use crate::explain::tree::{Stop, Walk, Xml};
+use crate::hex::hex;
 
 pub(super) fn event_notification(walk: &mut Walk<'_>) -> Result<Carried, Stop> {
     tag(walk, "EventNotification", "event-notification-request")?;

@@ -5,7 +5,8 @@ use core::ops::Range;
 use super::{Carried, Stream};
 use crate::explain::data::{data, date_time};
 use crate::explain::names;
-use crate::explain::tree::{Stop, Walk, Xml, hex};
+use crate::explain::tree::{Stop, Walk, Xml};
+use crate::hex::hex;
 
 pub(super) fn tag(walk: &mut Walk<'_>, name: &'static str, xml: &'static str) -> Result<(), Stop> {
     let from = walk.at();

@@ -3,7 +3,8 @@
 use super::Carried;
 use super::fields::{present, tag};
 use crate::explain::names;
-use crate::explain::tree::{Stop, Walk, Xml, hex};
+use crate::explain::tree::{Stop, Walk, Xml};
+use crate::hex::hex;
 
 pub(super) fn initiate_request(walk: &mut Walk<'_>) -> Result<Carried, Stop> {
     tag(walk, "InitiateRequest", "initiateRequest")?;

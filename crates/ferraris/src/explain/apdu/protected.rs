@@ -6,7 +6,8 @@ use super::fields::{moment, present, shown, sized, tag};
 use super::initiate::octet;
 use super::{Carried, Ciphered, Form, KeyInfo};
 use crate::explain::acse::system_title;
-use crate::explain::tree::{Stop, Walk, Xml, hex};
+use crate::explain::tree::{Stop, Walk, Xml};
+use crate::hex::hex;
 
 /// Length, security control, invocation counter, and what they protect.
 pub(super) fn protected(walk: &mut Walk<'_>) -> Result<(u8, u32, Range<usize>), Stop> {
