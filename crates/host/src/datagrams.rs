@@ -88,13 +88,13 @@ fn listen(bench: &Bench, socket: &UdpSocket, own: SocketAddr, trace: Option<&Pac
     }
 }
 
-/// Each PDU of the answer is a datagram of its own.
+/// Each PDU of the answer is a datagram of its own. It is told before it leaves, as on the other ports: who has it finds it in the trace.
 fn send(socket: &UdpSocket, mut answer: &[u8], to: SocketAddr, told: impl Fn(&[u8])) -> io::Result<()> {
     while let Ok(Some(header)) = dlms::wrapper::Header::parse(answer) {
         let length = dlms::wrapper::HEADER_LENGTH + usize::from(header.length);
         let (pdu, rest) = answer.split_at_checked(length).unwrap_or((answer, &[]));
-        socket.send_to(pdu, to)?;
         told(pdu);
+        socket.send_to(pdu, to)?;
         answer = rest;
     }
     Ok(())
